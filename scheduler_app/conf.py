@@ -1,0 +1,66 @@
+"""The scheduler's settings, typed, from settings.SCHEDULER."""
+
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.core.signals import setting_changed
+
+from scheduler_app.exceptions import SettingsError
+
+MISSED_HEARTBEATS = 2.5
+"""A node is taken for dead once its heartbeat is this many intervals old. Two and a half, not
+three, so that with the default interval it is seen dead and its runs are closed within 15 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerSettings:
+    """What settings.SCHEDULER may hold. All times are in seconds."""
+
+    heartbeat: float = 5.0
+    """How often a scheduler says in the database that it is alive."""
+    shutdown_timeout: float = 30.0
+    """How long a stopping scheduler waits for the runs that are going."""
+    misfire_grace: float = 60.0
+    """How late an occurrence may start and still run; a later one is recorded as missed."""
+    max_concurrent_runs: int = 20
+    """How many runs one scheduler carries out at a time."""
+    history_days: int = 30
+    """How long finished runs are kept; the last ten of every job are kept in any case."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+                raise SettingsError(
+                    f"SCHEDULER[{field.name!r}] is {value!r}; it must be a number above zero."
+                )
+            if field.type is int and not isinstance(value, int):
+                raise SettingsError(
+                    f"SCHEDULER[{field.name!r}] is {value!r}; it must be a whole number."
+                )
+
+    @property
+    def dead_after(self) -> float:
+        """How old, in seconds, a node's last heartbeat is when the node is taken for dead."""
+        return self.heartbeat * MISSED_HEARTBEATS
+
+
+@cache
+def scheduler_settings() -> SchedulerSettings:
+    """The settings in force. Raises SettingsError for an unknown key or an impossible value."""
+    given: dict[str, Any] = getattr(settings, "SCHEDULER", {})
+    known = [field.name for field in fields(SchedulerSettings)]
+    for key in given:
+        if key not in known:
+            raise SettingsError(f"SCHEDULER has no setting {key!r}; it has {', '.join(known)}.")
+    return SchedulerSettings(**given)
+
+
+def _forget(*, setting: str, **_: object) -> None:
+    if setting == "SCHEDULER":
+        scheduler_settings.cache_clear()
+
+
+setting_changed.connect(_forget)

@@ -1,0 +1,1 @@
+"""The engine: claims what is due, has it carried out, records what became of it."""

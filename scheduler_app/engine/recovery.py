@@ -1,0 +1,37 @@
+"""What dead nodes leave behind is closed or taken up by the living."""
+
+import logging
+from datetime import datetime
+
+from scheduler_app.engine import ledger
+from scheduler_app.models import JobRun, Node, RunState, database
+
+logger = logging.getLogger(__name__)
+
+
+def close_dead_nodes(now: datetime) -> int:
+    """Close every node that has been silent for too long; returns how many this call closed."""
+    return sum(_close(node, now) for node in Node.objects.dead())
+
+
+def leave(node: Node, now: datetime, message: str) -> list[JobRun]:
+    """End a node's hold on its runs: those going are LOST for the reason given (and returned),
+    those not begun are left for any node to take. Call it in a transaction."""
+    lost = list(JobRun.objects.running().filter(node=node).select_for_update())
+    JobRun.objects.filter(pk__in=[run.pk for run in lost]).update(
+        state=RunState.LOST, finished_at=now, message=message
+    )
+    for run in lost:
+        run.state = RunState.LOST
+    ledger.count(lost)
+    JobRun.objects.queued().filter(node=node).update(node=None)
+    return lost
+
+
+def _close(node: Node, now: datetime) -> bool:
+    with database.atomic():
+        if not Node.objects.dead().filter(pk=node.pk).close():
+            return False  # it lives after all, or another node was quicker
+        lost = leave(node, now, f"Lost: its scheduler, {node.name}, died or froze during the run.")
+    logger.error("scheduler %s is dead; %d of its runs are lost", node.name, len(lost))
+    return True

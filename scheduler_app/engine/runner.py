@@ -1,0 +1,116 @@
+"""Carries one run out: calls the job's function and turns whatever happens into an outcome."""
+
+import asyncio
+import inspect
+import json
+import logging
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import close_old_connections
+from django.utils import timezone
+
+from scheduler_app.models import JobRun, RunState
+from scheduler_app.registry import JobContext, JobDefinition
+
+logger = logging.getLogger(__name__)
+
+MESSAGE_LIMIT = 10_000
+TRACEBACK_LIMIT = 65_536
+METADATA_LIMIT = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call of a job's function ended."""
+
+    state: RunState
+    message: str = ""
+    traceback: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def carry_out(run: JobRun, definition: JobDefinition, context: JobContext) -> None:
+    """Call the function and set the run's moments and outcome. Never raises."""
+    run.started_at = timezone.now()
+    outcome = execute(definition, context)
+    run.finished_at = timezone.now()
+    run.state, run.message = outcome.state, outcome.message
+    run.traceback, run.metadata = outcome.traceback, outcome.metadata
+
+
+def execute(definition: JobDefinition, context: JobContext) -> Outcome:
+    """Call the function. Whatever it raises, sys.exit included, is an outcome."""
+    close_old_connections()
+    try:
+        metadata = context.reported | _mapping(_call(definition, context))
+        return Outcome(RunState.SUCCESS, metadata=storable_metadata(metadata))
+    except BaseException as error:
+        logger.warning(
+            "job %s failed in run %d", definition.name, context.run_id,
+            exc_info=True, extra={"job": definition.name, "run": context.run_id},
+        )
+        return Outcome(
+            RunState.FAILED,
+            message=storable(describe(error), MESSAGE_LIMIT),
+            traceback=storable("".join(traceback.format_exception(error)), TRACEBACK_LIMIT),
+            metadata=storable_metadata(context.reported),
+        )
+    finally:
+        close_old_connections()
+
+
+def run_job(name: str) -> None:
+    """What a timetable row refers to. Runs are handed over by the tick, never through it."""
+    raise TypeError(f"{name} is run by `manage.py runscheduler` alone.")
+
+
+def describe(error: BaseException) -> str:
+    """The error's type and text, as the last line of a traceback has them."""
+    text = "".join(traceback.format_exception_only(error)).strip()
+    return f"The job called sys.exit: {text}" if isinstance(error, SystemExit) else text
+
+
+def storable(text: str, limit: int) -> str:
+    """The text as any database takes it: no NUL, no lone surrogate, at most `limit` characters
+    (its head and its tail, with a note of what is left out)."""
+    text = text.replace("\0", "\N{SYMBOL FOR NULL}").encode("utf-8", "replace").decode("utf-8")
+    if len(text) <= limit:
+        return text
+    note = f"\n[... {len(text) - limit:,} characters left out ...]\n"
+    head = (limit - len(note)) // 2
+    return text[:head] + note + text[len(text) - (limit - len(note) - head) :]
+
+
+def storable_metadata(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """The values as JSON; what JSON lacks becomes text. Too much of it becomes a note."""
+    try:
+        text = json.dumps({str(key): value for key, value in values.items()}, default=str)
+        text = json.dumps(json.loads(text, parse_constant=str))
+    except Exception as error:  # the values are the job's own objects
+        return {"metadata_error": storable(f"not storable: {error}", MESSAGE_LIMIT)}
+    if len(text) > METADATA_LIMIT:
+        return {"metadata_error": f"{len(text):,} characters of JSON; {METADATA_LIMIT:,} are kept"}
+    return _clean(json.loads(text))
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value, METADATA_LIMIT)
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    return value
+
+
+def _call(definition: JobDefinition, context: JobContext) -> Any:
+    arguments = (context,) if definition.takes_context else ()
+    result = definition.function(*arguments)
+    return asyncio.run(result) if inspect.iscoroutine(result) else result
+
+
+def _mapping(result: Any) -> dict[Any, Any]:
+    return dict(result) if isinstance(result, Mapping) else {}

@@ -1,0 +1,150 @@
+"""The scheduler of one process: APScheduler's clock around our tick."""
+
+import logging
+import os
+import socket
+import time
+import weakref
+from datetime import UTC, datetime
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from django.utils import timezone
+
+from scheduler_app.conf import scheduler_settings
+from scheduler_app.engine import recovery, sync
+from scheduler_app.engine.claim import Claimer
+from scheduler_app.engine.dispatcher import Dispatcher
+from scheduler_app.engine.timetable import Timetable
+from scheduler_app.executors import ThreadExecutor
+from scheduler_app.models import JobRun, Node, database
+from scheduler_app.registry import Registry, registry
+
+logger = logging.getLogger(__name__)
+
+LONGEST_WAIT = 1.0
+"""How long, in seconds, a change made by another process can go unnoticed."""
+STOP_MARGIN = 5.0
+"""How long, in seconds, a stopping scheduler tries to record the last outcomes."""
+
+_running: weakref.WeakSet["Scheduler"] = weakref.WeakSet()
+
+
+def wake() -> None:
+    """Have the schedulers of this process look at the database now."""
+    for scheduler in list(_running):
+        scheduler.wakeup()
+
+
+class Scheduler(BackgroundScheduler):  # type: ignore[misc]  # APScheduler is untyped
+    """Fires the jobs of `registry` until it is stopped. Any number may share a database."""
+
+    def __init__(self, registry: Registry = registry) -> None:
+        self._settings = scheduler_settings()
+        self._executor = ThreadExecutor(self._settings.max_concurrent_runs)
+        super().__init__(
+            timezone=UTC,
+            jobstores={"default": Timetable()},
+            executors={"default": self._executor},
+        )
+        self._registry = registry
+        self._dispatcher = Dispatcher(registry, self._executor)
+        self._failures = 0
+        self._next_beat = 0.0
+        self._next_check = 0.0
+        self._peers: set[int] = set()
+
+    def start(self) -> None:  # type: ignore[override]
+        """Register this process as a node, bring the declared jobs into the database and begin to
+        tick. Raises what the database raises."""
+        now = timezone.now()
+        alone = not Node.objects.alive().exists()
+        self.node = self._register()
+        self._claimer = Claimer(self.node, self._registry, after_stop=alone)
+        sync.sync_jobs(self._registry, now)
+        sync.mark_orphans(now)
+        self._dispatcher.start()
+        _running.add(self)
+        super().start()
+
+    def stop(self) -> bool:
+        """Claim nothing more, let the runs that are going end within the shutdown timeout, record
+        what became of each. Runs not begun are left for other nodes, or for the next start.
+        False if some runs did not end in time; they are recorded as LOST."""
+        deadline = time.monotonic() + self._settings.shutdown_timeout
+        _running.discard(self)
+        self._dispatcher.cancel_all()
+        self.shutdown(wait=False)  # also waits for a tick that is under way
+        ended = self._drain(deadline)
+        self._dispatcher.stop(STOP_MARGIN)
+        with database.atomic():
+            message = "Lost: its scheduler stopped, and it did not end in time."
+            if Node.objects.filter(pk=self.node.pk).close():
+                recovery.leave(self.node, timezone.now(), message)
+        return ended
+
+    def _drain(self, deadline: float) -> bool:
+        while (left := deadline - time.monotonic()) > 0:
+            if self._dispatcher.drain(min(left, self._settings.heartbeat)):
+                return True
+            Node.objects.filter(pk=self.node.pk).beat()
+        return False
+
+    def _process_jobs(self) -> float:
+        """One tick. Never raises: a scheduler that has lost its database waits for it."""
+        if not self.running:
+            return LONGEST_WAIT  # APScheduler's loop comes here once more after the shutdown
+        try:
+            wait = self._tick(timezone.now())
+        except Exception as error:
+            return self._back_off(error)
+        if self._failures:
+            logger.warning("the scheduler goes on after %d failed ticks", self._failures)
+            self._failures = 0
+        return wait
+
+    def _tick(self, now: datetime) -> float:
+        """Claim what is due and hand it over; returns the seconds to wait for the next tick."""
+        if time.monotonic() >= self._next_beat:
+            self._beat()
+        if time.monotonic() >= self._next_check:
+            self._check_on_others(now)
+        self._dispatcher.hand_over(self._claimer.claim(now))
+        next_due = self._claimer.next_due()
+        if next_due is None:
+            return LONGEST_WAIT
+        return min(max((next_due - timezone.now()).total_seconds(), 0.0), LONGEST_WAIT)
+
+    def _back_off(self, error: Exception) -> float:
+        self._failures += 1
+        logger.error(
+            "tick failed (%d in a row): %s", self._failures, error, exc_info=self._failures == 1
+        )
+        self._next_beat = 0.0  # a commit may have held although it failed: look for its runs
+        database.connection().close()
+        return min(0.05 * 2**self._failures, LONGEST_WAIT)
+
+    def _beat(self) -> None:
+        if not Node.objects.filter(pk=self.node.pk).beat():
+            logger.error("this scheduler was taken for dead; it goes on as a new node")
+            self.node = self._claimer.node = self._register()
+        self._next_beat = time.monotonic() + self._settings.heartbeat
+        self._check_on_own()
+
+    def _check_on_own(self) -> None:
+        """Hand over runs of this node that were claimed, but never reached the executor."""
+        in_hand = self._dispatcher.in_hand
+        own = JobRun.objects.queued().filter(node=self.node)
+        self._dispatcher.hand_over([run for run in own if run.pk not in in_hand])
+
+    def _check_on_others(self, now: datetime) -> None:
+        recovery.close_dead_nodes(now)
+        peers = set(Node.objects.alive().values_list("pk", flat=True))
+        if peers != self._peers:
+            sync.mark_orphans(now)
+            self._peers = peers
+        self._next_check = time.monotonic() + LONGEST_WAIT
+
+    def _register(self) -> Node:
+        return Node.objects.create(
+            name=f"{socket.gethostname()}:{os.getpid()}", declares=self._registry.names
+        )

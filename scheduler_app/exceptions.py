@@ -1,0 +1,29 @@
+"""Every error that the scheduler raises on purpose; each edge translates this one tree."""
+
+
+class SchedulerError(Exception):
+    """Something that the caller can mend; the text says what was wrong and what would be right."""
+
+
+class CronError(SchedulerError, ValueError):
+    """A cron expression, time zone or jitter that cannot be used."""
+
+
+class DeclarationError(SchedulerError, ValueError):
+    """A job that is declared wrongly: a bad name, two jobs of one name, a bad policy."""
+
+
+class SettingsError(SchedulerError, ValueError):
+    """A key or value in settings.SCHEDULER that cannot be used."""
+
+
+class JobNotFound(SchedulerError):
+    """No job of that name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Job not found: {name}")
+        self.name = name
+
+
+class ActionRefused(SchedulerError):
+    """The job's present state does not allow what was asked."""

@@ -1,0 +1,16 @@
+"""What the scheduler keeps in the database."""
+
+from scheduler_app.models.audit import AuditEntry, Surface
+from scheduler_app.models.job import Job
+from scheduler_app.models.node import Node
+from scheduler_app.models.run import JobRun, RunState, Trigger
+
+__all__ = [
+    "AuditEntry",
+    "Job",
+    "JobRun",
+    "Node",
+    "RunState",
+    "Surface",
+    "Trigger",
+]

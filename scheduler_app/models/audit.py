@@ -1,0 +1,38 @@
+"""Who did what to a job."""
+
+from django.db import models
+from django.utils import timezone
+
+
+class Surface(models.TextChoices):
+    """The door through which somebody acted."""
+
+    ADMIN = "admin", "admin"
+    CLI = "cli", "command line"
+    GRPC = "grpc", "gRPC"
+    CODE = "code", "Python code"
+
+
+class AuditEntry(models.Model):
+    """One action of one person on one job. Written in the transaction of the action itself."""
+
+    class Action(models.TextChoices):
+        PAUSE = "pause", "pause"
+        RESUME = "resume", "resume"
+        TRIGGER = "trigger", "run now"
+
+    at = models.DateTimeField(default=timezone.now)
+    actor = models.CharField(max_length=255)
+    surface = models.CharField(max_length=10, choices=Surface.choices)
+    action = models.CharField(max_length=10, choices=Action.choices)
+    job_name = models.CharField(max_length=100)
+    reason = models.TextField(blank=True)
+    changed = models.BooleanField(help_text="False: the job was in that state already.")
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name_plural = "audit entries"
+        indexes = (models.Index(fields=("job_name", "-id"), name="audit_by_job"),)
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.action} {self.job_name}"

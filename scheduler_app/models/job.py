@@ -1,0 +1,91 @@
+"""A job, as all processes see it: its declaration, its switches, its counters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db import models
+
+from scheduler_app.cron import Schedule
+from scheduler_app.policies import Overlap
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def declared(self) -> JobQuerySet:
+        """Jobs that some living scheduler's code declares."""
+        return self.filter(orphaned_at=None)
+
+    def orphaned(self) -> JobQuerySet:
+        return self.exclude(orphaned_at=None)
+
+    def paused(self) -> JobQuerySet:
+        return self.exclude(paused_at=None)
+
+    def add_to_counters(self, deltas: Mapping[str, Mapping[str, int]]) -> None:
+        """Add to the counters of many jobs: `{job name: {counter: how many}}`.
+
+        Jobs with the same additions share an UPDATE. The rows are locked in the order of their
+        names first, so that two processes that count the same jobs cannot deadlock."""
+        names = sorted(deltas)
+        if len(names) > 1:
+            list(self.filter(name__in=names).order_by("name").select_for_update().values("name"))
+        shared: dict[tuple[tuple[str, int], ...], list[str]] = {}
+        for name in names:
+            shared.setdefault(tuple(sorted(deltas[name].items())), []).append(name)
+        for additions, group in shared.items():
+            changes = {counter: models.F(counter) + amount for counter, amount in additions}
+            self.filter(name__in=group).update(**changes)
+
+
+class Job(models.Model):
+    """A declared job. The declaration's fields are copied from the code when a scheduler starts;
+    the counters count every outcome for ever, whatever is pruned from the history."""
+
+    name = models.CharField(max_length=100, primary_key=True)
+    description = models.TextField(blank=True)
+    cron = models.CharField("cron expression", max_length=200)
+    timezone = models.CharField("time zone", max_length=64)
+    jitter = models.PositiveIntegerField(default=0, help_text="Seconds.")
+    overlap = models.CharField(max_length=10, choices=Overlap.choices, default=Overlap.SKIP)
+
+    paused_at = models.DateTimeField(null=True, blank=True)
+    orphaned_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when no scheduler's code declares this job."
+    )
+
+    run_count = models.PositiveBigIntegerField("successes", default=0)
+    error_count = models.PositiveBigIntegerField("failures", default=0)
+    skip_count = models.PositiveBigIntegerField("skipped", default=0)
+    miss_count = models.PositiveBigIntegerField("missed", default=0)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+        permissions = (
+            ("pause_job", "Can pause a job"),
+            ("resume_job", "Can resume a job"),
+            ("trigger_job", "Can run a job now"),
+        )
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(overlap__in=Overlap.values), name="job_overlap_is_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(self.cron, self.timezone, self.jitter, self.name)
+
+    @property
+    def is_paused(self) -> bool:
+        return self.paused_at is not None
+
+    @property
+    def is_orphaned(self) -> bool:
+        return self.orphaned_at is not None

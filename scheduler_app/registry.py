@@ -1,0 +1,194 @@
+"""Which jobs the code declares.
+
+A faulty declaration does not raise where it stands: it is kept as a problem, which a system check
+reports with a hint before anything starts."""
+
+import inspect
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.core.management import call_command
+from django.utils.module_loading import autodiscover_modules
+
+from scheduler_app.cron import Schedule
+from scheduler_app.exceptions import CronError, DeclarationError
+from scheduler_app.policies import Overlap
+
+JobFunction = Callable[..., Any]
+F = TypeVar("F", bound=JobFunction)
+
+NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobContext:
+    """What a run tells its job, and the job its run."""
+
+    job_name: str
+    run_id: int
+    scheduled_for: datetime
+    """The moment in the schedule (UTC), or the moment of the request."""
+    attempt: int = 1
+    reported: dict[str, Any] = field(default_factory=dict)
+    cancel_event: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def cancelled(self) -> bool:
+        """True once the run should end early: its scheduler is stopping."""
+        return self.cancel_event.is_set()
+
+    def report(self, **values: Any) -> None:
+        """Add to the run's metadata; a later value of the same key replaces the earlier one."""
+        self.reported.update(values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDefinition:
+    """One declared job."""
+
+    name: str
+    function: JobFunction
+    schedule: Schedule
+    description: str = ""
+    overlap: Overlap = Overlap.SKIP
+
+    @property
+    def takes_context(self) -> bool:
+        return bool(inspect.signature(self.function).parameters)
+
+    def validate(self) -> None:
+        """Raise DeclarationError or CronError if this job cannot be scheduled."""
+        if not NAME.fullmatch(self.name):
+            raise DeclarationError(
+                f"Bad job name {self.name!r}: use 1 to 100 lower-case letters, digits, "
+                "'-', '_' and '.', starting and ending with a letter or digit."
+            )
+        if self.overlap not in Overlap.values:
+            raise DeclarationError(
+                f"Bad overlap {self.overlap!r}: use one of {', '.join(Overlap.values)}."
+            )
+        try:
+            inspect.signature(self.function).bind(*[None] * self.takes_context)
+        except TypeError as error:
+            raise DeclarationError(
+                f"{self.function.__qualname__} cannot be called with a context alone ({error}): "
+                "declare it with no parameter or with one."
+            ) from error
+        self.schedule.validate()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A declaration that cannot be used: where it stands and why."""
+
+    declared_at: str
+    text: str
+    hint: str
+
+
+class Registry:
+    """The jobs of this process's code, by name."""
+
+    def __init__(self) -> None:
+        self._definitions: dict[str, JobDefinition] = {}
+        self.problems: list[Problem] = []
+
+    def add(self, definition: JobDefinition) -> None:
+        """Keep the definition, or the problem that it has."""
+        where = f"{definition.function.__module__}.{definition.function.__qualname__}"
+        try:
+            definition.validate()
+        except CronError as error:
+            hint = "Five fields (minute hour day month weekday), six with seconds first, or @daily."
+            self.problems.append(Problem(where, f"Job {definition.name!r}: {error}", hint))
+            return
+        except DeclarationError as error:
+            self.problems.append(Problem(where, str(error), "Change the arguments of @job."))
+            return
+        twin = self._definitions.setdefault(definition.name, definition)
+        if twin is not definition:
+            first = f"{twin.function.__module__}.{twin.function.__qualname__}"
+            text = f"Two jobs are named {definition.name!r}: {first} and {where}."
+            self.problems.append(Problem(where, text, "Give one of them another name=."))
+
+    def get(self, name: str) -> JobDefinition | None:
+        return self._definitions.get(name)
+
+    def __iter__(self) -> Iterator[JobDefinition]:
+        return iter(self._definitions.values())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._definitions
+
+    def __len__(self) -> int:
+        return len(self._definitions)
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(self._definitions)
+
+
+registry = Registry()
+
+
+def job(
+    *,
+    cron: str,
+    name: str = "",
+    timezone: str = "",
+    jitter: int = 0,
+    overlap: str = Overlap.SKIP,
+    description: str = "",
+    registry: Registry = registry,
+) -> Callable[[F], F]:
+    """Declare the decorated function (plain or async, with or without a context) as a job.
+
+    `cron` has five fields (Debian's rules), six with seconds first, or is @hourly, @daily and so
+    on, in the IANA zone `timezone` (default: settings.TIME_ZONE). `jitter` puts each occurrence
+    off by up to that many seconds. `name` is by default the function's, with dashes; the
+    description its docstring. The function is returned unchanged."""
+
+    def declare(function: F) -> F:
+        job_name = name or function.__name__.replace("_", "-")
+        definition = JobDefinition(
+            name=job_name,
+            function=function,
+            schedule=Schedule(cron, timezone or settings.TIME_ZONE, jitter, job_name),
+            description=description or inspect.getdoc(function) or "",
+            overlap=_overlap(overlap),
+        )
+        registry.add(definition)
+        return function
+
+    return declare
+
+
+def command_job(
+    command: str, *args: str, cron: str, name: str = "", options: dict[str, Any] | None = None,
+    **policies: Any,
+) -> None:
+    """Declare a management command as a job: `command_job("clearsessions", cron="@daily")`.
+
+    `args` are its arguments as on the command line, `options` its options as for call_command;
+    all else is as for `job`. What it prints goes where the scheduler's own output goes."""
+
+    def run_command() -> None:
+        call_command(command, *args, **options or {})
+
+    run_command.__module__, run_command.__qualname__ = "manage.py", command
+    policies.setdefault("description", f"manage.py {' '.join([command, *args])}")
+    job(cron=cron, name=name or command.replace("_", "-"), **policies)(run_command)
+
+
+def autodiscover() -> None:
+    """Import the `jobs` module of every installed app, as the admin does with `admin`."""
+    autodiscover_modules("jobs")
+
+
+def _overlap(value: str) -> Overlap:
+    return Overlap(value) if value in Overlap.values else value  # type: ignore[return-value]

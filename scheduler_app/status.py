@@ -1,0 +1,172 @@
+"""What every surface shows. Admin, gRPC and CLI present these values; none computes its own."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery
+from django_apscheduler.models import DjangoJob
+
+from scheduler_app.cron import explain
+from scheduler_app.exceptions import JobNotFound
+from scheduler_app.models import Job, JobRun, Node, RunState
+
+
+class JobState(StrEnum):
+    """What a job is doing now. A job that is both is the first of these."""
+
+    PAUSED = "PAUSED"
+    RUNNING = "RUNNING"
+    ORPHANED = "ORPHANED"
+    IDLE = "IDLE"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One run, as it is shown. All moments are in UTC."""
+
+    id: int
+    state: RunState
+    scheduled_for: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    lateness: timedelta | None
+    duration: timedelta | None
+    message: str
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """One job, as it is shown. All moments are in UTC."""
+
+    name: str
+    description: str
+    cron: str
+    timezone: str
+    schedule: str
+    """The schedule in words."""
+    jitter: int
+    overlap: str
+    state: JobState
+    is_running: bool
+    is_paused: bool
+    is_orphaned: bool
+    next_run: datetime | None
+    """When it is due next, jitter included; None while it is paused or orphaned."""
+    last_run: RunSummary | None
+    """The last finished run whose function was called."""
+    last_outcome: RunSummary | None
+    """The last thing recorded: `last_run`, or a later occurrence that was skipped or missed."""
+    run_count: int
+    error_count: int
+    skip_count: int
+    miss_count: int
+
+    @property
+    def last_error(self) -> str | None:
+        """Why the last outcome is not a success; None if it is one, or if there is none."""
+        if self.last_outcome is None or self.last_outcome.state == RunState.SUCCESS:
+            return None
+        return self.last_outcome.message
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerStatus:
+    """The whole scheduler at one moment; jobs in order of their names."""
+
+    running: bool
+    """Whether at least one scheduler process is alive."""
+    nodes: tuple[str, ...]
+    """The names of the living scheduler processes."""
+    jobs: tuple[JobStatus, ...]
+
+
+def scheduler_running() -> bool:
+    """Whether a scheduler's heartbeat in the database is fresh."""
+    return Node.objects.alive().exists()
+
+
+def scheduler_status() -> SchedulerStatus:
+    """All nodes and jobs, in a number of queries that does not depend on how many there are."""
+    nodes = tuple(Node.objects.alive().order_by("name").values_list("name", flat=True))
+    return SchedulerStatus(bool(nodes), nodes, tuple(job_statuses(Job.objects.all())))
+
+
+def job_status(name: str) -> JobStatus:
+    """One job. Raises JobNotFound."""
+    for status in job_statuses(Job.objects.filter(name=name)):
+        return status
+    raise JobNotFound(name)
+
+
+def job_statuses(jobs: QuerySet[Job]) -> list[JobStatus]:
+    """The statuses of these jobs, in their order, in a constant number of queries."""
+    rows = list(jobs.annotate(
+        last_outcome_id=_latest(JobRun.objects.finished()),
+        last_run_id=_latest(JobRun.objects.executed()),
+        next_run=Subquery(DjangoJob.objects.filter(id=OuterRef("name")).values("next_run_time")),
+    ))
+    running = set(JobRun.objects.running().values_list("job_name", flat=True))
+    wanted = {pk for row in rows for pk in (row.last_outcome_id, row.last_run_id) if pk}
+    runs = _summaries(wanted)
+    return [_status(row, row.name in running, runs) for row in rows]
+
+
+def _latest(runs: "QuerySet[JobRun]") -> Subquery:
+    """The newest of these runs for the job of the outer query."""
+    newest = runs.filter(job_name=OuterRef("name")).order_by("-finished_at")
+    return Subquery(newest.values("pk")[:1])
+
+
+def _summaries(ids: Iterable[int]) -> dict[int, RunSummary]:
+    runs = JobRun.objects.filter(pk__in=list(ids)).defer("traceback")
+    return {run.pk: summary(run) for run in runs}
+
+
+def summary(run: JobRun) -> RunSummary:
+    """A run as it is shown."""
+    return RunSummary(
+        id=run.pk,
+        state=RunState(run.state),
+        scheduled_for=run.scheduled_for,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        lateness=run.lateness,
+        duration=run.duration,
+        message=run.message,
+        metadata=run.metadata,
+    )
+
+
+def _status(job: Any, is_running: bool, runs: dict[int, RunSummary]) -> JobStatus:
+    return JobStatus(
+        name=job.name,
+        description=job.description,
+        cron=job.cron,
+        timezone=job.timezone,
+        schedule=explain(job.cron),
+        jitter=job.jitter,
+        overlap=job.overlap,
+        state=_state(job, is_running),
+        is_running=is_running,
+        is_paused=job.is_paused,
+        is_orphaned=job.is_orphaned,
+        next_run=job.next_run,
+        last_run=runs.get(job.last_run_id),
+        last_outcome=runs.get(job.last_outcome_id),
+        run_count=job.run_count,
+        error_count=job.error_count,
+        skip_count=job.skip_count,
+        miss_count=job.miss_count,
+    )
+
+
+def _state(job: Job, is_running: bool) -> JobState:
+    if job.is_paused:
+        return JobState.PAUSED
+    if is_running:
+        return JobState.RUNNING
+    return JobState.ORPHANED if job.is_orphaned else JobState.IDLE

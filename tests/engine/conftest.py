@@ -1,0 +1,54 @@
+"""A registry and a node of the test's own."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from scheduler_app.engine import sync
+from scheduler_app.engine.claim import Claimer
+from scheduler_app.models import Node
+from scheduler_app.registry import Registry, job
+
+T0 = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+"""A Monday noon. The declared jobs of these tests enter the database one minute before it."""
+
+
+def nothing() -> None:
+    """Do nothing."""
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+@pytest.fixture
+def declare(registry: Registry) -> Callable[..., None]:
+    """Declare a job in the test's registry, at every full minute unless told otherwise."""
+
+    def _declare(name: str, function: Callable[..., Any] = nothing, **options: Any) -> None:
+        options = {"cron": "* * * * *", "timezone": "UTC"} | options
+        job(name=name, registry=registry, **options)(function)
+        assert not registry.problems
+
+    return _declare
+
+
+@pytest.fixture
+def node(db: None) -> Node:
+    return Node.objects.create(name="here:1")
+
+
+@pytest.fixture
+def start(registry: Registry, node: Node) -> Callable[..., Claimer]:
+    """Bring the declared jobs into the database and return a claimer for them."""
+
+    def _start(at: datetime = T0 - timedelta(minutes=1), **options: Any) -> Claimer:
+        node.declares = registry.names
+        node.save()
+        sync.sync_jobs(registry, at)
+        return Claimer(node, registry, **options)
+
+    return _start

@@ -1,0 +1,193 @@
+"""Claiming: the timetable and the ledger move together, once."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django_apscheduler.models import DjangoJob
+
+from scheduler_app.engine.claim import Claimer
+from scheduler_app.models import Job, JobRun, Node, RunState, Trigger
+from scheduler_app.policies import Overlap
+from scheduler_app.registry import Registry
+from tests.engine.conftest import T0
+
+Declare = Callable[..., None]
+Start = Callable[..., Claimer]
+
+
+def states() -> list[str]:
+    return list(JobRun.objects.order_by("id").values_list("state", flat=True))
+
+
+def finish_all() -> None:
+    JobRun.objects.active().update(state=RunState.SUCCESS, started_at=T0, finished_at=T0)
+
+
+def test_nothing_is_due_before_its_time(declare: Declare, start: Start) -> None:
+    declare("a")
+    assert start().claim(T0 - timedelta(milliseconds=1)) == []
+
+
+def test_due_job_is_claimed_for_this_node(declare: Declare, start: Start, node: Node) -> None:
+    declare("a")
+    (run,) = start().claim(T0)
+    assert run.pk
+    assert JobRun.objects.get() == run
+    assert (run.scheduled_for, run.due_at, run.state, run.node) == (T0, T0, "queued", node)
+
+
+def test_claim_advances_the_timetable(declare: Declare, start: Start) -> None:
+    declare("a")
+    start().claim(T0)
+    assert DjangoJob.objects.get(id="a").next_run_time == T0 + timedelta(minutes=1)
+
+
+def test_second_claim_finds_nothing(declare: Declare, start: Start) -> None:
+    declare("a")
+    claimer = start()
+    claimer.claim(T0)
+    assert claimer.claim(T0) == []
+
+
+def test_busy_job_is_skipped_and_counted(declare: Declare, start: Start) -> None:
+    declare("a")
+    claimer = start()
+    claimer.claim(T0)
+    assert claimer.claim(T0 + timedelta(minutes=1)) == []
+    assert states() == ["queued", "skipped"]
+    assert Job.objects.get().skip_count == 1
+
+
+def test_job_that_may_overlap_is_claimed_again(declare: Declare, start: Start) -> None:
+    declare("a", overlap="allow")
+    claimer = start()
+    claimer.claim(T0)
+    assert len(claimer.claim(T0 + timedelta(minutes=1))) == 1
+
+
+def test_downtime_leaves_one_missed_row(declare: Declare, start: Start) -> None:
+    declare("a")
+    claimer = start(after_stop=True)
+    runs = claimer.claim(T0 + timedelta(minutes=10, seconds=5))
+    assert [run.scheduled_for for run in runs] == [T0 + timedelta(minutes=10)]
+    missed = JobRun.objects.get(state=RunState.MISSED)
+    assert missed.occurrences == 10
+    assert missed.first_scheduled_for == T0
+    assert missed.scheduled_for == T0 + timedelta(minutes=9)
+    assert missed.message == "Missed: no scheduler was running."
+    assert Job.objects.get().miss_count == 10
+
+
+def test_after_stop_holds_for_the_first_claim_only(declare: Declare, start: Start) -> None:
+    declare("a", overlap="allow")
+    claimer = start(after_stop=True)
+    claimer.claim(T0)
+    assert len(claimer.claim(T0 + timedelta(minutes=2))) == 2
+
+
+def test_jobs_due_together_share_their_updates(
+    declare: Declare, start: Start, django_assert_max_num_queries: Callable[..., object]
+) -> None:
+    for number in range(40):
+        declare(f"job-{number}")
+    claimer = start()
+    with django_assert_max_num_queries(12):
+        assert len(claimer.claim(T0)) == 40
+
+
+def test_timetable_put_back_does_not_double_a_run(declare: Declare, start: Start) -> None:
+    declare("a", overlap="allow")
+    declare("b", overlap="allow")
+    claimer = start()
+    claimer.claim(T0)
+    DjangoJob.objects.filter(id="a").update(next_run_time=T0)
+    runs = claimer.claim(T0 + timedelta(minutes=1))
+    assert sorted((run.job_name, run.scheduled_for) for run in runs) == [
+        ("a", T0 + timedelta(minutes=1)),
+        ("b", T0 + timedelta(minutes=1)),
+    ]
+    assert JobRun.objects.count() == 4
+
+
+def test_job_that_this_code_lacks_is_left_to_others(
+    declare: Declare, start: Start, node: Node
+) -> None:
+    declare("a")
+    start()
+    without = Claimer(node, Registry())
+    assert without.claim(T0) == []
+    assert without.next_due() is None
+    assert DjangoJob.objects.get().next_run_time == T0
+
+
+def test_request_is_taken(declare: Declare, start: Start, node: Node) -> None:
+    declare("a")
+    claimer = start()
+    asked = JobRun.objects.create(
+        job_name="a", trigger=Trigger.MANUAL, scheduled_for=T0, due_at=T0
+    )
+    assert claimer.claim(T0 - timedelta(seconds=30)) == [asked]
+    assert JobRun.objects.get().node == node
+
+
+def test_request_waits_for_the_run_that_is_going(declare: Declare, start: Start) -> None:
+    declare("a")
+    claimer = start()
+    claimer.claim(T0)
+    asked = JobRun.objects.create(
+        job_name="a", trigger=Trigger.MANUAL, scheduled_for=T0, due_at=T0
+    )
+    assert claimer.claim(T0 + timedelta(seconds=1)) == []
+    finish_all_but = JobRun.objects.exclude(pk=asked.pk)
+    finish_all_but.update(state=RunState.SUCCESS, started_at=T0, finished_at=T0)
+    assert claimer.claim(T0 + timedelta(seconds=2)) == [asked]
+
+
+def test_released_occurrence_is_missed_after_its_grace(declare: Declare, start: Start) -> None:
+    declare("a", cron="0 12 * * *")
+    claimer = start()
+    claimer.claim(T0)
+    JobRun.objects.update(node=None)
+    assert claimer.claim(T0 + timedelta(seconds=61)) == []
+    assert states() == ["missed"]
+    assert Job.objects.get().miss_count == 1
+
+
+def test_jitter_delays_the_run_and_not_its_identity(declare: Declare, start: Start) -> None:
+    declare("a", cron="0 * * * *", jitter=600)
+    claimer = start()
+    due_at = claimer.next_due()
+    assert due_at is not None
+    (run,) = claimer.claim(due_at)
+    assert run.scheduled_for == T0
+    assert run.due_at == due_at
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nodes_that_claim_at_the_same_moment_never_share_a_run(
+    declare: Declare, start: Start, registry: Registry
+) -> None:
+    for number in range(30):
+        declare(f"job-{number}", overlap=Overlap.ALLOW)
+    start()
+    claimers = [Claimer(Node.objects.create(name=f"n{i}"), registry) for i in range(3)]
+    barrier = threading.Barrier(3)
+
+    def compete(claimer: Claimer) -> None:
+        barrier.wait(10)
+        for minute in range(5):
+            claimer.claim(T0 + timedelta(minutes=minute))
+        connection.close()
+
+    threads = [threading.Thread(target=compete, args=(claimer,)) for claimer in claimers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    claimers[0].claim(T0 + timedelta(minutes=4))  # what a lock made all others pass over
+    runs = JobRun.objects.filter(state=RunState.QUEUED)
+    assert runs.count() == 30 * 5
+    assert runs.values("job_name", "scheduled_for").distinct().count() == 30 * 5

@@ -1,0 +1,69 @@
+"""The thread executor."""
+
+import threading
+
+from scheduler_app.executors import ThreadExecutor
+
+
+def test_tasks_run_beside_each_other() -> None:
+    executor = ThreadExecutor(3)
+    meeting = threading.Barrier(3)
+    for _ in range(3):
+        executor.hand_over(lambda: meeting.wait(10) and None)
+    executor.close()
+    assert executor.wait(10)
+    assert not meeting.broken
+
+
+def test_no_more_tasks_at_a_time_than_its_size() -> None:
+    executor = ThreadExecutor(2)
+    lock, going, most, done = threading.Lock(), 0, 0, threading.Semaphore(0)
+
+    def task() -> None:
+        nonlocal going, most
+        with lock:
+            going += 1
+            most = max(most, going)
+        done.acquire(timeout=0.01)
+        with lock:
+            going -= 1
+        finished.release()
+
+    finished = threading.Semaphore(0)
+    for _ in range(10):
+        executor.hand_over(task)
+    for _ in range(10):
+        assert finished.acquire(timeout=10)
+    executor.close()
+    assert most == 2
+
+
+def test_closed_executor_begins_nothing_more() -> None:
+    executor = ThreadExecutor(1)
+    begun, release, later = threading.Event(), threading.Event(), threading.Event()
+    executor.hand_over(lambda: begun.set() or release.wait(10) and None)
+    executor.hand_over(later.set)
+    assert begun.wait(10)
+    executor.close()
+    executor.hand_over(later.set)
+    assert not executor.wait(0.05)
+    release.set()
+    assert executor.wait(10)
+    assert not later.is_set()
+
+
+def test_threads_are_used_again() -> None:
+    executor = ThreadExecutor(5)
+    names = set()
+    for _ in range(20):
+        done = threading.Event()
+
+        def task(done: threading.Event = done) -> None:
+            names.add(threading.current_thread().name)
+            done.set()
+
+        executor.hand_over(task)
+        assert done.wait(10)
+    executor.close()
+    assert executor.wait(10)
+    assert len(names) <= 5
