@@ -1,0 +1,51 @@
+PYTHON ?= python3
+BIN := .venv/bin
+export TEST_POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
+
+.PHONY: help run test test-sqlite test-postgres check proto clean
+help: ## Tell what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: $(BIN)/.run ## Set all up and start web, scheduler and gRPC on SQLite
+	$(BIN)/python -m memory_project.firstrun
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/honcho start
+
+test: test-sqlite test-postgres ## Set all up and run the tests on SQLite, and on PostgreSQL
+
+test-sqlite: $(BIN)/.dev
+	$(BIN)/python -m pytest
+
+test-postgres: $(BIN)/.dev
+	TEST_DATABASE=postgres $(BIN)/python -m pytest
+
+check: $(BIN)/.dev ## Check style, types, rooms, settings and migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -W error manage.py check --fail-level WARNING
+	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
+
+proto: .venv-proto/.made ## Make the stubs of protos/memory.proto anew
+	.venv-proto/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. protos/memory.proto
+
+clean: ## Remove the environments; keep .env and the database
+	rm -rf .venv .venv-proto .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name it with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+$(BIN)/.run: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(BIN)/.dev: requirements.txt requirements-dev.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(BIN)/.run
+
+.venv-proto/.made: requirements-proto.txt
+	$(PYTHON) -m venv .venv-proto
+	.venv-proto/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-proto.txt
+	@touch $@

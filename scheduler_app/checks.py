@@ -1,0 +1,89 @@
+"""System checks: what is misconfigured is told, with a hint, before anything starts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error
+from django.db import connections, router
+from django_apscheduler.models import DjangoJob
+
+from scheduler_app.conf import scheduler_settings
+from scheduler_app.exceptions import SettingsError
+from scheduler_app.models import Job, database
+from scheduler_app.registry import registry
+
+SHORTEST_TIMEOUT = 5.0
+SQLITE_HINT = (
+    'DATABASES["{alias}"]["OPTIONS"] = {{"transaction_mode": "IMMEDIATE", "timeout": 20, '
+    '"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"}}'
+)
+
+
+def register() -> None:
+    """Have Django run the checks of this module."""
+    for check in (check_declarations, check_settings, check_databases, check_installed_apps):
+        checks.register(check)
+
+
+def check_declarations(**_: Any) -> list[CheckMessage]:
+    """scheduler.E001: a job is declared wrongly."""
+    return [
+        Error(problem.text, hint=problem.hint, obj=problem.declared_at, id="scheduler.E001")
+        for problem in registry.problems
+    ]
+
+
+def check_settings(**_: Any) -> list[CheckMessage]:
+    """scheduler.E002: settings.SCHEDULER; scheduler.E003: time zones are off."""
+    found: list[CheckMessage] = []
+    try:
+        scheduler_settings()
+    except SettingsError as error:
+        found.append(Error(str(error), hint="See the README's settings.", id="scheduler.E002"))
+    if not settings.USE_TZ:
+        hint = "Set USE_TZ = True."
+        found.append(Error("The scheduler needs aware times.", hint=hint, id="scheduler.E003"))
+    return found
+
+
+def check_databases(**_: Any) -> list[CheckMessage]:
+    """scheduler.E004: a claim could not be one transaction; scheduler.E005: an engine that the
+    scheduler does not know; scheduler.E006: SQLite settings under which it would die."""
+    alias = database.alias()
+    if {router.db_for_write(Job), router.db_for_write(DjangoJob)} != {alias}:
+        text = "The tables of scheduler_app and django_apscheduler are in different databases."
+        hint = "Have the database router send both apps to one database."
+        return [Error(text, hint=hint, id="scheduler.E004")]
+    vendor = connections[alias].vendor
+    if vendor not in ("sqlite", "postgresql"):
+        hint = "Use PostgreSQL, or SQLite on one machine."
+        return [Error(f"The scheduler does not run on {vendor}.", hint=hint, id="scheduler.E005")]
+    faults = _sqlite_faults(connections[alias].settings_dict) if vendor == "sqlite" else []
+    hint = SQLITE_HINT.format(alias=alias)
+    return [Error(fault, hint=hint, id="scheduler.E006") for fault in faults]
+
+
+def check_installed_apps(**_: Any) -> list[CheckMessage]:
+    """scheduler.E007: djangogrpcframework's own, broken grpcrunserver would be found first."""
+    apps = settings.INSTALLED_APPS
+    if "django_grpc_framework" not in apps:
+        return []
+    ours = [app for app in apps if app.split(".")[0] == "scheduler_app"]
+    if apps.index(ours[0]) < apps.index("django_grpc_framework"):
+        return []
+    hint = 'Put "scheduler_app" before "django_grpc_framework".'
+    return [Error("INSTALLED_APPS are in the wrong order.", hint=hint, id="scheduler.E007")]
+
+
+def _sqlite_faults(configured: dict[str, Any]) -> Iterator[str]:
+    options = configured.get("OPTIONS", {})
+    if options.get("transaction_mode") != "IMMEDIATE":
+        yield "SQLite without IMMEDIATE transactions fails as soon as two threads write."
+    if "journal_mode=wal" not in options.get("init_command", "").replace(" ", "").lower():
+        yield "SQLite without WAL blocks readers while the scheduler writes."
+    if options.get("timeout", SHORTEST_TIMEOUT) < SHORTEST_TIMEOUT:
+        yield f"SQLite must wait at least {SHORTEST_TIMEOUT:.0f} s for a lock."
+    if ":memory:" in str(configured["NAME"]) or "mode=memory" in str(configured["NAME"]):
+        yield "SQLite in memory cannot be shared by threads and processes."

@@ -1,0 +1,89 @@
+"""Housekeeping jobs that every installation wants."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.apps import apps
+from django.db.backends.utils import CursorWrapper
+from django.utils import timezone
+from django_apscheduler.models import DjangoJob
+
+from scheduler_app.conf import scheduler_settings
+from scheduler_app.models import AuditEntry, Job, JobRun, Node, database
+from scheduler_app.registry import JobContext, command_job, job
+
+KEPT_RUNS = 10
+"""How many finished runs of each job are kept, however old."""
+BATCH = 1_000
+
+TABLES = [model._meta.db_table for model in (Job, JobRun, Node, AuditEntry, DjangoJob)]
+
+
+@job(cron="15 3 * * *")
+def prune_run_history(context: JobContext) -> dict[str, int]:
+    """Delete finished runs that are older than SCHEDULER["history_days"], but never the last ten
+    of a job; and schedulers that stopped before that."""
+    oldest = timezone.now() - timedelta(days=scheduler_settings().history_days)
+    names = JobRun.objects.order_by("job_name").values_list("job_name", flat=True).distinct()
+    for name in list(names):
+        _prune(context, name, oldest)
+    nodes, _ = Node.objects.filter(stopped_at__lt=oldest).delete()
+    return {"runs_deleted": context.reported.get("runs_deleted", 0), "nodes_deleted": nodes}
+
+
+def _prune(context: JobContext, name: str, oldest: datetime) -> None:
+    finished = JobRun.objects.finished().filter(job_name=name).order_by("-finished_at")
+    kept = finished.values_list("finished_at", flat=True)[KEPT_RUNS - 1 : KEPT_RUNS].first()
+    if kept is None:
+        return
+    old = finished.filter(finished_at__lt=min(oldest, kept)).values_list("pk", flat=True)
+    while not context.cancelled and (batch := list(old[:BATCH])):
+        deleted, _ = JobRun.objects.filter(pk__in=batch).delete()
+        context.report(runs_deleted=context.reported.get("runs_deleted", 0) + deleted)
+
+
+if apps.is_installed("django.contrib.sessions"):
+    command_job(
+        "clearsessions",
+        cron="45 3 * * *",
+        name="clear-expired-sessions",
+        description="Delete the sessions of people who have not been back.",
+    )
+
+
+@job(cron="0 4 * * SUN")
+def compact_database() -> dict[str, int]:
+    """Give back the space of deleted rows, and bring the planner's statistics up to date."""
+    connection = database.connection()
+    with connection.cursor() as cursor:
+        before = _size(cursor)
+        if connection.vendor == "sqlite":
+            cursor.execute("PRAGMA optimize")
+            cursor.execute("VACUUM")
+        else:
+            tables = ", ".join(connection.ops.quote_name(table) for table in TABLES)
+            cursor.execute(f"VACUUM (ANALYZE) {tables}")
+        return {"bytes_before": before, "bytes_after": _size(cursor)}
+
+
+@job(cron="* * * * *")
+def measure_database() -> dict[str, Any]:
+    """Measure how large the database is, and how many rows the scheduler keeps."""
+    with database.connection().cursor() as cursor:
+        size = _size(cursor)
+    return {
+        "database_bytes": size,
+        "jobs": Job.objects.count(),
+        "runs": JobRun.objects.count(),
+        "audit_entries": AuditEntry.objects.count(),
+    }
+
+
+def _size(cursor: CursorWrapper) -> int:
+    """The size of the whole database in bytes."""
+    if cursor.db.vendor == "sqlite":
+        cursor.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+    else:
+        cursor.execute("SELECT pg_database_size(current_database())")
+    size: int = cursor.fetchone()[0]
+    return size

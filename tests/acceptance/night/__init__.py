@@ -1,0 +1,1 @@
+"""A user's app, for the tests that start real processes."""

@@ -1,0 +1,196 @@
+"""A whole scheduler in this process, on a real clock."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from scheduler_app import control
+from scheduler_app.control import Actor
+from scheduler_app.engine.claim import Claimer
+from scheduler_app.engine.scheduler import Scheduler
+from scheduler_app.models import Job, JobRun, Node, RunState, Surface
+from scheduler_app.registry import JobContext, Registry
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Declare = Callable[..., None]
+ADA = Actor("ada", Surface.CODE)
+SECONDLY = "* * * * * *"
+
+
+def eventually(happens: Callable[[], object], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def successes() -> int:
+    return JobRun.objects.filter(state=RunState.SUCCESS).count()
+
+
+@pytest.fixture
+def scheduler(registry: Registry) -> Iterator[Scheduler]:
+    scheduler = Scheduler(registry)
+    yield scheduler
+    if scheduler.running:
+        scheduler.stop()
+
+
+def test_job_runs_on_its_schedule(declare: Declare, scheduler: Scheduler) -> None:
+    declare("a", cron=SECONDLY)
+    scheduler.start()
+    eventually(lambda: successes() >= 2)
+    run = JobRun.objects.filter(state=RunState.SUCCESS).earliest("id")
+    assert run.lateness is not None
+    assert run.lateness >= timedelta(0)
+
+
+def test_stop_waits_for_the_run_that_is_going(declare: Declare, scheduler: Scheduler) -> None:
+    begun = threading.Event()
+
+    def slow(context: JobContext) -> dict[str, bool]:
+        begun.set()
+        time.sleep(0.5)
+        return {"was_told": context.cancelled}
+
+    declare("a", slow, cron=SECONDLY)
+    scheduler.start()
+    assert begun.wait(10)
+    assert scheduler.stop()
+    run = JobRun.objects.executed().latest("id")
+    assert (run.state, run.metadata) == (RunState.SUCCESS, {"was_told": True})
+    assert not JobRun.objects.running().exists()
+
+
+def test_run_that_outlasts_the_shutdown_is_lost(
+    declare: Declare, registry: Registry, settings: object
+) -> None:
+    settings.SCHEDULER = {"shutdown_timeout": 0.2}  # type: ignore[attr-defined]
+    begun, release = threading.Event(), threading.Event()
+    declare("a", lambda: begun.set() or release.wait(20), cron=SECONDLY)
+    scheduler = Scheduler(registry)
+    scheduler.start()
+    assert begun.wait(10)
+    assert not scheduler.stop()
+    release.set()
+    run = JobRun.objects.get(state=RunState.LOST)
+    assert "did not end in time" in run.message
+    assert Job.objects.get().error_count == 1
+
+
+def test_stopped_scheduler_is_not_alive(declare: Declare, scheduler: Scheduler) -> None:
+    scheduler.start()
+    assert Node.objects.alive().exists()
+    scheduler.stop()
+    assert not Node.objects.alive().exists()
+
+
+def test_stop_consumes_nothing_that_is_due(declare: Declare, scheduler: Scheduler) -> None:
+    declare("a", cron=SECONDLY, overlap="allow")
+    scheduler.start()
+    eventually(lambda: successes() >= 1)
+    scheduler.stop()
+    rows = list(JobRun.objects.order_by("scheduled_for"))
+    gaps = {b.scheduled_for - a.scheduled_for for a, b in zip(rows, rows[1:], strict=False)}
+    assert gaps <= {timedelta(seconds=1)}
+    scheduler_again = Claimer(scheduler.node, scheduler._registry)
+    due_at = scheduler_again.next_due()
+    assert due_at == rows[-1].scheduled_for + timedelta(seconds=1)
+
+
+def test_run_not_begun_at_the_stop_is_left_to_others(
+    declare: Declare, registry: Registry, settings: object
+) -> None:
+    settings.SCHEDULER = {"max_concurrent_runs": 1}  # type: ignore[attr-defined]
+    begun = threading.Event()
+    declare("a", lambda: begun.set() or time.sleep(1.5), cron=SECONDLY, overlap="allow")
+    scheduler = Scheduler(registry)
+    scheduler.start()
+    assert begun.wait(10)
+    eventually(lambda: JobRun.objects.queued().exists())
+    scheduler.stop()
+    assert JobRun.objects.unassigned().exists()
+
+
+def test_tick_survives_its_database(
+    declare: Declare, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, calls = Claimer.claim, []
+
+    def flaky(self: Claimer, now: object) -> list[JobRun]:
+        calls.append(now)
+        if len(calls) < 4:
+            raise OperationalError("away")
+        return claim(self, now)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Claimer, "claim", flaky)
+    declare("a", cron=SECONDLY)
+    scheduler.start()
+    eventually(lambda: successes() >= 1)
+
+
+def test_claimed_run_that_never_reached_the_executor_is_found_by_its_row(
+    declare: Declare, scheduler: Scheduler, settings: object
+) -> None:
+    declare("a", cron="0 0 1 1 *")
+    scheduler.start()
+    now = timezone.now()
+    JobRun.objects.create(job_name="a", scheduled_for=now, due_at=now, node=scheduler.node)
+    scheduler._next_beat = 0.0
+    scheduler.wakeup()
+    eventually(lambda: successes() == 1)
+
+
+def test_request_is_carried_out_at_once_in_the_same_process(
+    declare: Declare, scheduler: Scheduler
+) -> None:
+    declare("a", cron="0 0 1 1 *")
+    scheduler.start()
+    time.sleep(0.2)
+    control.trigger("a", by=ADA)
+    eventually(lambda: successes() == 1)
+    run = JobRun.objects.get()
+    assert run.lateness is not None
+    assert run.lateness < timedelta(seconds=0.8)
+
+
+def test_paused_job_stops_and_resumed_job_goes_on(declare: Declare, scheduler: Scheduler) -> None:
+    declare("a", cron=SECONDLY)
+    scheduler.start()
+    eventually(lambda: successes() >= 1)
+    control.pause("a", by=ADA)
+    eventually(lambda: not JobRun.objects.active().exists())
+    before = successes()
+    time.sleep(1.3)
+    assert successes() == before
+    control.resume("a", by=ADA)
+    eventually(lambda: successes() > before)
+
+
+def test_scheduler_taken_for_dead_goes_on_as_a_new_node(
+    declare: Declare, scheduler: Scheduler
+) -> None:
+    declare("a", cron=SECONDLY)
+    scheduler.start()
+    first = scheduler.node.pk
+    Node.objects.filter(pk=first).close()
+    scheduler._next_beat = 0.0
+    eventually(lambda: scheduler.node.pk != first)
+    before = successes()
+    eventually(lambda: successes() > before)
+    assert not JobRun.objects.queued().filter(node_id=first).exists()
+
+
+def test_start_of_a_second_scheduler_does_not_count_as_downtime(
+    declare: Declare, scheduler: Scheduler, registry: Registry
+) -> None:
+    scheduler.start()
+    second = Scheduler(registry)
+    second.start()
+    assert not second._claimer.after_stop
+    second.stop()

@@ -1,0 +1,17 @@
+"""The project's settings for tests: a secret key that is none, and the database to test on.
+
+TEST_DATABASE=postgres runs the tests on the server at TEST_POSTGRES_URL instead of SQLite."""
+
+import os
+
+os.environ.setdefault("SECRET_KEY", "for tests only")
+if os.environ.get("TEST_DATABASE") == "postgres":
+    os.environ["DATABASE_URL"] = os.environ.get(
+        "TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres"
+    )
+else:
+    os.environ.pop("DATABASE_URL", None)
+
+from memory_project.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
