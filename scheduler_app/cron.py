@@ -11,7 +11,6 @@ its twin, the other five fields, fires.
 CronSim sees naive local time only, where it is exact. With a zone it repeats moments, loses others
 where clocks shift by half an hour, and knows Debian's rules for five fields only."""
 
-from bisect import bisect_left
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
@@ -80,14 +79,18 @@ _FIELDS = (
     _Field("hour", "0-23", 0, 23),
     _Field("day-of-month", "1-31, L (the last day) or LW (the last weekday)", 1, 31),
     _Field(
-        "month", "1-12 or JAN-DEC", 1, 12, tuple("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split())
+        "month",
+        "1-12 or JAN-DEC",
+        1,
+        12,
+        ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"),
     ),
     _Field(
         "day-of-week",
         "0-7 (0 and 7 are Sunday) or SUN-SAT",
         0,
         6,
-        tuple("SUN MON TUE WED THU FRI SAT".split()),
+        ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"),
     ),
 )
 
@@ -171,7 +174,7 @@ def next_fire(expression: str, after: datetime, zone: str) -> datetime | None:
 def _next_fire(expression: str, after: datetime, zone: str) -> datetime | None:
     # Jobs share expressions, and all moments of one second share their answer. Only UTC comes in
     # here: to a cache, the two passes of a repeated hour are equal.
-    return next(_fires(expression, after, zone), None)
+    return _first(expression, after, zone)
 
 
 def previous_fire(expression: str, at: datetime, zone: str) -> datetime | None:
@@ -181,16 +184,26 @@ def previous_fire(expression: str, at: datetime, zone: str) -> datetime | None:
 
 
 def _previous_fire(expression: str, at: datetime, zone: str, within: int) -> datetime | None:
-    """The last fire that is at most `within` seconds before `at`."""
+    """The last fire that is at most `within` seconds before `at`.
 
-    # Searched by next_fire, not by CronSim's own way back, so that the two always agree.
-    def fired_since(seconds: int) -> bool:
-        fire = next(_fires(expression, at - timedelta(seconds=seconds + 1), zone), None)
-        return fire is not None and fire <= at
+    Searched forwards, by halves, and not by CronSim's own way back: so it always agrees with
+    next_fire."""
+    fire = _first(expression, at - timedelta(seconds=min(within, _HORIZON) + 1), zone)
+    if fire is None or fire > at:
+        return None
+    end = at  # between end and at there is none
+    while (following := _first(expression, fire, zone)) and following <= end:
+        middle = following + (end - following) / 2
+        later = _first(expression, middle, zone)
+        if later and later <= end:
+            fire = later
+        else:
+            fire, end = following, middle
+    return fire
 
-    within = min(within, _HORIZON)
-    seconds = bisect_left(range(within + 1), True, key=fired_since)
-    return at - timedelta(seconds=seconds) if seconds <= within else None
+
+def _first(expression: str, after: datetime, zone: str) -> datetime | None:
+    return next(_fires(expression, after, zone), None)
 
 
 def _fires(expression: str, after: datetime, zone: str) -> Iterator[datetime]:
@@ -247,7 +260,7 @@ def _parsed(expression: str) -> CronSim:
 
 def _local_start(after: datetime, zone: ZoneInfo) -> datetime:
     """A local time from which a walk meets everything that comes after `after`."""
-    local = after.astimezone(zone).replace(tzinfo=None, fold=0)
+    local = after.astimezone(zone).replace(tzinfo=None, fold=0, microsecond=0)
     first, second = _passes(local, zone)
     # In a repeated hour the second pass is found while walking through the first.
     return local - max(second - first, timedelta(0))
@@ -297,7 +310,8 @@ class Fire:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A cron expression in a zone, with jitter: a delay of each occurrence by up to so many seconds.
+    """A cron expression in a zone, with jitter: a delay of each occurrence by up to that many
+    seconds.
 
     The delay is drawn from the seed and the occurrence, so every node computes the same and nothing
     is stored. It is always shorter than the time to the next occurrence, so the order is kept.
@@ -361,7 +375,9 @@ class Schedule:
     def _from(self, first: Fire) -> Iterator[Fire]:
         """This occurrence and all later ones."""
         expression = normalise(self.expression)
-        moments = chain([first.scheduled_for], _fires(expression, first.scheduled_for, self.timezone))
+        moments = chain(
+            [first.scheduled_for], _fires(expression, first.scheduled_for, self.timezone)
+        )
         if not self.jitter:
             return (Fire(moment, moment) for moment in moments)
         return (

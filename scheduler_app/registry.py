@@ -169,7 +169,11 @@ def job(
 
 
 def command_job(
-    command: str, *args: str, cron: str, name: str = "", options: dict[str, Any] | None = None,
+    command: str,
+    *args: str,
+    cron: str,
+    name: str = "",
+    options: dict[str, Any] | None = None,
     **policies: Any,
 ) -> None:
     """Declare a management command as a job: `command_job("clearsessions", cron="@daily")`.

@@ -104,11 +104,15 @@ def job_status(name: str) -> JobStatus:
 
 def job_statuses(jobs: QuerySet[Job]) -> list[JobStatus]:
     """The statuses of these jobs, in their order, in a constant number of queries."""
-    rows = list(jobs.annotate(
-        last_outcome_id=_latest(JobRun.objects.finished()),
-        last_run_id=_latest(JobRun.objects.executed()),
-        next_run=Subquery(DjangoJob.objects.filter(id=OuterRef("name")).values("next_run_time")),
-    ))
+    rows = list(
+        jobs.annotate(
+            last_outcome_id=_latest(JobRun.objects.finished()),
+            last_run_id=_latest(JobRun.objects.executed()),
+            next_run=Subquery(
+                DjangoJob.objects.filter(id=OuterRef("name")).values("next_run_time")
+            ),
+        )
+    )
     running = set(JobRun.objects.running().values_list("job_name", flat=True))
     wanted = {pk for row in rows for pk in (row.last_outcome_id, row.last_run_id) if pk}
     runs = _summaries(wanted)

@@ -12,6 +12,6 @@ if os.environ.get("TEST_DATABASE") == "postgres":
 else:
     os.environ.pop("DATABASE_URL", None)
 
-from memory_project.settings import *  # noqa: E402, F403
+from memory_project.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -93,10 +93,10 @@ def test_function_with_two_parameters_is_a_problem(registry: Registry) -> None:
 
 def test_command_becomes_a_job(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(module, "call_command", lambda *args, **kwargs: calls.append((args, kwargs)))
-    command_job(
-        "clear_things", "--all", cron="@daily", options={"verbosity": 0}, registry=registry
+    monkeypatch.setattr(
+        module, "call_command", lambda *args, **kwargs: calls.append((args, kwargs))
     )
+    command_job("clear_things", "--all", cron="@daily", options={"verbosity": 0}, registry=registry)
     definition = only(registry)
     assert definition.name == "clear-things"
     assert definition.description == "manage.py clear_things --all"

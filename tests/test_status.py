@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from scheduler_app import status
 from scheduler_app.exceptions import JobNotFound
@@ -113,7 +114,7 @@ def test_orphaned_job(nightly: Job) -> None:
 
 
 def test_number_of_queries_does_not_depend_on_the_rows(
-    make_job: Callable[..., Job], django_assert_num_queries: Callable[..., object]
+    make_job: Callable[..., Job], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(50):
         make_job(f"job-{number}")

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterable
+from functools import partial
 
 from scheduler_app.engine.recorder import Recorder
 from scheduler_app.engine.runner import carry_out
@@ -35,7 +36,7 @@ class Dispatcher:
     def hand_over(self, runs: Iterable[JobRun]) -> None:
         for run in runs:
             self._in_hand.add(run.pk)
-            self._executor.hand_over(lambda run=run: self._carry_out(run))
+            self._executor.hand_over(partial(self._carry_out, run))
 
     def cancel_all(self) -> None:
         """Tell every run that it should end early."""

@@ -49,8 +49,11 @@ def execute(definition: JobDefinition, context: JobContext) -> Outcome:
         return Outcome(RunState.SUCCESS, metadata=storable_metadata(metadata))
     except BaseException as error:
         logger.warning(
-            "job %s failed in run %d", definition.name, context.run_id,
-            exc_info=True, extra={"job": definition.name, "run": context.run_id},
+            "job %s failed in run %d",
+            definition.name,
+            context.run_id,
+            exc_info=True,
+            extra={"job": definition.name, "run": context.run_id},
         )
         return Outcome(
             RunState.FAILED,
@@ -93,7 +96,8 @@ def storable_metadata(values: Mapping[Any, Any]) -> dict[str, Any]:
         return {"metadata_error": storable(f"not storable: {error}", MESSAGE_LIMIT)}
     if len(text) > METADATA_LIMIT:
         return {"metadata_error": f"{len(text):,} characters of JSON; {METADATA_LIMIT:,} are kept"}
-    return _clean(json.loads(text))
+    cleaned: dict[str, Any] = _clean(json.loads(text))
+    return cleaned
 
 
 def _clean(value: Any) -> Any:

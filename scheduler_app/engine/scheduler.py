@@ -35,7 +35,7 @@ def wake() -> None:
         scheduler.wakeup()
 
 
-class Scheduler(BackgroundScheduler):  # type: ignore[misc]  # APScheduler is untyped
+class Scheduler(BackgroundScheduler):
     """Fires the jobs of `registry` until it is stopped. Any number may share a database."""
 
     def __init__(self, registry: Registry = registry) -> None:
@@ -53,7 +53,7 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]  # APScheduler is un
         self._next_check = 0.0
         self._peers: set[int] = set()
 
-    def start(self) -> None:  # type: ignore[override]
+    def start(self) -> None:
         """Register this process as a node, bring the declared jobs into the database and begin to
         tick. Raises what the database raises."""
         now = timezone.now()
@@ -112,7 +112,8 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]  # APScheduler is un
         next_due = self._claimer.next_due()
         if next_due is None:
             return LONGEST_WAIT
-        return min(max((next_due - timezone.now()).total_seconds(), 0.0), LONGEST_WAIT)
+        seconds: float = (next_due - timezone.now()).total_seconds()
+        return min(max(seconds, 0.0), LONGEST_WAIT)
 
     def _back_off(self, error: Exception) -> float:
         self._failures += 1

@@ -50,9 +50,7 @@ def mark_orphans(now: datetime) -> list[str]:
             return []
         dues = timetable.lock(orphans)
         message = "Skipped: no scheduler's code declares the job any more."
-        waiting = list(
-            JobRun.objects.unassigned().filter(job_name__in=orphans).select_for_update()
-        )
+        waiting = list(JobRun.objects.unassigned().filter(job_name__in=orphans).select_for_update())
         JobRun.objects.filter(pk__in=[run.pk for run in waiting]).update(
             state=RunState.CANCELLED, finished_at=now, message=message
         )

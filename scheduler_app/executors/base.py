@@ -8,7 +8,7 @@ from apscheduler.executors.base import BaseExecutor
 Task = Callable[[], None]
 
 
-class Executor(BaseExecutor):  # type: ignore[misc]  # APScheduler is untyped
+class Executor(BaseExecutor):
     """Takes runs after they are claimed. An APScheduler executor, started and found by alias as
     such; but it is handed runs of the ledger, not APScheduler's jobs."""
 
@@ -24,7 +24,8 @@ class Executor(BaseExecutor):  # type: ignore[misc]  # APScheduler is untyped
 
     @abstractmethod
     def wait(self, timeout: float) -> bool:
-        """After close(): wait for the tasks that have begun. False if some still go after `timeout` seconds."""
+        """After close(): wait for the tasks that have begun. False if some still go after
+        `timeout` seconds."""
 
     def shutdown(self, wait: bool = True) -> None:
         self.close()

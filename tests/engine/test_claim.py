@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django_apscheduler.models import DjangoJob
+from pytest_django import DjangoAssertNumQueries
 
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.models import Job, JobRun, Node, RunState, Trigger
@@ -20,10 +21,6 @@ Start = Callable[..., Claimer]
 
 def states() -> list[str]:
     return list(JobRun.objects.order_by("id").values_list("state", flat=True))
-
-
-def finish_all() -> None:
-    JobRun.objects.active().update(state=RunState.SUCCESS, started_at=T0, finished_at=T0)
 
 
 def test_nothing_is_due_before_its_time(declare: Declare, start: Start) -> None:
@@ -89,7 +86,7 @@ def test_after_stop_holds_for_the_first_claim_only(declare: Declare, start: Star
 
 
 def test_jobs_due_together_share_their_updates(
-    declare: Declare, start: Start, django_assert_max_num_queries: Callable[..., object]
+    declare: Declare, start: Start, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(40):
         declare(f"job-{number}")
@@ -126,9 +123,7 @@ def test_job_that_this_code_lacks_is_left_to_others(
 def test_request_is_taken(declare: Declare, start: Start, node: Node) -> None:
     declare("a")
     claimer = start()
-    asked = JobRun.objects.create(
-        job_name="a", trigger=Trigger.MANUAL, scheduled_for=T0, due_at=T0
-    )
+    asked = JobRun.objects.create(job_name="a", trigger=Trigger.MANUAL, scheduled_for=T0, due_at=T0)
     assert claimer.claim(T0 - timedelta(seconds=30)) == [asked]
     assert JobRun.objects.get().node == node
 
@@ -137,12 +132,10 @@ def test_request_waits_for_the_run_that_is_going(declare: Declare, start: Start)
     declare("a")
     claimer = start()
     claimer.claim(T0)
-    asked = JobRun.objects.create(
-        job_name="a", trigger=Trigger.MANUAL, scheduled_for=T0, due_at=T0
-    )
+    asked = JobRun.objects.create(job_name="a", trigger=Trigger.MANUAL, scheduled_for=T0, due_at=T0)
     assert claimer.claim(T0 + timedelta(seconds=1)) == []
-    finish_all_but = JobRun.objects.exclude(pk=asked.pk)
-    finish_all_but.update(state=RunState.SUCCESS, started_at=T0, finished_at=T0)
+    scheduled = JobRun.objects.scheduled()
+    scheduled.update(state=RunState.SUCCESS, started_at=T0, finished_at=T0)
     assert claimer.claim(T0 + timedelta(seconds=2)) == [asked]
 
 

@@ -4,10 +4,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from django.db import OperationalError
 from django.utils import timezone
+from pytest_django import SettingsWrapper
 
 from scheduler_app import control
 from scheduler_app.control import Actor
@@ -68,11 +70,16 @@ def test_stop_waits_for_the_run_that_is_going(declare: Declare, scheduler: Sched
 
 
 def test_run_that_outlasts_the_shutdown_is_lost(
-    declare: Declare, registry: Registry, settings: object
+    declare: Declare, registry: Registry, settings: SettingsWrapper
 ) -> None:
-    settings.SCHEDULER = {"shutdown_timeout": 0.2}  # type: ignore[attr-defined]
+    settings.SCHEDULER = {"shutdown_timeout": 0.2}
     begun, release = threading.Event(), threading.Event()
-    declare("a", lambda: begun.set() or release.wait(20), cron=SECONDLY)
+
+    def endless() -> None:
+        begun.set()
+        release.wait(20)
+
+    declare("a", endless, cron=SECONDLY)
     scheduler = Scheduler(registry)
     scheduler.start()
     assert begun.wait(10)
@@ -96,7 +103,7 @@ def test_stop_consumes_nothing_that_is_due(declare: Declare, scheduler: Schedule
     eventually(lambda: successes() >= 1)
     scheduler.stop()
     rows = list(JobRun.objects.order_by("scheduled_for"))
-    gaps = {b.scheduled_for - a.scheduled_for for a, b in zip(rows, rows[1:], strict=False)}
+    gaps = {b.scheduled_for - a.scheduled_for for a, b in pairwise(rows)}
     assert gaps <= {timedelta(seconds=1)}
     scheduler_again = Claimer(scheduler.node, scheduler._registry)
     due_at = scheduler_again.next_due()
@@ -104,11 +111,16 @@ def test_stop_consumes_nothing_that_is_due(declare: Declare, scheduler: Schedule
 
 
 def test_run_not_begun_at_the_stop_is_left_to_others(
-    declare: Declare, registry: Registry, settings: object
+    declare: Declare, registry: Registry, settings: SettingsWrapper
 ) -> None:
-    settings.SCHEDULER = {"max_concurrent_runs": 1}  # type: ignore[attr-defined]
+    settings.SCHEDULER = {"max_concurrent_runs": 1}
     begun = threading.Event()
-    declare("a", lambda: begun.set() or time.sleep(1.5), cron=SECONDLY, overlap="allow")
+
+    def slow() -> None:
+        begun.set()
+        time.sleep(1.5)
+
+    declare("a", slow, cron=SECONDLY, overlap="allow")
     scheduler = Scheduler(registry)
     scheduler.start()
     assert begun.wait(10)
@@ -135,7 +147,7 @@ def test_tick_survives_its_database(
 
 
 def test_claimed_run_that_never_reached_the_executor_is_found_by_its_row(
-    declare: Declare, scheduler: Scheduler, settings: object
+    declare: Declare, scheduler: Scheduler
 ) -> None:
     declare("a", cron="0 0 1 1 *")
     scheduler.start()

@@ -20,11 +20,9 @@ Start = Callable[..., Claimer]
 SOMEBODY = Actor("ada", Surface.CODE)
 
 
-def changed(**options: str) -> Registry:
+def changed(cron: str) -> Registry:
     registry = Registry()
-    job(**({"name": "a", "cron": "* * * * *", "timezone": "UTC"} | options), registry=registry)(
-        nothing
-    )
+    job(name="a", cron=cron, timezone="UTC", registry=registry)(nothing)
     return registry
 
 
@@ -36,7 +34,11 @@ def test_new_job_is_added_with_its_next_time(declare: Declare, start: Start) -> 
     declare("a", cron="0 1 * * *", timezone="Europe/Berlin")
     start()
     row = Job.objects.get()
-    assert (row.cron, row.timezone, row.description) == ("0 1 * * *", "Europe/Berlin", "Do nothing.")
+    assert (row.cron, row.timezone, row.description) == (
+        "0 1 * * *",
+        "Europe/Berlin",
+        "Do nothing.",
+    )
     assert due() == T0.replace(hour=0) + timedelta(days=1)
 
 

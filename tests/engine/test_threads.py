@@ -5,11 +5,15 @@ import threading
 from scheduler_app.executors import ThreadExecutor
 
 
+def _meet(meeting: threading.Barrier) -> None:
+    meeting.wait(10)
+
+
 def test_tasks_run_beside_each_other() -> None:
     executor = ThreadExecutor(3)
     meeting = threading.Barrier(3)
     for _ in range(3):
-        executor.hand_over(lambda: meeting.wait(10) and None)
+        executor.hand_over(lambda: _meet(meeting))
     executor.close()
     assert executor.wait(10)
     assert not meeting.broken
@@ -41,7 +45,12 @@ def test_no_more_tasks_at_a_time_than_its_size() -> None:
 def test_closed_executor_begins_nothing_more() -> None:
     executor = ThreadExecutor(1)
     begun, release, later = threading.Event(), threading.Event(), threading.Event()
-    executor.hand_over(lambda: begun.set() or release.wait(10) and None)
+
+    def first() -> None:
+        begun.set()
+        release.wait(10)
+
+    executor.hand_over(first)
     executor.hand_over(later.set)
     assert begun.wait(10)
     executor.close()

@@ -1,0 +1,1 @@
+"""The wire contract, and the stubs that `make proto` makes of it."""

@@ -1,0 +1,71 @@
+"""manage.py grpcrunserver: gRPC without a scheduler.
+
+In the place of djangogrpcframework's command of that name, which does not load on Django 4.1 and
+later; the arguments are the same."""
+
+import signal
+import threading
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import autoreload
+
+from scheduler_app.rpc.server import DEFAULT_ADDRESS, DEFAULT_WORKERS, AddressError, Server
+
+GRACE = 5.0
+"""How long, in seconds, calls that are under way at the stop may take."""
+
+
+class Command(BaseCommand):
+    help = "Serves gRPC until SIGTERM or SIGINT."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "address",
+            nargs="?",
+            default=DEFAULT_ADDRESS,
+            help=f"Where to serve, HOST:PORT (default: {DEFAULT_ADDRESS}).",
+        )
+        parser.add_argument(
+            "--max-workers",
+            type=_positive,
+            default=DEFAULT_WORKERS,
+            help=f"How many calls are answered at a time (default: {DEFAULT_WORKERS}).",
+        )
+        parser.add_argument("--dev", action="store_true", help="Restart whenever the code changes.")
+        parser.add_argument(
+            "--insecure",
+            action="store_true",
+            help="Serve without encryption and sign-in on an address that others can reach.",
+        )
+
+    def handle(
+        self, *, address: str, max_workers: int, dev: bool, insecure: bool, **options: Any
+    ) -> None:
+        if dev:
+            autoreload.run_with_reloader(self._serve, address, max_workers, insecure, None)
+            return
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        self._serve(address, max_workers, insecure, stop)
+
+    def _serve(
+        self, address: str, max_workers: int, insecure: bool, stop: threading.Event | None
+    ) -> None:
+        """Until `stop` is set; without it, until the process ends."""
+        try:
+            server = Server(address, insecure=insecure, max_workers=max_workers)
+        except AddressError as error:
+            raise CommandError(str(error)) from error
+        server.start()
+        self.stdout.write(f"gRPC at {server.address}.")
+        (stop or threading.Event()).wait()
+        server.stop(GRACE)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    return int(text)

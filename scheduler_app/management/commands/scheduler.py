@@ -1,0 +1,116 @@
+"""manage.py scheduler: status, pause and resume, over gRPC."""
+
+import json
+import os
+import sys
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from google.protobuf.json_format import MessageToDict
+
+from protos import memory_pb2 as pb
+from scheduler_app.rpc.client import DEFAULT_ENDPOINT, CallError, Client
+from scheduler_app.rpc.table import status_lines
+
+CLEAR = "\033[2J\033[H"
+
+
+class Command(BaseCommand):
+    help = "Shows the scheduler and its jobs, and pauses and resumes jobs, over gRPC."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--endpoint",
+            default=DEFAULT_ENDPOINT,
+            help=f"The gRPC server, with or without http:// (default: {DEFAULT_ENDPOINT}).",
+        )
+        commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+        status = commands.add_parser("status", help="Show the scheduler and all jobs.")
+        form = status.add_mutually_exclusive_group()
+        form.add_argument(
+            "--json", action="store_true", help="As JSON; names and units as in memory.proto."
+        )
+        form.add_argument(
+            "--watch",
+            nargs="?",
+            type=_seconds,
+            const=2.0,
+            metavar="SECONDS",
+            help="Again and again, every 2 seconds unless told otherwise, until Ctrl-C.",
+        )
+        for name, help_text in (
+            ("pause", "Stop firing a job; a run that is going goes on."),
+            ("resume", "Fire a paused job again."),
+        ):
+            commands.add_parser(name, help=help_text).add_argument("job_name", metavar="JOB")
+
+    def handle(self, *, endpoint: str, command: str, **options: Any) -> None:
+        try:
+            with Client(endpoint) as client:
+                getattr(self, f"_{command}")(client, **options)
+        except CallError as error:
+            raise CommandError(str(error)) from error
+        except BrokenPipeError:
+            # The reader has gone (`| head`). Python would complain once more at its exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def _status(self, client: Client, *, json: bool, watch: float | None, **_: Any) -> None:
+        if json:
+            self.stdout.write(_as_json(client.status()))
+        elif watch is None:
+            self._print(client.status())
+        else:
+            self._watch(client, watch)
+
+    def _pause(self, client: Client, *, job_name: str, **_: Any) -> None:
+        self._report("pause", "paused", job_name, client.pause(job_name))
+
+    def _resume(self, client: Client, *, job_name: str, **_: Any) -> None:
+        self._report("resume", "resumed", job_name, client.resume(job_name))
+
+    def _report(
+        self, verb: str, done: str, name: str, answer: pb.PauseJobResponse | pb.ResumeJobResponse
+    ) -> None:
+        if not answer.success:
+            raise CommandError(f"Failed to {verb} '{name}': {answer.error}")
+        self.stdout.write(f"Job '{name}' {done}.")
+
+    def _print(self, status: pb.GetSchedulerStatusResponse) -> None:
+        self.stdout.write("\n".join(status_lines(status)))
+
+    def _watch(self, client: Client, seconds: float) -> None:
+        """A server that is away is told, and waited for."""
+        try:
+            while True:
+                self.stdout.write(CLEAR if self.stdout.isatty() else "", ending="")
+                try:
+                    self._print(client.status())
+                except CallError as error:
+                    self.stdout.write(str(error))
+                self.stdout.write("")
+                self.stdout.flush()
+                time.sleep(seconds)
+        except KeyboardInterrupt:
+            return
+
+
+def _as_json(status: pb.GetSchedulerStatusResponse) -> str:
+    return json.dumps(
+        MessageToDict(
+            status, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        ),
+        indent=2,
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 3600:
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds from 0.1 to 3600")
+    return seconds

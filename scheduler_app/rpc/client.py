@@ -1,0 +1,96 @@
+"""A client of the scheduler's gRPC service, for the command line."""
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import grpc
+
+from protos import memory_pb2 as pb
+from protos import memory_pb2_grpc
+from scheduler_app.exceptions import SchedulerError
+from scheduler_app.rpc.identity import ACTOR_KEY, SURFACE_KEY
+
+DEFAULT_ENDPOINT = "http://127.0.0.1:50051"
+DEADLINE = 10.0
+"""Seconds that a call may take."""
+LARGEST_ANSWER = 64 * 1024 * 1024
+"""Bytes; gRPC's own limit, 4 MiB, is reached by some ten thousand jobs."""
+
+
+class CallError(SchedulerError):
+    """The server could not be reached, or refused; the text is for people."""
+
+
+class Client:
+    """Calls the server at an endpoint: `http://HOST:PORT` or `HOST:PORT`. Raises CallError."""
+
+    def __init__(self, endpoint: str = DEFAULT_ENDPOINT) -> None:
+        self.endpoint = endpoint
+        self._channel = grpc.insecure_channel(
+            target_of(endpoint),
+            options=[
+                ("grpc.max_receive_message_length", LARGEST_ANSWER),
+                ("grpc.enable_http_proxy", 0),
+            ],
+        )
+        self._stub = memory_pb2_grpc.MemoryServiceStub(self._channel)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._channel.close()
+
+    def status(self) -> pb.GetSchedulerStatusResponse:
+        return self._call(self._stub.GetSchedulerStatus, pb.GetSchedulerStatusRequest())
+
+    def pause(self, name: str) -> pb.PauseJobResponse:
+        return self._call(self._stub.PauseJob, pb.PauseJobRequest(job_name=name))
+
+    def resume(self, name: str) -> pb.ResumeJobResponse:
+        return self._call(self._stub.ResumeJob, pb.ResumeJobRequest(job_name=name))
+
+    def _call(self, method: Any, request: Any) -> Any:
+        who = ((ACTOR_KEY, _user()), (SURFACE_KEY, "cli"))
+        with _told_plainly(self.endpoint):
+            return method(request, timeout=DEADLINE, metadata=who)
+
+
+def target_of(endpoint: str) -> str:
+    """The endpoint as gRPC's HOST:PORT. Raises CallError."""
+    parts = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}")
+    if parts.scheme == "https":
+        raise CallError(f"{endpoint}: the server has no encryption yet; write http:// instead.")
+    try:
+        valid = parts.scheme == "http" and parts.hostname and parts.port
+    except ValueError:
+        valid = None
+    if not valid or parts.path not in ("", "/") or parts.query:
+        raise CallError(f"Bad endpoint {endpoint!r}: write {DEFAULT_ENDPOINT}, or 127.0.0.1:50051.")
+    return parts.netloc
+
+
+@contextmanager
+def _told_plainly(endpoint: str) -> Iterator[None]:
+    try:
+        yield
+    except grpc.RpcError as error:
+        code, details = error.code(), error.details()
+        if code == grpc.StatusCode.UNAVAILABLE and "database" not in (details or ""):
+            text = f"No server answers at {endpoint}. Start one with: manage.py runscheduler"
+        elif code == grpc.StatusCode.DEADLINE_EXCEEDED:
+            text = f"The server at {endpoint} did not answer within {DEADLINE:.0f} s."
+        else:
+            text = f"The server at {endpoint} answers {code.name}: {details}"
+        raise CallError(text) from error
+
+
+def _user() -> str:
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+    return name.encode("ascii", "backslashreplace").decode()

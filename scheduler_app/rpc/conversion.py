@@ -1,0 +1,71 @@
+"""Status values as protobuf messages. Moments are milliseconds since the epoch, 0 for none."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from protos import memory_pb2 as pb
+from scheduler_app.models import RunState
+from scheduler_app.status import JobStatus, SchedulerStatus
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+RESULTS = {
+    RunState.SUCCESS: pb.JOB_RESULT_STATUS_SUCCESS,
+    RunState.FAILED: pb.JOB_RESULT_STATUS_FAILED,
+    RunState.LOST: pb.JOB_RESULT_STATUS_FAILED,
+    RunState.CANCELLED: pb.JOB_RESULT_STATUS_FAILED,
+    RunState.SKIPPED: pb.JOB_RESULT_STATUS_SKIPPED,
+    RunState.MISSED: pb.JOB_RESULT_STATUS_SKIPPED,
+}
+
+
+def scheduler_to_proto(status: SchedulerStatus) -> pb.GetSchedulerStatusResponse:
+    return pb.GetSchedulerStatusResponse(
+        scheduler_running=status.running, jobs=[job_to_proto(job) for job in status.jobs]
+    )
+
+
+def job_to_proto(job: JobStatus) -> pb.JobStatusProto:
+    run = job.last_run
+    return pb.JobStatusProto(
+        job_name=job.name,
+        cron_expr=job.cron,
+        last_run_ms=_epoch_ms(run.started_at if run else None),
+        last_duration_ms=_ms(run.duration if run else None),
+        last_result=_result(job),
+        last_error=job.last_error,
+        next_run_ms=_epoch_ms(job.next_run),
+        run_count=job.run_count,
+        error_count=job.error_count,
+        is_running=job.is_running,
+        is_paused=job.is_paused,
+        last_run_metadata=_metadata(run.metadata if run else {}),
+        timezone=job.timezone,
+        description=job.description,
+        skip_count=job.skip_count,
+        schedule=job.schedule,
+        miss_count=job.miss_count,
+        is_orphaned=job.is_orphaned,
+        last_lateness_ms=_ms(run.lateness if run else None),
+    )
+
+
+def _result(job: JobStatus) -> pb.JobResultStatus:
+    if job.last_outcome is None:
+        return pb.JOB_RESULT_STATUS_UNSPECIFIED
+    return RESULTS[job.last_outcome.state]
+
+
+def _metadata(values: dict[str, Any]) -> dict[str, str]:
+    return {
+        key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()
+    }
+
+
+def _epoch_ms(moment: datetime | None) -> int:
+    return _ms(moment - EPOCH) if moment else 0
+
+
+def _ms(span: timedelta | None) -> int:
+    return span // timedelta(milliseconds=1) if span else 0

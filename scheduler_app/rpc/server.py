@@ -1,0 +1,94 @@
+"""The gRPC server: address, services, start and stop."""
+
+import ipaddress
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from protos import memory_pb2, memory_pb2_grpc
+from scheduler_app.exceptions import SchedulerError
+from scheduler_app.rpc.framework import grpc_settings
+from scheduler_app.rpc.health import HealthReporter
+from scheduler_app.rpc.servicer import SchedulerService
+
+DEFAULT_ADDRESS = "127.0.0.1:50051"
+DEFAULT_WORKERS = 10
+SERVICE: str = memory_pb2.DESCRIPTOR.services_by_name["MemoryService"].full_name
+HEALTH: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+
+
+class AddressError(SchedulerError):
+    """An address that the server cannot or should not listen on."""
+
+
+def add_services(server: grpc.Server) -> None:
+    """Add our service; the default of settings.GRPC_FRAMEWORK["ROOT_HANDLERS_HOOK"]."""
+    memory_pb2_grpc.add_MemoryServiceServicer_to_server(SchedulerService.as_servicer(), server)
+
+
+class Server:
+    """Bound to its port when it is made; raises AddressError if that cannot be. Serves from
+    start() to stop()."""
+
+    def __init__(
+        self, address: str, *, insecure: bool = False, max_workers: int = DEFAULT_WORKERS
+    ) -> None:
+        host, port = split_address(address)
+        if not (insecure or is_loopback(host)):
+            raise AddressError(
+                f"{address} can be reached from other machines, and gRPC has neither encryption "
+                "nor sign-in yet: use a loopback address, or say --insecure."
+            )
+        self._pool = ThreadPoolExecutor(max_workers, thread_name_prefix="scheduler-grpc")
+        self._server = grpc.server(
+            self._pool,
+            interceptors=grpc_settings.SERVER_INTERCEPTORS,
+            # Without it two servers share one port, and each gets some of the calls.
+            options=[("grpc.so_reuseport", 0)],
+        )
+        grpc_settings.ROOT_HANDLERS_HOOK(self._server)
+        self._health = HealthReporter(("", SERVICE))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
+        names = (SERVICE, HEALTH, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
+        self.address = f"{host}:{self._bind(address)}" if port is not None else address
+
+    def start(self) -> None:
+        self._server.start()
+        self._health.start()
+
+    def stop(self, grace: float) -> None:
+        """Take no new calls, and let those under way end within `grace` seconds."""
+        self._health.stop()
+        self._server.stop(grace).wait()
+        self._pool.shutdown()
+
+    def _bind(self, address: str) -> int:
+        try:
+            return self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            self._server.stop(None)
+            raise AddressError(
+                f"Cannot listen on {address}: the port is taken, or the address is not this "
+                "machine's. Give another one, as HOST:PORT."
+            ) from error
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host (an IPv6 one in brackets) and port. Raises AddressError."""
+    host, colon, port = address.rpartition(":")
+    valid = colon and host and port.isdecimal() and int(port) <= 65535
+    if not valid or (":" in host and not (host.startswith("[") and host.endswith("]"))):
+        raise AddressError(f"Bad address {address!r}: write HOST:PORT, such as {DEFAULT_ADDRESS}.")
+    return host, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,68 @@
+"""The status as text for people, in the seed's form."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from protos import memory_pb2 as pb
+
+HEADER = ("JOB", "STATUS", "LAST RUN", "NEXT RUN", "RUNS", "ERRORS")
+WIDTHS = (20, 12, 20, 20, 10, 10)
+LONGEST_ERROR = 200
+
+
+def status_lines(status: pb.GetSchedulerStatusResponse) -> Iterator[str]:
+    """The lines to print; moments in local time. A column grows when a value needs it."""
+    yield f"Scheduler: {'RUNNING' if status.scheduler_running else 'STOPPED'}"
+    yield ""
+    if not status.jobs:
+        yield "No jobs registered."
+        return
+    rows = [_row(job) for job in status.jobs]
+    widths = [
+        max(width, *(len(row[column]) for row in rows)) for column, width in enumerate(WIDTHS)
+    ]
+    yield _line(HEADER, widths)
+    yield "-" * sum(widths)
+    for job, row in zip(status.jobs, rows, strict=True):
+        yield _line(row, widths)
+        if job.last_error:
+            yield f"    {_word(job)}: {printable(job.last_error)}"
+
+
+def printable(text: str) -> str:
+    """The first line of a text, bounded, with what would control a terminal escaped."""
+    first = text.strip().splitlines()[0] if text.strip() else ""
+    safe = "".join(char if char.isprintable() else repr(char)[1:-1] for char in first)
+    return safe if len(safe) <= LONGEST_ERROR else safe[: LONGEST_ERROR - 3] + "..."
+
+
+def _row(job: pb.JobStatusProto) -> tuple[str, ...]:
+    return (
+        job.job_name,
+        _state(job),
+        _local(job.last_run_ms) if job.last_run_ms > 0 else "Never",
+        _local(job.next_run_ms) if job.next_run_ms > 0 and not job.is_paused else "-",
+        str(job.run_count),
+        str(job.error_count),
+    )
+
+
+def _state(job: pb.JobStatusProto) -> str:
+    if job.is_paused:
+        return "PAUSED"
+    if job.is_running:
+        return "RUNNING"
+    return "ORPHANED" if job.is_orphaned else "IDLE"
+
+
+def _word(job: pb.JobStatusProto) -> str:
+    return "not run" if job.last_result == pb.JOB_RESULT_STATUS_SKIPPED else "error"
+
+
+def _local(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _line(values: tuple[str, ...], widths: list[int]) -> str:
+    cells = [f"{value:<{width}}" for value, width in zip(values, widths, strict=True)]
+    return " ".join(cells).rstrip()
