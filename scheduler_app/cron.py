@@ -54,6 +54,8 @@ class _Field:
         for item in value.split(","):
             if mended := self._unwrapped(item):
                 return f"a range cannot run past the end, write {mended}"
+            if "/" in item and not item.partition("/")[2].strip("0").isdecimal():
+                return "write a whole number of 1 or more after the /"
         return f"use {self.usage}"
 
     def _unwrapped(self, item: str) -> str:
@@ -100,7 +102,7 @@ _USAGE = (
 )
 _EPOCH = datetime(2000, 1, 1)
 _HORIZON = 50 * 366 * 24 * 3600
-"""Seconds. CronSim gives up after 50 years; what fires at all fires at least once in 41 years."""
+"""Seconds. CronSim gives up after 50 years; what fires at all fires at least once in 40."""
 
 
 @lru_cache(maxsize=4096)
