@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from django.db import OperationalError
 from django.utils import timezone
-from pytest_django import SettingsWrapper
+from pytest_django import Settings
 
 from scheduler_app import control
 from scheduler_app.control import Actor
@@ -70,7 +70,7 @@ def test_stop_waits_for_the_run_that_is_going(declare: Declare, scheduler: Sched
 
 
 def test_run_that_outlasts_the_shutdown_is_lost(
-    declare: Declare, registry: Registry, settings: SettingsWrapper
+    declare: Declare, registry: Registry, settings: Settings
 ) -> None:
     settings.SCHEDULER = {"shutdown_timeout": 0.2}
     begun, release = threading.Event(), threading.Event()
@@ -111,7 +111,7 @@ def test_stop_consumes_nothing_that_is_due(declare: Declare, scheduler: Schedule
 
 
 def test_run_not_begun_at_the_stop_is_left_to_others(
-    declare: Declare, registry: Registry, settings: SettingsWrapper
+    declare: Declare, registry: Registry, settings: Settings
 ) -> None:
     settings.SCHEDULER = {"max_concurrent_runs": 1}
     begun = threading.Event()
