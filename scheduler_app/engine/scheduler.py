@@ -89,6 +89,10 @@ class Scheduler(BackgroundScheduler):
             Node.objects.filter(pk=self.node.pk).beat()
         return False
 
+    def _main_loop(self) -> None:
+        super()._main_loop()
+        database.connection().close()  # this thread's own
+
     def _process_jobs(self) -> float:
         """One tick. Never raises: a scheduler that has lost its database waits for it."""
         if not self.running:

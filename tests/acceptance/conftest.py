@@ -132,10 +132,18 @@ def site(tmp_path: Path) -> Iterator[Site]:
     url = f"{server.rsplit('/', 1)[0]}/{name}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-        site = Site(url, lambda query: psycopg.connect(url).execute(query).fetchall(), tmp_path)
+        site = Site(url, _ask_postgres(url), tmp_path)
         yield site
         site.close()
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _ask_postgres(url: str) -> Callable[[str], list[Any]]:
+    def ask(query: str) -> list[Any]:
+        with psycopg.connect(url) as connection:
+            return connection.execute(query.encode()).fetchall()
+
+    return ask
 
 
 def _ask_sqlite(folder: Path) -> Callable[[str], list[Any]]:

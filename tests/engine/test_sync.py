@@ -72,7 +72,7 @@ def test_what_was_due_under_the_old_schedule_is_accounted_for(
 
 def test_pause_survives_a_restart(declare: Declare, start: Start, registry: Registry) -> None:
     declare("a")
-    start()
+    start(timezone.now())
     control.pause("a", by=SOMEBODY)
     sync_jobs(registry, timezone.now())
     assert Job.objects.get().is_paused
@@ -81,7 +81,7 @@ def test_pause_survives_a_restart(declare: Declare, start: Start, registry: Regi
 
 def test_pause_survives_a_changed_schedule(declare: Declare, start: Start) -> None:
     declare("a")
-    start()
+    start(timezone.now())
     control.pause("a", by=SOMEBODY)
     sync_jobs(changed(cron="30 * * * *"), timezone.now())
     assert due() is None
@@ -101,7 +101,7 @@ def test_deleted_timetable_row_of_a_paused_job_stays_without_time(
     declare: Declare, start: Start, registry: Registry
 ) -> None:
     declare("a")
-    start()
+    start(timezone.now())
     control.pause("a", by=SOMEBODY)
     DjangoJob.objects.all().delete()
     sync_jobs(registry, T0)

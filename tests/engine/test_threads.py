@@ -11,9 +11,10 @@ def _meet(meeting: threading.Barrier) -> None:
 
 def test_tasks_run_beside_each_other() -> None:
     executor = ThreadExecutor(3)
-    meeting = threading.Barrier(3)
+    meeting = threading.Barrier(4)
     for _ in range(3):
         executor.hand_over(lambda: _meet(meeting))
+    meeting.wait(10)  # and the test itself
     executor.close()
     assert executor.wait(10)
     assert not meeting.broken

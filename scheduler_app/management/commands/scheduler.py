@@ -8,7 +8,6 @@ from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from google.protobuf.json_format import MessageToDict
 
 from protos import memory_pb2 as pb
 from scheduler_app.rpc.client import DEFAULT_ENDPOINT, CallError, Client
@@ -31,7 +30,10 @@ class Command(BaseCommand):
         status = commands.add_parser("status", help="Show the scheduler and all jobs.")
         form = status.add_mutually_exclusive_group()
         form.add_argument(
-            "--json", action="store_true", help="As JSON; names and units as in memory.proto."
+            "--json",
+            dest="as_json",
+            action="store_true",
+            help="As JSON; names and units as in memory.proto.",
         )
         form.add_argument(
             "--watch",
@@ -57,8 +59,8 @@ class Command(BaseCommand):
             # The reader has gone (`| head`). Python would complain once more at its exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-    def _status(self, client: Client, *, json: bool, watch: float | None, **_: Any) -> None:
-        if json:
+    def _status(self, client: Client, *, as_json: bool, watch: float | None, **_: Any) -> None:
+        if as_json:
             self.stdout.write(_as_json(client.status()))
         elif watch is None:
             self._print(client.status())
@@ -98,12 +100,19 @@ class Command(BaseCommand):
 
 
 def _as_json(status: pb.GetSchedulerStatusResponse) -> str:
-    return json.dumps(
-        MessageToDict(
-            status, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-        ),
-        indent=2,
-    )
+    jobs = [_as_dict(job) for job in status.jobs]
+    answer = {"scheduler_running": status.scheduler_running, "jobs": jobs}
+    return json.dumps(answer, indent=2)
+
+
+def _as_dict(job: pb.JobStatusProto) -> dict[str, Any]:
+    """The message field by field; protobuf's own JSON would have whole numbers as text."""
+    values = {field.name: getattr(job, field.name) for field in job.DESCRIPTOR.fields}
+    return values | {
+        "last_result": pb.JobResultStatus.Name(job.last_result),
+        "last_error": job.last_error if job.HasField("last_error") else None,
+        "last_run_metadata": dict(job.last_run_metadata),
+    }
 
 
 def _seconds(text: str) -> float:
