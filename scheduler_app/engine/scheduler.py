@@ -117,7 +117,7 @@ class Scheduler(BackgroundScheduler):
         if next_due is None:
             return LONGEST_WAIT
         seconds: float = (next_due - timezone.now()).total_seconds()
-        return min(max(seconds, 0.0), LONGEST_WAIT)
+        return max(0.0, min(seconds, LONGEST_WAIT))
 
     def _back_off(self, error: Exception) -> float:
         self._failures += 1
@@ -126,7 +126,7 @@ class Scheduler(BackgroundScheduler):
         )
         self._next_beat = 0.0  # a commit may have held although it failed: look for its runs
         database.connection().close()
-        return min(0.05 * 2**self._failures, LONGEST_WAIT)
+        return min(0.05 * 2.0 ** min(self._failures, 10), LONGEST_WAIT)
 
     def _beat(self) -> None:
         if not Node.objects.filter(pk=self.node.pk).beat():

@@ -45,13 +45,20 @@ class Client:
         self._channel.close()
 
     def status(self) -> pb.GetSchedulerStatusResponse:
-        return self._call(self._stub.GetSchedulerStatus, pb.GetSchedulerStatusRequest())
+        answer: pb.GetSchedulerStatusResponse = self._call(
+            self._stub.GetSchedulerStatus, pb.GetSchedulerStatusRequest()
+        )
+        return answer
 
     def pause(self, name: str) -> pb.PauseJobResponse:
-        return self._call(self._stub.PauseJob, pb.PauseJobRequest(job_name=name))
+        request = pb.PauseJobRequest(job_name=name)
+        answer: pb.PauseJobResponse = self._call(self._stub.PauseJob, request)
+        return answer
 
     def resume(self, name: str) -> pb.ResumeJobResponse:
-        return self._call(self._stub.ResumeJob, pb.ResumeJobRequest(job_name=name))
+        request = pb.ResumeJobRequest(job_name=name)
+        answer: pb.ResumeJobResponse = self._call(self._stub.ResumeJob, request)
+        return answer
 
     def _call(self, method: Any, request: Any) -> Any:
         who = ((ACTOR_KEY, _user()), (SURFACE_KEY, "cli"))

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import grpc
 from django.db import InterfaceError, OperationalError
@@ -21,23 +21,23 @@ CODES: tuple[tuple[type[Exception], grpc.StatusCode, str | None], ...] = (
 )
 """Exception, code, text (none: the exception's own, which is written for people)."""
 
-Handler = grpc.RpcMethodHandler
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
-class ErrorInterceptor(grpc.ServerInterceptor):
+class ErrorInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Answers an exception of a unary call with its code; the text of a surprise stays here."""
 
     def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Handler | None],
+        continuation: Callable[[grpc.HandlerCallDetails], "Handler | None"],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
+    ) -> "Handler | None":
         handler = continuation(handler_call_details)
         if handler is None or handler.unary_unary is None:
             return handler
         call = handler.unary_unary
 
-        def guarded(request: Any, context: grpc.ServicerContext) -> Any:
+        def guarded(request: Any, context: Any) -> Any:
             try:
                 return call(request, context)
             except Exception as error:

@@ -146,6 +146,11 @@ def test_tick_survives_its_database(
     eventually(lambda: successes() >= 1)
 
 
+def test_backing_off_never_fails_however_long_the_database_is_away(scheduler: Scheduler) -> None:
+    scheduler._failures = 5_000
+    assert scheduler._back_off(OperationalError("away")) == 1.0
+
+
 def test_claimed_run_that_never_reached_the_executor_is_found_by_its_row(
     declare: Declare, scheduler: Scheduler
 ) -> None:

@@ -1,0 +1,143 @@
+"""manage.py scheduler against a real server."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from protos import memory_pb2 as pb
+from scheduler_app.models import AuditEntry, Job
+from scheduler_app.rpc.server import Server
+from scheduler_app.rpc.table import printable, status_lines
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MakeJob = Callable[..., Job]
+Call = Callable[..., str]
+
+
+@pytest.fixture
+def call(transactional_db: None, capsys: pytest.CaptureFixture[str]) -> Iterator[Call]:
+    server = Server("127.0.0.1:0")
+    server.start()
+
+    def _call(*command: str) -> str:
+        call_command("scheduler", "--endpoint", server.address, *command)
+        return capsys.readouterr().out
+
+    yield _call
+    server.stop(1)
+
+
+def test_status_without_jobs(call: Call) -> None:
+    assert call("status") == "Scheduler: STOPPED\n\nNo jobs registered.\n"
+
+
+def test_status_has_the_seeds_table(call: Call, make_job: MakeJob) -> None:
+    job = make_job("nightly", cron="0 1 * * *", run_count=7, error_count=2)
+    fire = job.schedule.next(timezone.now())
+    assert fire is not None
+    next_run = fire.due_at.astimezone().strftime("%Y-%m-%d %H:%M")
+    header = f"{'JOB':<20} {'STATUS':<12} {'LAST RUN':<20} {'NEXT RUN':<20} {'RUNS':<10} ERRORS"
+    row = f"{'nightly':<20} {'IDLE':<12} {'Never':<20} {next_run:<20} {7:<10} 2"
+    assert call("status").splitlines()[2:] == [header, "-" * 92, row]
+
+
+def test_pause_and_resume(call: Call, make_job: MakeJob) -> None:
+    make_job("nightly")
+    assert call("pause", "nightly") == "Job 'nightly' paused.\n"
+    assert "PAUSED" in call("status")
+    assert call("resume", "nightly") == "Job 'nightly' resumed.\n"
+    assert "PAUSED" not in call("status")
+    assert {entry.surface for entry in AuditEntry.objects.all()} == {"cli"}
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+def test_unknown_job_fails(call: Call, verb: str) -> None:
+    with pytest.raises(CommandError, match=f"Failed to {verb} 'nope': Job not found: nope"):
+        call(verb, "nope")
+
+
+def test_json_has_every_field(call: Call, make_job: MakeJob) -> None:
+    make_job("nightly", run_count=7)
+    status = json.loads(call("status", "--json"))
+    assert status["scheduler_running"] is False
+    (job,) = status["jobs"]
+    assert set(job) == {field.name for field in pb.JobStatusProto.DESCRIPTOR.fields}
+    assert (job["run_count"], job["last_error"], job["last_run_metadata"]) == (7, None, {})
+    assert job["last_result"] == "JOB_RESULT_STATUS_UNSPECIFIED"
+
+
+@pytest.mark.parametrize("seconds", ["0", "x", "-1", "nan"])
+def test_bad_interval_is_refused(call: Call, seconds: str) -> None:
+    with pytest.raises(CommandError, match=r"0\.1 to 3600"):
+        call("status", f"--watch={seconds}")
+
+
+def test_watch_shows_again_until_interrupted(
+    call: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = iter([None])
+
+    def wait(_: float) -> None:
+        if next(shown, "enough"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("scheduler_app.management.commands.scheduler.time.sleep", wait)
+    assert call("status", "--watch").count("Scheduler: STOPPED") == 2
+
+
+def lines(**fields: object) -> list[str]:
+    job = pb.JobStatusProto(**({"job_name": "a"} | fields))  # type: ignore[arg-type]
+    return list(status_lines(pb.GetSchedulerStatusResponse(jobs=[job])))
+
+
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        ({"is_paused": True, "is_running": True}, "PAUSED"),
+        ({"is_running": True}, "RUNNING"),
+        ({"is_orphaned": True}, "ORPHANED"),
+        ({}, "IDLE"),
+    ],
+)
+def test_states(fields: dict[str, object], state: str) -> None:
+    assert lines(**fields)[4].split()[1] == state
+
+
+def test_paused_job_shows_no_next_run() -> None:
+    assert lines(is_paused=True, next_run_ms=1)[4].split()[3] == "-"
+
+
+def test_moments_are_local() -> None:
+    moment = datetime(2026, 3, 2, 13, 45).astimezone()
+    assert "2026-03-02 13:45" in lines(last_run_ms=int(moment.timestamp() * 1000))[4]
+
+
+def test_column_grows_for_a_long_name() -> None:
+    header, dashes, row = lines(job_name="n" * 30)[2:5]
+    assert header.index("STATUS") == row.index("IDLE") == 31
+    assert dashes == "-" * 102
+
+
+def test_error_stands_under_its_job() -> None:
+    failed = lines(last_error="ValueError: no", last_result=pb.JOB_RESULT_STATUS_FAILED)
+    assert failed[5] == "    error: ValueError: no"
+    skipped = lines(last_error="Missed: ...", last_result=pb.JOB_RESULT_STATUS_SKIPPED)
+    assert skipped[5] == "    not run: Missed: ..."
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("one\ntwo", "one"),
+        ("\x1b[31mred\x07", r"\x1b[31mred\x07"),
+        ("\u202eabc", r"\u202eabc"),
+        ("x" * 300, "x" * 197 + "..."),
+        ("", ""),
+    ],
+)
+def test_error_cannot_control_the_terminal(text: str, shown: str) -> None:
+    assert printable(text) == shown

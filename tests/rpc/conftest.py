@@ -1,0 +1,35 @@
+"""A real server on a port of its own, and channels to it."""
+
+from collections.abc import Callable, Iterator
+
+import grpc
+import pytest
+
+from protos import memory_pb2_grpc
+from scheduler_app.rpc.server import Server
+
+
+@pytest.fixture
+def serve(transactional_db: None) -> Iterator[Callable[..., Server]]:
+    servers: list[Server] = []
+
+    def _serve(address: str = "127.0.0.1:0", **options: bool) -> Server:
+        server = Server(address, **options)
+        servers.append(server)
+        server.start()
+        return server
+
+    yield _serve
+    for server in servers:
+        server.stop(1)
+
+
+@pytest.fixture
+def channel(serve: Callable[..., Server]) -> Iterator[grpc.Channel]:
+    with grpc.insecure_channel(serve().address) as channel:
+        yield channel
+
+
+@pytest.fixture
+def stub(channel: grpc.Channel) -> memory_pb2_grpc.MemoryServiceStub:
+    return memory_pb2_grpc.MemoryServiceStub(channel)

@@ -1,0 +1,129 @@
+"""The server around the service: address, health, reflection, stop."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from protos import memory_pb2 as pb
+from protos import memory_pb2_grpc
+from scheduler_app import status
+from scheduler_app.models import Node
+from scheduler_app.rpc.server import SERVICE, AddressError, Server, is_loopback, split_address
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Serve = Callable[..., Server]
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def health(channel: grpc.Channel, service: str = "") -> int:
+    answer = health_pb2_grpc.HealthStub(channel).Check(
+        health_pb2.HealthCheckRequest(service=service)
+    )
+    return int(answer.status)
+
+
+def eventually(happens: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("service", ["", SERVICE])
+def test_not_serving_without_a_scheduler(channel: grpc.Channel, service: str) -> None:
+    assert health(channel, service) == NOT_SERVING
+
+
+def test_serving_while_a_scheduler_is_alive(channel: grpc.Channel) -> None:
+    node = Node.objects.create(name="here:1")
+    eventually(lambda: health(channel, SERVICE) == SERVING)
+    Node.objects.filter(pk=node.pk).close()
+    eventually(lambda: health(channel, SERVICE) == NOT_SERVING)
+
+
+def test_many_watchers_do_not_starve_a_check(channel: grpc.Channel) -> None:
+    stub = health_pb2_grpc.HealthStub(channel)
+    watchers = [stub.Watch(health_pb2.HealthCheckRequest()) for _ in range(30)]
+    assert [next(iter(watcher)).status for watcher in watchers] == [NOT_SERVING] * 30
+    assert health(channel) == NOT_SERVING
+    for watcher in watchers:
+        watcher.cancel()
+
+
+def test_reflection_lists_the_services(channel: grpc.Channel) -> None:
+    stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    (answer,) = stub.ServerReflectionInfo(iter([request]))
+    names = {service.name for service in answer.list_services_response.service}
+    assert {"memory.MemoryService", "grpc.health.v1.Health"} <= names
+
+
+def test_call_that_is_under_way_ends_before_the_stop(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, original = threading.Event(), status.scheduler_status
+
+    def slow() -> status.SchedulerStatus:
+        begun.set()
+        time.sleep(0.5)
+        return original()
+
+    monkeypatch.setattr(status, "scheduler_status", slow)
+    server = serve()
+    with grpc.insecure_channel(server.address) as channel:
+        stub = memory_pb2_grpc.MemoryServiceStub(channel)
+        call = stub.GetSchedulerStatus.future(pb.GetSchedulerStatusRequest())
+        assert begun.wait(5)
+        server.stop(5)
+        assert not call.result().jobs
+
+
+def test_taken_port_is_refused(serve: Serve) -> None:
+    with pytest.raises(AddressError, match="the port is taken"):
+        Server(serve().address)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.org:0"])
+def test_address_that_others_reach_is_refused(address: str) -> None:
+    with pytest.raises(AddressError, match="--insecure"):
+        Server(address)
+
+
+def test_insecure_allows_any_address(serve: Serve) -> None:
+    assert serve("0.0.0.0:0", insecure=True).address.startswith("0.0.0.0:")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "[::1]"])
+def test_loopback(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "50051", ":50051", "a:b", "a:", "::1:5", "a:70000", "[::1:5"]
+)
+def test_bad_address_is_named(address: str) -> None:
+    with pytest.raises(AddressError, match="write HOST:PORT"):
+        split_address(address)
+
+
+def test_interceptors_of_the_settings_are_used(
+    serve: Serve, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.GRPC_FRAMEWORK = settings.GRPC_FRAMEWORK | {"SERVER_INTERCEPTORS": []}
+
+    def fail() -> None:
+        raise RuntimeError("raw")
+
+    monkeypatch.setattr(status, "scheduler_status", fail)
+    with grpc.insecure_channel(serve().address) as channel:
+        stub = memory_pb2_grpc.MemoryServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.GetSchedulerStatus(pb.GetSchedulerStatusRequest())
+    assert caught.value.code() == grpc.StatusCode.UNKNOWN

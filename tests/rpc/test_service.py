@@ -1,0 +1,178 @@
+"""memory.MemoryService over a real channel."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import grpc
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from protos import memory_pb2 as pb
+from scheduler_app import control, status
+from scheduler_app.exceptions import ActionRefused, JobNotFound, SchedulerError
+from scheduler_app.models import AuditEntry, Job, JobRun, Node, RunState
+from scheduler_app.rpc.client import LARGEST_ANSWER
+from scheduler_app.rpc.conversion import RESULTS
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MakeJob = Callable[..., Job]
+NOW = timezone.now().replace(microsecond=0)
+
+
+def only_job(stub: Any) -> pb.JobStatusProto:
+    (job,) = stub.GetSchedulerStatus(pb.GetSchedulerStatusRequest()).jobs
+    assert isinstance(job, pb.JobStatusProto)
+    return job
+
+
+def add_run(state: RunState, **fields: Any) -> None:
+    JobRun.objects.create(
+        job_name="nightly", scheduled_for=NOW, due_at=NOW, state=state,
+        finished_at=NOW + timedelta(seconds=5), **fields,
+    )  # fmt: skip
+
+
+def test_stopped_without_jobs(stub: Any) -> None:
+    answer = stub.GetSchedulerStatus(pb.GetSchedulerStatusRequest())
+    assert not answer.scheduler_running
+    assert not answer.jobs
+
+
+def test_running_with_a_living_node(stub: Any) -> None:
+    Node.objects.create(name="here:1")
+    assert stub.GetSchedulerStatus(pb.GetSchedulerStatusRequest()).scheduler_running
+
+
+def test_job_that_never_ran(stub: Any, make_job: MakeJob) -> None:
+    row = make_job("nightly", cron="0 1 * * *", timezone="Europe/Berlin", description="Roll up.")
+    job = only_job(stub)
+    assert (job.job_name, job.cron_expr, job.timezone) == ("nightly", "0 1 * * *", "Europe/Berlin")
+    assert (job.description, job.schedule) == ("Roll up.", "At 01:00 every day")
+    assert (job.last_run_ms, job.last_result) == (0, pb.JOB_RESULT_STATUS_UNSPECIFIED)
+    assert not job.HasField("last_error")
+    fire = row.schedule.next(timezone.now())
+    assert fire is not None
+    assert job.next_run_ms == fire.due_at.timestamp() * 1000
+
+
+def test_last_run_with_its_metadata(stub: Any, make_job: MakeJob) -> None:
+    make_job("nightly", run_count=7, error_count=2, skip_count=1, miss_count=3)
+    metadata = {"items": 42, "note": "ok", "deep": [1]}
+    add_run(RunState.SUCCESS, started_at=NOW + timedelta(seconds=2), metadata=metadata)
+    job = only_job(stub)
+    assert job.last_run_ms == (NOW.timestamp() + 2) * 1000
+    assert (job.last_duration_ms, job.last_lateness_ms) == (3000, 2000)
+    assert dict(job.last_run_metadata) == {"items": "42", "note": "ok", "deep": "[1]"}
+    counts = (job.run_count, job.error_count, job.skip_count, job.miss_count)
+    assert counts == (7, 2, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("state", "result"),
+    [
+        (RunState.FAILED, pb.JOB_RESULT_STATUS_FAILED),
+        (RunState.LOST, pb.JOB_RESULT_STATUS_FAILED),
+        (RunState.CANCELLED, pb.JOB_RESULT_STATUS_FAILED),
+        (RunState.SKIPPED, pb.JOB_RESULT_STATUS_SKIPPED),
+        (RunState.MISSED, pb.JOB_RESULT_STATUS_SKIPPED),
+    ],
+)
+def test_what_is_not_a_success_says_why(
+    stub: Any, make_job: MakeJob, state: RunState, result: int
+) -> None:
+    make_job("nightly")
+    add_run(state, message="because")
+    job = only_job(stub)
+    assert (job.last_result, job.last_error) == (result, "because")
+
+
+def test_every_final_state_has_a_result() -> None:
+    assert set(RESULTS) == set(RunState) - {RunState.QUEUED, RunState.RUNNING}
+
+
+def test_pause_and_resume(stub: Any, make_job: MakeJob) -> None:
+    make_job("nightly")
+    for _ in range(2):  # a second time changes nothing, and succeeds
+        answer = stub.PauseJob(pb.PauseJobRequest(job_name="nightly"))
+        assert answer.success
+        assert not answer.HasField("error")
+    assert only_job(stub).is_paused
+    assert only_job(stub).next_run_ms == 0
+    for _ in range(2):
+        assert stub.ResumeJob(pb.ResumeJobRequest(job_name="nightly")).success
+    assert not only_job(stub).is_paused
+
+
+@pytest.mark.parametrize(
+    ("method", "request_type"),
+    [("PauseJob", pb.PauseJobRequest), ("ResumeJob", pb.ResumeJobRequest)],
+)
+def test_unknown_job_is_an_answer(stub: Any, method: str, request_type: Any) -> None:
+    answer = getattr(stub, method)(request_type(job_name="nope"))
+    assert (answer.success, answer.error) == (False, "Job not found: nope")
+
+
+def test_audit_names_the_peer_of_a_foreign_client(stub: Any, make_job: MakeJob) -> None:
+    make_job("nightly")
+    stub.PauseJob(pb.PauseJobRequest(job_name="nightly"))
+    entry = AuditEntry.objects.get()
+    assert entry.surface == "grpc"
+    assert entry.actor.startswith("ipv4:127.0.0.1:")
+
+
+def test_audit_names_the_user_of_our_client(stub: Any, make_job: MakeJob) -> None:
+    make_job("nightly")
+    who = (("x-scheduler-actor", "ada"), ("x-scheduler-surface", "cli"))
+    stub.PauseJob(pb.PauseJobRequest(job_name="nightly"), metadata=who)
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.surface) == ("ada", "cli")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (JobNotFound("a"), grpc.StatusCode.NOT_FOUND, "Job not found: a"),
+        (ActionRefused("not now"), grpc.StatusCode.FAILED_PRECONDITION, "not now"),
+        (SchedulerError("bad"), grpc.StatusCode.INVALID_ARGUMENT, "bad"),
+        (OperationalError("host=secret"), grpc.StatusCode.UNAVAILABLE, "The database does not"),
+        (RuntimeError("secret"), grpc.StatusCode.INTERNAL, "Internal error; the server's log"),
+    ],
+)
+def test_exception_becomes_a_status_code_without_its_secrets(
+    stub: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    code: grpc.StatusCode,
+    text: str,
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(status, "scheduler_status", fail)
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.GetSchedulerStatus(pb.GetSchedulerStatusRequest())
+    assert caught.value.code() == code
+    details = caught.value.details() or ""
+    assert details.startswith(text)
+    assert "secret" not in details
+
+
+def test_ten_thousand_jobs_fit_into_our_clients_answer() -> None:
+    job = pb.JobStatusProto(job_name="x" * 100, description="y" * 1000, last_error="z" * 1000)
+    assert pb.GetSchedulerStatusResponse(jobs=[job] * 10_000).ByteSize() < LARGEST_ANSWER
+
+
+def test_pause_is_one_transaction(
+    stub: Any, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_job("nightly")
+
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(control, "_audit", fail)
+    with pytest.raises(grpc.RpcError):
+        stub.PauseJob(pb.PauseJobRequest(job_name="nightly"))
+    assert not Job.objects.get().is_paused
