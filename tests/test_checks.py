@@ -1,0 +1,143 @@
+"""Misconfiguration is told before anything starts."""
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from django.conf import settings as project
+from django.core.checks import CheckMessage
+from django.db import connections
+from pytest_django import Settings
+
+from scheduler_app import checks
+from scheduler_app.registry import Registry, job
+from tests.acceptance.conftest import ROOT
+
+
+def ids(found: list[CheckMessage]) -> list[str | None]:
+    return [message.id for message in found]
+
+
+def test_the_project_itself_has_no_faults() -> None:
+    assert checks.check_declarations() == []
+    assert checks.check_settings() == []
+    assert checks.check_databases() == []
+    assert checks.check_installed_apps() == []
+
+
+def test_bad_declaration_is_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = Registry()
+    job(cron="61 * * * *", name="a", registry=registry)(lambda: None)
+    monkeypatch.setattr(checks, "registry", registry)
+    (error,) = checks.check_declarations()
+    assert error.id == "scheduler.E001"
+    assert "minute" in error.msg
+    assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"hearbeat": 5}, "has no setting 'hearbeat'"),
+        ({"heartbeat": 0}, "must be a number above zero"),
+        ({"heartbeat": "5"}, "must be a number above zero"),
+        ({"history_days": 1.5}, "must be a whole number"),
+        ({"max_concurrent_runs": True}, "must be a number above zero"),
+    ],
+)
+def test_bad_setting_is_named(settings: Settings, given: dict[str, Any], text: str) -> None:
+    settings.SCHEDULER = given
+    (error,) = checks.check_settings()
+    assert error.id == "scheduler.E002"
+    assert text in error.msg
+
+
+def test_naive_times_are_refused(settings: Settings) -> None:
+    settings.USE_TZ = False
+    assert ids(checks.check_settings()) == ["scheduler.E003"]
+
+
+def test_tables_in_two_databases_are_refused(settings: Settings) -> None:
+    settings.DATABASE_ROUTERS = ["tests.test_checks.Elsewhere"]
+    assert ids(checks.check_databases()) == ["scheduler.E004"]
+
+
+class Elsewhere:
+    """Sends the timetable to another database than the ledger."""
+
+    def db_for_write(self, model: Any, **_: Any) -> str | None:
+        return "other" if model._meta.app_label == "django_apscheduler" else None
+
+
+GOOD = {
+    "NAME": "db.sqlite3",
+    "OPTIONS": {"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode = WAL"},
+}
+
+
+def test_good_sqlite_settings_pass() -> None:
+    assert list(checks._sqlite_faults(GOOD)) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"transaction_mode": None}, "without IMMEDIATE"),
+        ({"transaction_mode": "DEFERRED"}, "without IMMEDIATE"),
+        ({"init_command": "PRAGMA synchronous=NORMAL"}, "without WAL"),
+        ({"timeout": 1}, "at least 5 s"),
+    ],
+)
+def test_sqlite_settings_that_would_kill_the_scheduler(options: Any, fault: str) -> None:
+    (text,) = checks._sqlite_faults(GOOD | {"OPTIONS": GOOD["OPTIONS"] | options})
+    assert fault in text
+
+
+def test_sqlite_in_memory_is_refused() -> None:
+    (text,) = checks._sqlite_faults(GOOD | {"NAME": "file:memorydb?mode=memory"})
+    assert "in memory" in text
+
+
+def test_sqlite_fault_comes_with_the_settings_to_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(type(connections["default"]), "vendor", "sqlite")
+    monkeypatch.setitem(connections["default"].settings_dict, "OPTIONS", {})
+    errors = checks.check_databases()
+    assert set(ids(errors)) == {"scheduler.E006"}
+    assert errors[0].hint is not None
+    assert '"transaction_mode": "IMMEDIATE"' in errors[0].hint
+
+
+def test_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(connections["default"]), "vendor", "mysql")
+    assert ids(checks.check_databases()) == ["scheduler.E005"]
+
+
+def test_order_of_apps_that_hides_our_command_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(project, "INSTALLED_APPS", ["django_grpc_framework", "scheduler_app"])
+    assert ids(checks.check_installed_apps()) == ["scheduler.E007"]
+
+
+def test_faulty_job_keeps_the_scheduler_from_starting(tmp_path: Any) -> None:
+    (tmp_path / "faulty").mkdir()
+    (tmp_path / "faulty" / "__init__.py").touch()
+    (tmp_path / "faulty" / "jobs.py").write_text(
+        "from scheduler_app import job\n\n@job(cron='0 25 * * *')\ndef broken(): ...\n"
+    )
+    (tmp_path / "faulty_settings.py").write_text(
+        "from tests.settings import *\nINSTALLED_APPS = [*INSTALLED_APPS, 'faulty']\n"
+    )
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    env = os.environ | {"DJANGO_SETTINGS_MODULE": "faulty_settings", "PYTHONPATH": path}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "runscheduler"], cwd=ROOT, env=env, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "scheduler.E001" in done.stderr
+    assert "Job 'broken': Bad hour field '25'" in done.stderr
