@@ -337,7 +337,7 @@ class Schedule:
 
     def next(self, after: datetime) -> Fire | None:
         """The first occurrence with `due_at` later than `after`. None: not within 50 years."""
-        latest = self._latest(after) if self.jitter else None
+        latest = self._latest(after)
         if latest and latest.due_at > after:
             return latest
         scheduled_for = next_fire(self.expression, after, self.timezone)
@@ -362,7 +362,10 @@ class Schedule:
             yield from takewhile(lambda fire: fire.due_at <= until, self._from(following))
 
     def _latest(self, at: datetime) -> Fire | None:
-        """The last occurrence scheduled for `at` or before, if its jitter can reach `at`."""
+        """The last occurrence scheduled for `at` or before, if jitter could make it due by then or
+        later. Without jitter there is none to consider."""
+        if not self.jitter:
+            return None
         scheduled_for = _previous_fire(
             normalise(self.expression), _whole_second(at), self.timezone, self.jitter
         )

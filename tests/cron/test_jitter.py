@@ -54,7 +54,11 @@ def test_delay_ends_before_the_next_occurrence() -> None:
 
 
 def test_every_second_leaves_room_for_milliseconds_only() -> None:
-    assert all(delay < 1 for delay in delays(Schedule("* * * * * *", jitter=5), 50))
+    schedule = Schedule("* * * * * *", jitter=5)
+    due = schedule.due(NOON, NOON + timedelta(hours=2))
+    drawn = {fire.due_at - fire.scheduled_for for fire in due}
+    assert min(drawn) == timedelta(0)
+    assert max(drawn) == timedelta(milliseconds=999)
 
 
 def test_occurrence_that_is_scheduled_but_not_yet_due_comes_next() -> None:
@@ -68,8 +72,18 @@ def test_due_moment_that_the_jitter_does_not_give_counts_as_scheduled() -> None:
     assert HOURLY.at(moment) == Fire(moment, moment)
 
 
-def test_jitter_of_many_years_can_be_computed_with() -> None:
-    fire = Schedule("@daily", jitter=2**31).next(NOON)
+def test_occurrence_that_is_due_as_late_as_can_be_is_known_again() -> None:
+    schedule = Schedule("* * * * *", jitter=1)
+    latest = next(
+        fire
+        for fire in schedule.due(NOON, NOON + timedelta(days=9))
+        if fire.due_at - fire.scheduled_for == timedelta(seconds=1)
+    )
+    assert schedule.at(latest.due_at) == latest
+
+
+def test_jitter_of_thousands_of_years_can_be_computed_with() -> None:
+    fire = Schedule("@daily", jitter=10**11).next(NOON)
     assert fire is not None
     assert fire.due_at > NOON
 

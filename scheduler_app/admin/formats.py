@@ -1,0 +1,101 @@
+"""How values look on every page. All text is escaped."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.admin.utils import quote
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.text import Truncator
+
+EMPTY = "-"
+LONGEST_LINE = 120
+
+
+def label(state: str, hint: str = "") -> str:
+    """A state, coloured; the hint appears under the mouse."""
+    return format_html(
+        '<span class="state state-{}" title="{}">{}</span>', state.lower(), first_line(hint), state
+    )
+
+
+def moment(at: datetime | None) -> str:
+    """Date and time to the second in the current time zone, whose name is under the mouse."""
+    if at is None:
+        return EMPTY
+    local = timezone.localtime(at)
+    return format_html(
+        '<time datetime="{}" title="{}"><span>{}</span> {}</time>',
+        local.isoformat(),
+        timezone.get_current_timezone_name(),
+        local.strftime("%Y-%m-%d"),
+        local.strftime("%H:%M:%S"),
+    )
+
+
+def length(of: timedelta | None) -> str:
+    """A length of time in its largest units: "12 ms", "1.2 s", "3 min 5 s", "2 d 4 h"; the spaces
+    do not break."""
+    if of is None:
+        return EMPTY
+    seconds = of.total_seconds()
+    sign = "-" if seconds < 0 else ""
+    return sign + _length(abs(seconds)).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _length(seconds: float) -> str:
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    if days:
+        return f"{days} d {hour} h"
+    return f"{hours} h {minute} min" if hours else f"{minutes} min {second} s"
+
+
+def first_line(text: str) -> str:
+    """The first line that says something, cut to a bearable length."""
+    line = next((line for line in text.splitlines() if line.strip()), "")
+    return Truncator(line.strip()).chars(LONGEST_LINE)
+
+
+def block(text: str) -> str:
+    """Text as it was written, line by line."""
+    return format_html('<pre class="block">{}</pre>', text) if text else EMPTY
+
+
+def as_json(value: Any) -> str:
+    """A value as indented JSON."""
+    return (
+        block(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)) if value else EMPTY
+    )
+
+
+def two_lines(first: str, second: str) -> str:
+    """The second, if there is one, in quiet type under the first."""
+    return format_html('{}<div class="quiet">{}</div>', first, second) if second else first
+
+
+def joined(parts: Iterable[str]) -> str:
+    """The parts side by side."""
+    return format_html_join(" ", "{}", ((part,) for part in parts))
+
+
+def link(url: str, text: str) -> str:
+    return format_html('<a href="{}">{}</a>', url, text)
+
+
+def job_url(name: str) -> str:
+    """The page of one job."""
+    return reverse("admin:scheduler_app_job_change", args=[quote(name)])
+
+
+def run_url(pk: int) -> str:
+    """The page of one run."""
+    return reverse("admin:scheduler_app_jobrun_change", args=[pk])

@@ -1,0 +1,102 @@
+"""The jobs: what each does, when it ran, what became of it, and the buttons to act."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+from scheduler_app.admin.job_actions import (
+    ACTIONS,
+    PAUSE,
+    RESUME,
+    TRIGGER,
+    Action,
+    JobActions,
+    ReasonForm,
+)
+from scheduler_app.admin.job_columns import JobColumns, attach_statuses, status_of
+from scheduler_app.admin.job_filters import StateFilter
+from scheduler_app.admin.job_tables import tables
+from scheduler_app.models import Job, Node
+
+
+class JobList(ChangeList):
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        attach_statuses(self.result_list)
+
+
+@admin.register(Job)
+class JobAdmin(JobColumns, JobActions):
+    list_display = (
+        "name",
+        "job_state",
+        "schedule",
+        "last_run",
+        "last_result",
+        "next_run",
+        "run_count",
+        "error_count",
+        "not_run",
+    )
+    list_filter = (StateFilter,)
+    search_fields = ("name", "description")
+    fieldsets = (
+        (None, {"fields": ("description", "job_state")}),
+        ("Schedule", {"fields": ("schedule", "jitter", "overlap", "next_run")}),
+        ("Last run", {"fields": ("last_run", "last_result", "last_error", "last_metadata")}),
+        ("Counters", {"fields": (("run_count", "error_count", "skip_count", "miss_count"),)}),
+    )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return JobList
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Job | None:
+        job = super().get_object(request, object_id, from_field)
+        if job:
+            attach_statuses([job])
+        return job
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        # Django would overlook an action that the user may not perform, and show the list again.
+        asked = request.POST.getlist("action")
+        if any(action.name in asked and not action.allowed(request) for action in ACTIONS):
+            raise PermissionDenied
+        return super().changelist_view(request, scheduler_context() | (extra_context or {}))
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Job | None = None,
+    ) -> HttpResponse:
+        job = context["original"]
+        context |= scheduler_context() | {
+            "buttons": buttons(request, job),
+            "reason_form": ReasonForm(),
+            "tables": tables(request, job.name),
+        }
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+
+def scheduler_context() -> dict[str, Any]:
+    """What stands above the list: which schedulers are alive."""
+    return {"scheduler_nodes": list(Node.objects.alive().order_by("name"))}
+
+
+def buttons(request: HttpRequest, job: Job) -> list[Action]:
+    """What this user may do to this job as it is now."""
+    status = status_of(job)
+    useful = [RESUME if status.is_paused else PAUSE]
+    if not status.is_orphaned:
+        useful.append(TRIGGER)
+    return [action for action in useful if action.allowed(request)]

@@ -1,0 +1,53 @@
+"""The scheduler processes, living and gone."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterRef, QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest
+
+from scheduler_app.admin import formats
+from scheduler_app.admin.readonly import ReadOnlyAdmin
+from scheduler_app.models import Node
+
+
+@admin.register(Node)
+class NodeAdmin(ReadOnlyAdmin[Node]):
+    list_display = ("name", "state", "started", "heartbeat", "stopped")
+    sortable_by = ()
+    fields = (*list_display, "jobs")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Node]:
+        """Age and life are told by the database's clock, which the heartbeats are written with."""
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                alive=Exists(Node.objects.alive().filter(pk=OuterRef("pk"))),
+                age=ExpressionWrapper(Now() - F("heartbeat_at"), output_field=DurationField()),
+            )
+        )
+
+    @admin.display(description="state")
+    def state(self, node: Any) -> str:
+        if node.stopped_at:
+            return formats.label("stopped")
+        return formats.label("alive" if node.alive else "dead")
+
+    @admin.display(description="started")
+    def started(self, node: Node) -> str:
+        return formats.moment(node.started_at)
+
+    @admin.display(description="last heartbeat")
+    def heartbeat(self, node: Any) -> str:
+        return f"{formats.length(max(node.age, timedelta()))} ago"
+
+    @admin.display(description="stopped")
+    def stopped(self, node: Node) -> str:
+        return formats.moment(node.stopped_at)
+
+    @admin.display(description="jobs in its code")
+    def jobs(self, node: Node) -> str:
+        return ", ".join(node.declares)
