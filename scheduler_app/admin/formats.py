@@ -59,6 +59,11 @@ def _length(seconds: float) -> str:
     return f"{hours} h {minute} min" if hours else f"{minutes} min {second} s"
 
 
+def took(duration: timedelta | None) -> str:
+    """How long a run took, on one line."""
+    return f"took\N{NO-BREAK SPACE}{length(duration)}"
+
+
 def first_line(text: str) -> str:
     """The first line that says something, cut to a bearable length."""
     line = next((line for line in text.splitlines() if line.strip()), "")

@@ -93,4 +93,4 @@ def since(job: Job) -> str:
 
 def timing(run: RunSummary) -> str:
     """How late a run that started began, and how long it took."""
-    return f"{formats.length(run.lateness)} late, took {formats.length(run.duration)}"
+    return f"{formats.length(run.lateness)} late, {formats.took(run.duration)}"

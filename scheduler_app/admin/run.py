@@ -100,7 +100,7 @@ class JobRunAdmin(ReadOnlyAdmin[JobRun]):
 
     @admin.display(description="finished")
     def finished(self, run: JobRun) -> str:
-        took = f"took {formats.length(run.duration)}" if run.duration is not None else ""
+        took = formats.took(run.duration) if run.duration is not None else ""
         return formats.two_lines(formats.moment(run.finished_at), took)
 
     @admin.display(description="error or reason")
