@@ -14,6 +14,10 @@ from scheduler_app.exceptions import JobNotFound
 from scheduler_app.models import Job, JobRun, Node, RunState
 
 
+QUERY_PARAMETERS = 30_000
+"""SQLite takes 32,766 in one query."""
+
+
 class JobState(StrEnum):
     """What a job is doing now. A job that is both is the first of these."""
 
@@ -89,9 +93,14 @@ def scheduler_running() -> bool:
     return Node.objects.alive().exists()
 
 
+def living_nodes() -> tuple[str, ...]:
+    """The names of the living scheduler processes."""
+    return tuple(Node.objects.alive().order_by("name").values_list("name", flat=True))
+
+
 def scheduler_status() -> SchedulerStatus:
     """All nodes and jobs, in a number of queries that does not depend on how many there are."""
-    nodes = tuple(Node.objects.alive().order_by("name").values_list("name", flat=True))
+    nodes = living_nodes()
     return SchedulerStatus(bool(nodes), nodes, tuple(job_statuses(Job.objects.all())))
 
 
@@ -126,8 +135,13 @@ def _latest(runs: "QuerySet[JobRun]") -> Subquery:
 
 
 def _summaries(ids: Iterable[int]) -> dict[int, RunSummary]:
-    runs = JobRun.objects.filter(pk__in=list(ids)).defer("traceback")
-    return {run.pk: summary(run) for run in runs}
+    found: dict[int, RunSummary] = {}
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), QUERY_PARAMETERS):
+        batch = ordered[start : start + QUERY_PARAMETERS]
+        runs = JobRun.objects.filter(pk__in=batch).defer("traceback")
+        found.update((run.pk, summary(run)) for run in runs)
+    return found
 
 
 def summary(run: JobRun) -> RunSummary:

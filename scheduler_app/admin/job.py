@@ -7,6 +7,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
+from scheduler_app import status
 from scheduler_app.admin.job_actions import (
     ACTIONS,
     PAUSE,
@@ -19,7 +20,7 @@ from scheduler_app.admin.job_actions import (
 from scheduler_app.admin.job_columns import JobColumns, attach_statuses, status_of
 from scheduler_app.admin.job_filters import StateFilter
 from scheduler_app.admin.job_tables import tables
-from scheduler_app.models import Job, Node
+from scheduler_app.models import Job
 
 
 class JobList(ChangeList):
@@ -90,13 +91,13 @@ class JobAdmin(JobColumns, JobActions):
 
 def scheduler_context() -> dict[str, Any]:
     """What stands above the list: which schedulers are alive."""
-    return {"scheduler_nodes": list(Node.objects.alive().order_by("name"))}
+    return {"scheduler_nodes": status.living_nodes()}
 
 
 def buttons(request: HttpRequest, job: Job) -> list[Action]:
     """What this user may do to this job as it is now."""
-    status = status_of(job)
-    useful = [RESUME if status.is_paused else PAUSE]
-    if not status.is_orphaned:
+    now = status_of(job)
+    useful = [RESUME if now.is_paused else PAUSE]
+    if not now.is_orphaned:
         useful.append(TRIGGER)
     return [action for action in useful if action.allowed(request)]
