@@ -13,7 +13,6 @@ from scheduler_app.cron import explain
 from scheduler_app.exceptions import JobNotFound
 from scheduler_app.models import Job, JobRun, Node, RunState
 
-
 QUERY_PARAMETERS = 30_000
 """SQLite takes 32,766 in one query."""
 
