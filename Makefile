@@ -7,8 +7,7 @@ help: ## Tell what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: $(BIN)/.run ## Set all up and start web, scheduler and gRPC on SQLite
-	$(BIN)/python -m memory_project.firstrun
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/honcho start
+	@$(BIN)/python -m memory_project.run
 
 test: test-sqlite test-postgres ## Set all up and run the tests on SQLite, and on PostgreSQL
 

@@ -17,9 +17,8 @@ def tick() -> None:
 
 
 def slow(context: JobContext) -> dict[str, bool]:
-    """Take three seconds."""
-    for _ in range(30):
-        time.sleep(0.1)
+    """Take three seconds, or NIGHT_SLOW."""
+    time.sleep(float(os.environ.get("NIGHT_SLOW", "3")))
     return {"was_told": context.cancelled}
 
 

@@ -1,0 +1,51 @@
+"""What `make run` starts, stopped as by Ctrl-C."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+from tests.acceptance.conftest import ROOT, Site, eventually
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_web_and_scheduler_start_and_stop_together(site: Site, tmp_path: Path) -> None:
+    web_port = _free_port()
+    site.env |= {
+        "WEB_PORT": str(web_port),
+        "GRPC_ADDRESS": "127.0.0.1:0",
+        "NIGHT_JOBS": "slow",
+        "NIGHT_SLOW": "7",
+    }
+    environment = {key: value for key, value in site.env.items() if key != "PYTHONUNBUFFERED"}
+    log = tmp_path / "run.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "memory_project.run"], cwd=ROOT, env=environment,
+            stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        eventually(lambda: "is running; gRPC at" in log.read_text(), seconds=30)
+        assert re.search(r"Sign in: admin / \S{16}", log.read_text())
+        page = urllib.request.urlopen(f"http://127.0.0.1:{web_port}/admin/login/", timeout=20)
+        assert page.status == 200
+        site.trigger("slow")
+        eventually(lambda: site.states("slow") == ["running"])
+
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+        assert site.states("slow") == ["success"], log.read_text()
+    finally:
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGTERM)
+            process.wait(timeout=60)
