@@ -26,6 +26,10 @@ class SchedulerSettings:
     """How late an occurrence may start and still run; a later one is recorded as missed."""
     max_concurrent_runs: int = 20
     """How many runs one scheduler carries out at a time."""
+    cancel_grace: float = 10.0
+    """How long a cancelled run in a process of its own has to end before it is killed."""
+    log_limit: int = 65_536
+    """How many characters of a run's log are kept: its head and its tail."""
     history_days: int = 30
     """How long finished runs are kept; the last ten of every job are kept in any case."""
 

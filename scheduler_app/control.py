@@ -9,10 +9,11 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from scheduler_app.engine import ledger, timetable
+from scheduler_app.engine import ledger, periods, timetable
 from scheduler_app.engine.scheduler import wake
-from scheduler_app.exceptions import ActionRefused, JobNotFound
-from scheduler_app.models import AuditEntry, Job, JobRun, Surface, Trigger, database
+from scheduler_app.engine.sync import next_due
+from scheduler_app.exceptions import ActionRefused, JobNotFound, RunNotFound
+from scheduler_app.models import AuditEntry, Job, JobRun, RunState, Surface, Trigger, database
 
 Action = AuditEntry.Action
 
@@ -29,15 +30,17 @@ def pause(name: str, *, by: Actor, reason: str = "") -> bool:
     """Stop firing the job. False: it was paused already. Raises JobNotFound.
 
     A run that is going goes on; occurrences that are due but not yet claimed are recorded as
-    skipped."""
+    skipped; what waits (a retry, say) waits until the job is resumed."""
     with database.atomic():
         job, due_at = _lock(name)
         changed = not job.is_paused
         if changed:
             now = timezone.now()
+            moment = periods.turning_points([name], now)[name]
             message = f"Skipped: {by.name} paused the job before it was run."
-            ledger.insert(ledger.overdue_not_run(name, job.schedule, due_at, now, message))
-            _set_paused(job, now, next_due=None)
+            overdue = ledger.overdue_not_run(name, job.schedule, due_at, moment, message)
+            ledger.insert(overdue)
+            _set_paused(job, now, moment, _because(f"Paused by {by.name}", by, reason))
         _audit(Action.PAUSE, name, by, reason, changed)
     return changed
 
@@ -49,8 +52,8 @@ def resume(name: str, *, by: Actor, reason: str = "") -> bool:
         job, _ = _lock(name)
         changed = job.is_paused
         if changed:
-            fire = None if job.is_orphaned else job.schedule.next(timezone.now())
-            _set_paused(job, None, next_due=fire.due_at if fire else None)
+            moment = periods.turning_points([name], timezone.now())[name]
+            _set_paused(job, None, moment, _because(f"Resumed by {by.name}", by, reason))
         _audit(Action.RESUME, name, by, reason, changed)
     return changed
 
@@ -64,7 +67,7 @@ def trigger(name: str, *, by: Actor, reason: str = "") -> JobRun:
         job, _ = _lock(name)
         if job.is_orphaned:
             raise ActionRefused(f"{name} cannot be run: no scheduler's code declares it any more.")
-        waiting = JobRun.objects.queued().filter(job_name=name, trigger=Trigger.MANUAL).first()
+        waiting = JobRun.objects.queued().requests().filter(job_name=name).first()
         if waiting:
             raise ActionRefused(f"{name} is asked for already: run {waiting.pk} waits to start.")
         now = timezone.now()
@@ -80,6 +83,29 @@ def trigger(name: str, *, by: Actor, reason: str = "") -> JobRun:
     return run
 
 
+def cancel(run_id: int, *, by: Actor, reason: str = "") -> bool:
+    """End a run early. False: it has ended, or is asked to end, already. Raises RunNotFound.
+
+    One that has not begun is cancelled at once, and never starts. One that is going is told through
+    `context.cancelled`; if it has a process of its own, that is killed when it has not ended within
+    SCHEDULER["cancel_grace"] seconds."""
+    with database.atomic():
+        run = JobRun.objects.select_for_update().filter(pk=run_id).first()
+        if run is None:
+            raise RunNotFound(run_id)
+        now = timezone.now()
+        message = _because(f"Cancelled by {by.name}", by, reason)
+        going = run.state == RunState.RUNNING and run.cancel_requested_at is None
+        if going:
+            run.cancel_requested_at, run.cancel_reason = now, message
+            run.save(update_fields=["cancel_requested_at", "cancel_reason"])
+        waiting = run.state == RunState.QUEUED
+        if waiting:
+            ledger.end_waiting([run], RunState.CANCELLED, now, message)
+        _audit(Action.CANCEL, run.job_name, by, f"Run {run_id}. {reason}".strip(), going or waiting)
+    return going or waiting
+
+
 def _lock(name: str) -> tuple[Job, datetime | None]:
     """The job and its due moment, both locked, the timetable first as the claim does."""
     dues = timetable.lock([name])
@@ -89,10 +115,15 @@ def _lock(name: str) -> tuple[Job, datetime | None]:
     return job, dues.get(name)
 
 
-def _set_paused(job: Job, paused_at: datetime | None, next_due: datetime | None) -> None:
-    timetable.advance({job.name: next_due})
+def _set_paused(job: Job, paused_at: datetime | None, moment: datetime, because: str) -> None:
     job.paused_at = paused_at
     job.save(update_fields=["paused_at"])
+    timetable.advance({job.name: next_due(job, moment)})
+    periods.begin([job], {job.name: moment}, because)
+
+
+def _because(what: str, by: Actor, reason: str) -> str:
+    return f"{what} ({by.surface.label})" + (f": {reason}" if reason else ".")
 
 
 def _audit(action: Action, name: str, by: Actor, reason: str, changed: bool) -> None:

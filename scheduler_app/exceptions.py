@@ -25,5 +25,12 @@ class JobNotFound(SchedulerError):
         self.name = name
 
 
+class RunNotFound(SchedulerError):
+    """No run of that id."""
+
+    def __init__(self, run_id: int) -> None:
+        super().__init__(f"Run not found: {run_id}")
+
+
 class ActionRefused(SchedulerError):
     """The job's present state does not allow what was asked."""

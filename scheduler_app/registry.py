@@ -17,7 +17,7 @@ from django.utils.module_loading import autodiscover_modules
 
 from scheduler_app.cron import Schedule
 from scheduler_app.exceptions import CronError, DeclarationError
-from scheduler_app.policies import Overlap
+from scheduler_app.policies import DEFAULTS, CatchUp, Overlap, Policies
 
 JobFunction = Callable[..., Any]
 F = TypeVar("F", bound=JobFunction)
@@ -25,7 +25,7 @@ F = TypeVar("F", bound=JobFunction)
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class JobContext:
     """What a run tells its job, and the job its run."""
 
@@ -36,11 +36,17 @@ class JobContext:
     attempt: int = 1
     reported: dict[str, Any] = field(default_factory=dict)
     cancel_event: threading.Event = field(default_factory=threading.Event)
+    cancel_reason: str = ""
+    """Who cancelled the run and why; empty if nobody did."""
+    was_told: bool = False
+    """Whether the job has read `cancelled` as True."""
 
     @property
     def cancelled(self) -> bool:
-        """True once the run should end early: its scheduler is stopping."""
-        return self.cancel_event.is_set()
+        """True once the run should end early: somebody cancelled it, or its scheduler stops."""
+        if self.cancel_event.is_set():
+            self.was_told = True
+        return self.was_told
 
     def report(self, **values: Any) -> None:
         """Add to the run's metadata; a later value of the same key replaces the earlier one."""
@@ -55,7 +61,7 @@ class JobDefinition:
     function: JobFunction
     schedule: Schedule
     description: str = ""
-    overlap: Overlap = Overlap.SKIP
+    policies: Policies = DEFAULTS
 
     @property
     def takes_context(self) -> bool:
@@ -68,10 +74,7 @@ class JobDefinition:
                 f"Bad job name {self.name!r}: use 1 to 100 lower-case letters, digits, "
                 "'-', '_' and '.', starting and ending with a letter or digit."
             )
-        if self.overlap not in Overlap.values:
-            raise DeclarationError(
-                f"Bad overlap {self.overlap!r}: use one of {', '.join(Overlap.values)}."
-            )
+        self.policies.validate()
         try:
             inspect.signature(self.function).bind(*[None] * self.takes_context)
         except TypeError as error:
@@ -142,8 +145,15 @@ def job(
     name: str = "",
     timezone: str = "",
     jitter: int = 0,
-    overlap: str = Overlap.SKIP,
     description: str = "",
+    overlap: str = Overlap.SKIP,
+    catch_up: str = CatchUp.SKIP,
+    catch_up_limit: int = DEFAULTS.catch_up_limit,
+    retries: int = DEFAULTS.retries,
+    retry_delay: float = DEFAULTS.retry_delay,
+    retry_max_delay: float = DEFAULTS.retry_max_delay,
+    timeout: float | None = None,
+    isolated: bool = False,
     registry: Registry = registry,
 ) -> Callable[[F], F]:
     """Declare the decorated function (plain or async, with or without a context) as a job.
@@ -151,7 +161,18 @@ def job(
     `cron` has five fields (Debian's rules), six with seconds first, or is @hourly, @daily and so
     on, in the IANA zone `timezone` (default: settings.TIME_ZONE). `jitter` puts each occurrence
     off by up to that many seconds. `name` is by default the function's, with dashes; the
-    description its docstring. The function is returned unchanged."""
+    description its docstring. All others are the job's policies: see Policies. The function is
+    returned unchanged."""
+    policies = Policies(
+        overlap=overlap,  # type: ignore[arg-type]  # text is as good as the constant
+        catch_up=catch_up,  # type: ignore[arg-type]
+        catch_up_limit=catch_up_limit,
+        retries=retries,
+        retry_delay=retry_delay,
+        retry_max_delay=retry_max_delay,
+        timeout=timeout,
+        isolated=isolated,
+    )
 
     def declare(function: F) -> F:
         job_name = name or function.__name__.replace("_", "-")
@@ -160,7 +181,7 @@ def job(
             function=function,
             schedule=Schedule(cron, timezone or settings.TIME_ZONE, jitter, job_name),
             description=description or inspect.getdoc(function) or "",
-            overlap=_overlap(overlap),
+            policies=policies,
         )
         registry.add(definition)
         return function
@@ -192,7 +213,3 @@ def command_job(
 def autodiscover() -> None:
     """Import the `jobs` module of every installed app, as the admin does with `admin`."""
     autodiscover_modules("jobs")
-
-
-def _overlap(value: str) -> Overlap:
-    return Overlap(value) if value in Overlap.values else value  # type: ignore[return-value]

@@ -2,7 +2,7 @@
 
 A crash before the commit: nothing happened. After it: the runs exist, and whoever does not
 carry them out leaves rows that say so. Locks are taken in one order everywhere: timetable, runs,
-jobs."""
+jobs. What a node has no room for is claimed all the same, and waits without a node."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,11 +11,13 @@ from django.db import IntegrityError
 from django_apscheduler.models import DjangoJob
 
 from scheduler_app.conf import scheduler_settings
-from scheduler_app.engine import ledger, timetable
+from scheduler_app.cron import Fire
+from scheduler_app.engine import adopt, ledger, timetable
+from scheduler_app.engine.blockers import Blocker, blockers_of, cancel_previous
 from scheduler_app.engine.plan import Circumstances, Plan, plan
+from scheduler_app.engine.terms import Terms, terms_of
 from scheduler_app.models import JobRun, Node, RunState, database
-from scheduler_app.policies import Overlap
-from scheduler_app.registry import JobDefinition, Registry
+from scheduler_app.registry import Registry
 
 LIMIT = 5_000
 """How many due jobs one claim takes, so that its transaction stays short."""
@@ -36,46 +38,61 @@ class Claimer:
         """When this node should claim next."""
         return timetable.next_due(excluding=self.foreign)
 
-    def claim(self, now: datetime) -> list[JobRun]:
-        """Take what is due and what waits for a node. The runs returned are committed, QUEUED and
-        this node's, to be carried out now."""
+    def has_waiting(self, now: datetime) -> bool:
+        """Whether runs wait for a node: for room, or for another run to end."""
+        return JobRun.objects.unassigned().due(now).exists()
+
+    def claim(self, now: datetime, room: int = LIMIT) -> list[JobRun]:
+        """Take what is due, and what waits for a node. The runs returned, at most `room`, are
+        committed, QUEUED and this node's, to be carried out now."""
+        if self.after_stop:
+            adopt.miss_what_is_too_late(now, _grace())
         due_at = self.next_due()
-        runs = self._claim_due(now) if due_at and due_at <= now else []
-        if JobRun.objects.unassigned().exists():
-            with database.atomic():
-                runs += self._adopt(now)
+        runs = self._claim_due(now, room) if due_at and due_at <= now else []
+        if len(runs) < room and self.has_waiting(now):
+            runs += adopt.adopt(self.node, self._is_ours, now, room - len(runs))
         return runs
 
-    def _claim_due(self, now: datetime) -> list[JobRun]:
+    def _is_ours(self, name: str) -> bool:
+        if name not in self.registry:
+            self.foreign.add(name)
+        return name in self.registry
+
+    def _claim_due(self, now: datetime, room: int) -> list[JobRun]:
         try:
             with database.atomic():
-                return self._claim_rows(now)
+                return self._claim_rows(now, room)
         except IntegrityError:
             # Some occurrence is in the ledger already: somebody has put the timetable back.
             with database.atomic():
-                return self._claim_rows(now, again=True)
+                return self._claim_rows(now, room, again=True)
 
-    def _claim_rows(self, now: datetime, *, again: bool = False) -> list[JobRun]:
+    def _claim_rows(self, now: datetime, room: int, *, again: bool = False) -> list[JobRun]:
         due = self._lock_due(now)
-        busy = _busy([name for name, _ in due])
-        runs: list[JobRun] = []
-        next_dues: dict[str, datetime | None] = {}
-        for name, due_at in due:
-            definition = self.registry.get(name)
-            if definition is None:
-                self.foreign.add(name)
-                continue
-            planned = plan(
-                definition.schedule, due_at, self._circumstances(definition, now, name in busy)
-            )
-            next_dues[name] = planned.next_due
-            runs += self._rows(name, planned, now)
+        ours = {name: due_at for name, due_at in due if self._is_ours(name)}
+        blockers, terms = blockers_of(ours), terms_of(ours)
+        plans = {
+            name: self._plan(terms[name], due_at, blockers.get(name), now)
+            for name, due_at in ours.items()
+            if name in terms
+        }
+        superseding = [name for name, planned in plans.items() if planned.cancels_previous]
+        if superseding:
+            cancel_previous(superseding, now)
+        starts: list[JobRun] = []
+        others: list[JobRun] = []
+        for name, planned in plans.items():
+            starts += [_run(name, fire, now) for fire in planned.runs]
+            others += self._others(name, planned, blockers.get(name), now)
         if again:
-            runs = _not_in_ledger(runs)
-        timetable.advance(next_dues)
-        ledger.insert(runs)
+            starts, others = _not_in_ledger(starts), _not_in_ledger(others)
+        taken = starts[:room]
+        for run in taken:
+            run.node = self.node
+        timetable.advance({name: planned.next_due for name, planned in plans.items()})
+        ledger.insert(starts + others)
         self.after_stop = self.after_stop and len(due) == LIMIT
-        return [run for run in runs if run.state == RunState.QUEUED]
+        return taken
 
     def _lock_due(self, now: datetime) -> list[tuple[str, datetime]]:
         rows = (
@@ -86,75 +103,35 @@ class Claimer:
         )
         return list(rows.values_list("id", "next_run_time")[:LIMIT])
 
-    def _circumstances(self, job: JobDefinition, now: datetime, busy: bool) -> Circumstances:
-        return Circumstances(
+    def _plan(self, terms: Terms, due_at: datetime, blocker: Blocker | None, now: datetime) -> Plan:
+        circumstances = Circumstances(
             now=now,
             grace=_grace(),
-            overlap=job.overlap,
-            busy=busy,
+            policies=terms.policies,
+            is_busy=blocker is not None,
+            has_waiting=blocker is not None and blocker.has_waiting,
             after_stop=self.after_stop,
         )
+        return plan(terms.schedule, due_at, circumstances)
 
-    def _rows(self, name: str, planned: Plan, now: datetime) -> list[JobRun]:
-        rows = []
+    def _others(
+        self, name: str, planned: Plan, blocker: Blocker | None, now: datetime
+    ) -> list[JobRun]:
+        rows = [_run(name, fire, now) for fire in planned.waits]
         if planned.missed:
-            rows.append(
-                ledger.not_run(name, planned.missed, RunState.MISSED, self._why_missed(), now)
-            )
-        if planned.skipped:
-            message = "Skipped: the previous run had not ended."
+            why = "no scheduler was running" if self.after_stop else "the scheduler came too late"
+            message = f"Missed: {why}."
+            rows.append(ledger.not_run(name, planned.missed, RunState.MISSED, message, now))
+        if planned.skipped and blocker:
+            message = f"Skipped: run {blocker.run_id} had not ended."
             rows.append(ledger.not_run(name, planned.skipped, RunState.SKIPPED, message, now))
-        for fire in planned.runs:
-            rows.append(
-                JobRun(
-                    job_name=name,
-                    scheduled_for=fire.scheduled_for,
-                    due_at=fire.due_at,
-                    node=self.node,
-                    created_at=now,
-                )
-            )
         return rows
 
-    def _why_missed(self) -> str:
-        if self.after_stop:
-            return "Missed: no scheduler was running."
-        return "Missed: the scheduler came too late for it."
 
-    def _adopt(self, now: datetime) -> list[JobRun]:
-        """Take runs that no node has: requests, and what stopped or dead nodes did not begin."""
-        waiting = set(JobRun.objects.unassigned().values_list("job_name", flat=True)[:LIMIT])
-        entries = DjangoJob.objects.select_for_update(skip_locked=True).filter(id__in=waiting)
-        locked = [name for name in entries.values_list("id", flat=True) if name in self.registry]
-        busy = set(
-            JobRun.objects.assigned().filter(job_name__in=locked).values_list("job_name", flat=True)
-        )
-        taken = []
-        runs = JobRun.objects.unassigned().filter(job_name__in=locked).order_by("due_at", "id")
-        for run in runs.select_for_update()[:LIMIT]:
-            if _is_too_late(run, now):
-                self._miss(run, now)
-            elif run.job_name not in busy or self._may_overlap(run):
-                busy.add(run.job_name)
-                taken.append(run)
-        JobRun.objects.filter(pk__in=[run.pk for run in taken]).update(node=self.node)
-        for run in taken:
-            run.node = self.node
-        return taken
-
-    def _miss(self, run: JobRun, now: datetime) -> None:
-        run.state, run.finished_at, run.message = RunState.MISSED, now, self._why_missed()
-        run.save(update_fields=["state", "finished_at", "message"])
-        ledger.count([run])
-
-    def _may_overlap(self, run: JobRun) -> bool:
-        definition = self.registry.get(run.job_name)
-        return definition is not None and definition.overlap == Overlap.ALLOW
-
-
-def _busy(names: list[str]) -> set[str]:
-    active = JobRun.objects.active().filter(job_name__in=names)
-    return set(active.values_list("job_name", flat=True))
+def _run(name: str, fire: Fire, now: datetime) -> JobRun:
+    return JobRun(
+        job_name=name, scheduled_for=fire.scheduled_for, due_at=fire.due_at, created_at=now
+    )
 
 
 def _not_in_ledger(runs: list[JobRun]) -> list[JobRun]:
@@ -164,11 +141,6 @@ def _not_in_ledger(runs: list[JobRun]) -> list[JobRun]:
     )
     known = set(rows.values_list("job_name", "scheduled_for"))
     return [run for run in runs if (run.job_name, run.scheduled_for) not in known]
-
-
-def _is_too_late(run: JobRun, now: datetime) -> bool:
-    """A request waits for as long as it takes; an occurrence only within its grace."""
-    return run.is_scheduled and now - run.due_at > _grace()
 
 
 def _grace() -> timedelta:

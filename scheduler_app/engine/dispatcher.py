@@ -2,9 +2,13 @@
 
 import logging
 import threading
-from collections.abc import Iterable
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
+from scheduler_app.conf import scheduler_settings
+from scheduler_app.engine.pace import Pace
 from scheduler_app.engine.recorder import Recorder
 from scheduler_app.engine.runner import carry_out
 from scheduler_app.executors import Executor
@@ -16,14 +20,28 @@ logger = logging.getLogger(__name__)
 
 class Dispatcher:
     """Every run handed over is recorded as begun before its function is called, and its outcome
-    after; a run that is no longer this node's is not begun."""
+    after; a run that is no longer this node's is not begun. At most `size` go at a time.
 
-    def __init__(self, registry: Registry, executor: Executor) -> None:
+    `progressed` is called, in another thread, whenever outcomes have been recorded."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        executor: Executor,
+        size: int,
+        progressed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._registry = registry
         self._executor = executor
-        self._recorder = Recorder()
-        self._cancel = threading.Event()
-        self._in_hand: set[int] = set()
+        self._size = size
+        self._progressed = progressed
+        self._recorder = Recorder(self._committed)
+        self._pace = Pace(size)
+        self._stale_after = scheduler_settings().heartbeat
+        self._lock = threading.Lock()
+        self._pending: deque[JobRun] = deque()
+        self._going: dict[int, JobContext] = {}
+        self._closed = False
 
     def start(self) -> None:
         self._recorder.start()
@@ -31,44 +49,106 @@ class Dispatcher:
     @property
     def in_hand(self) -> frozenset[int]:
         """The ids of the runs handed over and not ended."""
-        return frozenset(self._in_hand.copy())
+        with self._lock:
+            return frozenset([*(run.pk for run in self._pending), *self._going])
+
+    @property
+    def room(self) -> int:
+        """How many more runs can be started soon."""
+        return self._pace.room(len(self._pending) + len(self._going))
 
     def hand_over(self, runs: Iterable[JobRun]) -> None:
-        for run in runs:
-            self._in_hand.add(run.pk)
-            self._executor.hand_over(partial(self._carry_out, run))
+        with self._lock:
+            if not self._closed:
+                self._pending.extend(runs)
+            starts = self._next_starts()
+        if starts:
+            self._recorder.submit(starts)
 
-    def cancel_all(self) -> None:
-        """Tell every run that it should end early."""
-        self._cancel.set()
+    def cancel(self, reasons: Mapping[int, str]) -> None:
+        """Tell those of these runs that are going that they should end early: `{id: why}`."""
+        with self._lock:
+            contexts = [(self._going[pk], why) for pk, why in reasons.items() if pk in self._going]
+        for context, why in contexts:
+            context.cancel_reason = why
+            context.cancel_event.set()
+
+    def stop_all(self) -> None:
+        """Begin nothing more, and tell every run that it should end early."""
+        with self._lock:
+            self._closed = True
+            self._pending.clear()
+            contexts = list(self._going.values())
+        self._recorder.withdraw_starts()
+        for context in contexts:
+            context.cancel_event.set()
+
+    def abandon_all(self) -> None:
+        """This node was taken for dead: whatever goes here has been given up, and should end."""
+        with self._lock:
+            self._pending.clear()
+            going = dict.fromkeys(self._going, "Its scheduler was taken for dead.")
+        self.cancel(going)
 
     def drain(self, timeout: float) -> bool:
-        """After the executor is closed: wait until what has begun has ended and is recorded.
-        False if something is left after `timeout` seconds."""
-        return self._executor.wait(timeout) and self._recorder.flush(timeout)
+        """After stop_all(): wait until what has begun has ended and is recorded. False if something
+        is left after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        return (
+            self._recorder.flush(timeout)
+            and self._executor.wait(max(0.0, deadline - time.monotonic()))
+            and self._recorder.flush(max(0.0, deadline - time.monotonic()))
+        )
 
     def stop(self, timeout: float) -> bool:
         """Record what has ended. False if `timeout` seconds were not enough."""
         return self._recorder.stop(timeout)
 
-    def _carry_out(self, run: JobRun) -> None:
+    def _next_starts(self) -> list[JobRun]:
+        """What may begin now; the lock is held."""
+        starts = []
+        while self._pending and len(self._going) < self._size and not self._closed:
+            run = self._pending.popleft()
+            self._going[run.pk] = JobContext(
+                job_name=run.job_name,
+                run_id=run.pk,
+                scheduled_for=run.scheduled_for,
+                attempt=run.attempt,
+            )
+            starts.append(run)
+        return starts
+
+    def _committed(self, starts: Sequence[JobRun], begun: set[int]) -> None:
+        now = time.monotonic()
+        tasks = [partial(self._carry_out, run, now) for run in starts if run.pk in begun]
+        self._executor.hand_over(tasks)
+        if len(tasks) < len(starts):
+            self._ended([run for run in starts if run.pk not in begun], [])
+        self._progressed()
+
+    def _carry_out(self, run: JobRun, begun_at: float) -> None:
+        ended = []
         try:
-            self._carry_out_if_ours(run)
+            definition = self._registry.get(run.job_name)
+            if definition and not self._was_given_up(run, begun_at):
+                carry_out(run, definition, self._going[run.pk])
+                ended = [run]
         except Exception:
             logger.exception("run %d of %s was not carried out", run.pk, run.job_name)
-        finally:
-            self._in_hand.discard(run.pk)
+        self._ended([run], ended)
 
-    def _carry_out_if_ours(self, run: JobRun) -> None:
-        definition = self._registry.get(run.job_name)
-        if definition is None or not self._recorder.begin(run):
-            return
-        context = JobContext(
-            job_name=run.job_name,
-            run_id=run.pk,
-            scheduled_for=run.scheduled_for,
-            attempt=run.attempt,
-            cancel_event=self._cancel,
-        )
-        carry_out(run, definition, context)
-        self._recorder.end(run)
+    def _was_given_up(self, run: JobRun, begun_at: float) -> bool:
+        """Whether others have recorded the run as lost, because this process stood still between
+        recording its start and now."""
+        if time.monotonic() - begun_at < self._stale_after:
+            return False
+        return not JobRun.objects.running().filter(pk=run.pk, node=run.node_id).exists()
+
+    def _ended(self, runs: Sequence[JobRun], outcomes: Sequence[JobRun]) -> None:
+        """Give these runs' slots to the next, and have the outcomes recorded."""
+        with self._lock:
+            for run in runs:
+                del self._going[run.pk]
+            self._pace.ended += len(runs)
+            starts = self._next_starts()
+        self._recorder.submit(starts, outcomes)

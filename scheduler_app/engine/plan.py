@@ -1,11 +1,11 @@
 """What should happen to a job that is due: a pure decision, made in one place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
 from scheduler_app.cron import Fire, Schedule
-from scheduler_app.policies import Overlap
+from scheduler_app.policies import DEFAULTS, CatchUp, Overlap, Policies
 
 SLICE = 10_000
 """How many occurrences of one job one plan deals with. More (a job of every second after a night
@@ -18,46 +18,80 @@ class Circumstances:
 
     now: datetime
     grace: timedelta
-    """How late an occurrence may be and still run."""
-    overlap: Overlap = Overlap.SKIP
-    busy: bool = False
-    """Whether an earlier run of the job has not ended."""
+    """How late an occurrence may be and still run under every policy."""
+    policies: Policies = DEFAULTS
+    is_busy: bool = False
+    """Whether an earlier run of the job has not ended, be it going or waiting."""
+    has_waiting: bool = False
+    """Whether an earlier run waits for another to end."""
     after_stop: bool = False
     """Whether no scheduler was alive until just now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every occurrence that is due is in exactly one of the three."""
+    """Every occurrence that is due is in exactly one of the first four."""
 
-    runs: list[Fire]
-    skipped: list[Fire]
-    missed: list[Fire]
-    next_due: datetime | None
+    runs: list[Fire] = field(default_factory=list)
+    """Start at once."""
+    waits: list[Fire] = field(default_factory=list)
+    """Start one by one, each when all earlier runs of the job have ended."""
+    skipped: list[Fire] = field(default_factory=list)
+    missed: list[Fire] = field(default_factory=list)
+    cancels_previous: bool = False
+    """Whether the runs that have not ended are to end for the one that waits."""
+    next_due: datetime | None = None
 
 
 def plan(schedule: Schedule, due_at: datetime, circumstances: Circumstances) -> Plan:
-    """Decide about all occurrences from the one due at `due_at` until now.
-
-    An occurrence later than the grace is missed. Of the others all run where runs may overlap;
-    where they may not, and after a stop, the latest stands for all. It is skipped if an earlier
-    run has not ended."""
-    now = circumstances.now
-    fires = list(islice(schedule.due(due_at, now), SLICE + 1))
+    """Decide about all occurrences from the one due at `due_at` until now: the catch-up policy
+    chooses those that may run, the others are missed; the overlap policy tells how they run."""
+    fires = list(islice(schedule.due(due_at, circumstances.now), SLICE + 1))
     if len(fires) > SLICE:
-        next_fire: Fire | None = fires.pop()
-        latest: list[Fire] = []
-    else:
-        next_fire = schedule.next(now)
-        latest = fires[-1:]
-    alone = circumstances.overlap == Overlap.SKIP or circumstances.after_stop
-    wanted = latest if alone else fires
-    oldest = now - circumstances.grace
-    chosen = [fire for fire in wanted if fire.due_at >= oldest]
-    skip = circumstances.busy and circumstances.overlap == Overlap.SKIP
-    return Plan(
-        runs=[] if skip else chosen,
-        skipped=chosen if skip else [],
+        return _slice(fires, circumstances.policies)
+    following = schedule.next(circumstances.now)
+    chosen = _chosen(fires, circumstances)
+    return _overlapped(
+        chosen,
+        circumstances,
         missed=fires[: len(fires) - len(chosen)],  # the chosen are the latest
-        next_due=next_fire.due_at if next_fire else None,
+        next_due=following.due_at if following else None,
     )
+
+
+def _slice(fires: list[Fire], policies: Policies) -> Plan:
+    """More is due than one plan deals with. What surely is too old is missed."""
+    may_run = {CatchUp.SKIP: 0, CatchUp.ONCE: 1, CatchUp.ALL: policies.catch_up_limit}
+    end = SLICE - may_run[policies.catch_up]
+    return Plan(missed=fires[:end], next_due=fires[end].due_at)
+
+
+def _chosen(fires: list[Fire], circumstances: Circumstances) -> list[Fire]:
+    """The occurrences that may run: always the latest ones."""
+    policies = circumstances.policies
+    if policies.catch_up == CatchUp.ALL:
+        return fires[-policies.catch_up_limit :]
+    oldest = circumstances.now - circumstances.grace
+    in_time = [fire for fire in fires if fire.due_at >= oldest]
+    if policies.overlap != Overlap.ALLOW or circumstances.after_stop:
+        in_time = in_time[-1:]
+    if policies.catch_up == CatchUp.ONCE:
+        return in_time or fires[-1:]
+    return in_time
+
+
+def _overlapped(
+    chosen: list[Fire], circumstances: Circumstances, missed: list[Fire], next_due: datetime | None
+) -> Plan:
+    overlap = circumstances.policies.overlap
+    if overlap == Overlap.ALLOW or not chosen:
+        return Plan(runs=chosen, missed=missed, next_due=next_due)
+    if len(chosen) > 1:  # a backlog, which catch_up="all" has promised to run
+        return Plan(waits=chosen, missed=missed, next_due=next_due)
+    if not circumstances.is_busy:
+        return Plan(runs=chosen, missed=missed, next_due=next_due)
+    if overlap == Overlap.CANCEL_PREVIOUS:
+        return Plan(waits=chosen, missed=missed, next_due=next_due, cancels_previous=True)
+    if overlap == Overlap.QUEUE and not circumstances.has_waiting:
+        return Plan(waits=chosen, missed=missed, next_due=next_due)
+    return Plan(skipped=chosen, missed=missed, next_due=next_due)

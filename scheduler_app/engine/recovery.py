@@ -23,7 +23,7 @@ def leave(node: Node, now: datetime, message: str) -> list[JobRun]:
     )
     for run in lost:
         run.state = RunState.LOST
-    ledger.count(lost)
+    ledger.settle(lost, now)
     JobRun.objects.queued().filter(node=node).update(node=None)
     return lost
 

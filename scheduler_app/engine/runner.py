@@ -39,6 +39,11 @@ def carry_out(run: JobRun, definition: JobDefinition, context: JobContext) -> No
     run.finished_at = timezone.now()
     run.state, run.message = outcome.state, outcome.message
     run.traceback, run.metadata = outcome.traceback, outcome.metadata
+    if context.cancel_reason and (context.was_told or run.state == RunState.CANCELLED):
+        run.state = RunState.CANCELLED
+        run.message = storable(
+            "\n".join([context.cancel_reason, outcome.message]).strip(), MESSAGE_LIMIT
+        )
 
 
 def execute(definition: JobDefinition, context: JobContext) -> Outcome:

@@ -47,7 +47,10 @@ class Scheduler(BackgroundScheduler):
             executors={"default": self._executor},
         )
         self._registry = registry
-        self._dispatcher = Dispatcher(registry, self._executor)
+        self._dispatcher = Dispatcher(
+            registry, self._executor, self._settings.max_concurrent_runs, self._on_progress
+        )
+        self._hungry = False
         self._failures = 0
         self._next_beat = 0.0
         self._next_check = 0.0
@@ -72,10 +75,11 @@ class Scheduler(BackgroundScheduler):
         False if some runs did not end in time; they are recorded as LOST."""
         deadline = time.monotonic() + self._settings.shutdown_timeout
         _running.discard(self)
-        self._dispatcher.cancel_all()
+        self._dispatcher.stop_all()
         self.shutdown(wait=False)  # also waits for a tick that is under way
         ended = self._drain(deadline)
         self._dispatcher.stop(STOP_MARGIN)
+        self._executor.close()
         with database.atomic():
             message = "Lost: its scheduler stopped, and it did not end in time."
             if Node.objects.filter(pk=self.node.pk).close():
@@ -111,8 +115,10 @@ class Scheduler(BackgroundScheduler):
         if time.monotonic() >= self._next_beat:
             self._beat()
         if time.monotonic() >= self._next_check:
-            self._check_on_others(now)
-        self._dispatcher.hand_over(self._claimer.claim(now))
+            self._check(now)
+        runs = self._claimer.claim(now, self._dispatcher.room)
+        self._dispatcher.hand_over(runs)
+        self._hungry = self._claimer.has_waiting(now)
         next_due = self._claimer.next_due()
         if next_due is None:
             return LONGEST_WAIT
@@ -131,17 +137,26 @@ class Scheduler(BackgroundScheduler):
     def _beat(self) -> None:
         if not Node.objects.filter(pk=self.node.pk).beat():
             logger.error("this scheduler was taken for dead; it goes on as a new node")
+            self._dispatcher.abandon_all()
             self.node = self._claimer.node = self._register()
         self._next_beat = time.monotonic() + self._settings.heartbeat
-        self._check_on_own()
+        self._find_strays()
 
-    def _check_on_own(self) -> None:
+    def _on_progress(self) -> None:
+        """Runs have ended: what waited for them, or for room, can start."""
+        if self._hungry and self.running:
+            self.wakeup()
+
+    def _find_strays(self) -> None:
         """Hand over runs of this node that were claimed, but never reached the executor."""
         in_hand = self._dispatcher.in_hand
         own = JobRun.objects.queued().filter(node=self.node)
         self._dispatcher.hand_over([run for run in own if run.pk not in in_hand])
 
-    def _check_on_others(self, now: datetime) -> None:
+    def _check(self, now: datetime) -> None:
+        """What another process may have changed: looked for once a second."""
+        asked = JobRun.objects.running().cancel_requested().filter(node=self.node)
+        self._dispatcher.cancel(dict(asked.values_list("pk", "cancel_reason")))
         recovery.close_dead_nodes(now)
         peers = set(Node.objects.alive().values_list("pk", flat=True))
         if peers != self._peers:

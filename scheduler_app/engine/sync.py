@@ -4,17 +4,19 @@ New jobs are added, changed schedules updated; pauses, counters and history stay
 living scheduler's code declares are marked as orphaned and no longer fire; nothing is deleted."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from itertools import chain
+from typing import Any
 
-from scheduler_app.engine import ledger, timetable
-from scheduler_app.models import Job, JobRun, Node, RunState, database
+from scheduler_app.engine import ledger, periods, timetable
+from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, database
+from scheduler_app.policies import Policies
 from scheduler_app.registry import JobDefinition, Registry
 
 logger = logging.getLogger(__name__)
 
-DECLARED = ("description", "cron", "timezone", "jitter", "overlap")
+DECLARED = ("description", "cron", "timezone", "jitter", *(f.name for f in fields(Policies)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,8 @@ def sync_jobs(registry: Registry, now: datetime) -> Changes:
         stale = sorted(name for name, job in known.items() if _differs(job, declared[name]))
         dues = timetable.lock(stale)
         jobs = Job.objects.select_for_update().order_by("name").in_bulk(stale)
-        for name in stale:
-            _update(jobs[name], declared[name], dues[name], now)
+        _update([jobs[name] for name in stale], declared, dues, now)
+        _add_entries(declared)
     return Changes(added, stale)
 
 
@@ -50,16 +52,17 @@ def mark_orphans(now: datetime) -> list[str]:
             return []
         dues = timetable.lock(orphans)
         message = "Skipped: no scheduler's code declares the job any more."
-        waiting = list(JobRun.objects.unassigned().filter(job_name__in=orphans).select_for_update())
-        JobRun.objects.filter(pk__in=[run.pk for run in waiting]).update(
-            state=RunState.CANCELLED, finished_at=now, message=message
-        )
+        waiting = JobRun.objects.unassigned().filter(job_name__in=orphans)
+        ledger.end_waiting(waiting.select_for_update(), RunState.CANCELLED, now, message)
         jobs = Job.objects.select_for_update().order_by("name").in_bulk(orphans)
-        for name in orphans:
-            rows = ledger.overdue_not_run(name, jobs[name].schedule, dues.get(name), now, message)
-            ledger.insert(rows)
+        moments = periods.turning_points(orphans, now)
+        for name, job in jobs.items():
+            due = ledger.overdue_not_run(name, job.schedule, dues.get(name), moments[name], message)
+            ledger.insert(due)
+            job.orphaned_at = now
         timetable.advance(dict.fromkeys(orphans))
         Job.objects.filter(name__in=orphans).update(orphaned_at=now)
+        periods.begin(jobs.values(), moments, "No scheduler's code declared the job.")
     logger.warning("jobs no longer declared: %s", ", ".join(orphans))
     return orphans
 
@@ -67,31 +70,32 @@ def mark_orphans(now: datetime) -> list[str]:
 def _add_missing(declared: dict[str, JobDefinition], now: datetime) -> list[str]:
     known = set(Job.objects.filter(name__in=declared).values_list("name", flat=True))
     missing = sorted(set(declared) - known)
+    rows = [Job(name=name, **_declared_values(declared[name])) for name in missing]
     # Another scheduler may be adding the same jobs at this moment: whoever is first, wins.
-    Job.objects.bulk_create([_row(declared[name]) for name in missing], ignore_conflicts=True)
-    _add_entries(declared, now)
+    Job.objects.bulk_create(rows, ignore_conflicts=True)
+    begun = SchedulePeriod.objects.open().filter(job_name__in=missing)
+    new = set(missing) - set(begun.values_list("job_name", flat=True))
+    added = Job.objects.filter(name__in=new).select_for_update().order_by("name")
+    periods.begin(added, dict.fromkeys(missing, now), "Declared.")
     return missing
 
 
-def _add_entries(declared: dict[str, JobDefinition], now: datetime) -> None:
-    """Add timetable rows for new jobs, and for jobs whose row somebody has deleted."""
-    known = timetable.known(declared)
-    firing = Job.objects.filter(name__in=set(declared) - known, paused_at=None, orphaned_at=None)
-    dues = {name: _next_due(declared[name], now) for name in firing.values_list("name", flat=True)}
-    timetable.add({name: dues.get(name) for name in sorted(set(declared) - known)})
+def _add_entries(declared: dict[str, JobDefinition]) -> None:
+    """Add timetable rows for new jobs, and for jobs whose row somebody has deleted: these go on
+    where their ledger ends."""
+    lacking = sorted(set(declared) - timetable.known(declared))
+    ends = periods.accounted_to(lacking)
+    jobs = Job.objects.filter(name__in=lacking)
+    timetable.add({job.name: next_due(job, ends[job.name]) for job in jobs})
 
 
-def _row(definition: JobDefinition) -> Job:
-    return Job(name=definition.name, **_declared_values(definition))
-
-
-def _declared_values(definition: JobDefinition) -> dict[str, str | int]:
-    return {
+def _declared_values(definition: JobDefinition) -> dict[str, Any]:
+    schedule = definition.schedule
+    return asdict(definition.policies) | {
         "description": definition.description,
-        "cron": definition.schedule.expression,
-        "timezone": definition.schedule.timezone,
-        "jitter": definition.schedule.jitter,
-        "overlap": definition.overlap,
+        "cron": schedule.expression,
+        "timezone": schedule.timezone,
+        "jitter": schedule.jitter,
     }
 
 
@@ -100,19 +104,34 @@ def _differs(job: Job, definition: JobDefinition) -> bool:
     return job.is_orphaned or any(getattr(job, key) != value for key, value in wanted.items())
 
 
-def _update(job: Job, definition: JobDefinition, due_at: datetime | None, now: datetime) -> None:
-    reschedule = job.is_orphaned or job.schedule != definition.schedule
-    if reschedule:
-        message = "Skipped: the schedule was changed before it was run."
-        ledger.insert(ledger.overdue_not_run(job.name, job.schedule, due_at, now, message))
-        due_at = None if job.is_paused else _next_due(definition, now)
-        timetable.advance({job.name: due_at})
-    for key, value in _declared_values(definition).items():
-        setattr(job, key, value)
-    job.orphaned_at = None
-    job.save(update_fields=[*DECLARED, "orphaned_at"])
+def _update(
+    jobs: list[Job],
+    declared: dict[str, JobDefinition],
+    dues: dict[str, datetime | None],
+    now: datetime,
+) -> None:
+    """Take over the declarations; a job whose schedule changes begins a new period."""
+    turning = [
+        job for job in jobs if job.is_orphaned or job.schedule != declared[job.name].schedule
+    ]
+    moments = periods.turning_points([job.name for job in turning], now)
+    message = "Skipped: the schedule was changed before it was run."
+    for job in turning:
+        moment = moments[job.name]
+        overdue = ledger.overdue_not_run(job.name, job.schedule, dues[job.name], moment, message)
+        ledger.insert(overdue)
+    for job in jobs:
+        job.orphaned_at = None
+        for key, value in _declared_values(declared[job.name]).items():
+            setattr(job, key, value)
+    Job.objects.bulk_update(jobs, [*DECLARED, "orphaned_at"], batch_size=500)
+    timetable.advance({job.name: next_due(job, moments[job.name]) for job in turning})
+    periods.begin(turning, moments, "The schedule was changed, or declared again.")
 
 
-def _next_due(definition: JobDefinition, now: datetime) -> datetime | None:
-    fire = definition.schedule.next(now)
+def next_due(job: Job, after: datetime) -> datetime | None:
+    """When the job, as its row is, is due next after this moment; None if it does not fire."""
+    if job.is_paused or job.is_orphaned:
+        return None
+    fire = job.schedule.next(after)
     return fire.due_at if fire else None

@@ -1,7 +1,8 @@
 """Runs in threads of the scheduler process."""
 
 import threading
-from collections import deque
+from collections.abc import Sequence
+from queue import SimpleQueue
 
 from scheduler_app.executors.base import Executor, Task
 
@@ -13,50 +14,35 @@ class ThreadExecutor(Executor):
     def __init__(self, size: int) -> None:
         super().__init__()
         self._size = size
-        self._tasks: deque[Task] = deque()
+        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         self._threads = 0
-        self._idle = 0
-        self._closed = False
-        state = threading.Lock()
-        self._has_task = threading.Condition(state)
-        self._has_ended = threading.Condition(state)
+        self._unended = 0
+        self._all_ended = threading.Condition()
 
-    def hand_over(self, task: Task) -> None:
-        with self._has_task:
-            if self._closed:
-                return
-            self._tasks.append(task)
-            if self._idle >= len(self._tasks):
-                self._has_task.notify()
-            elif self._threads < self._size:
-                self._add_thread()
-
-    def close(self) -> None:
-        with self._has_task:
-            self._closed = True
-            self._tasks.clear()
-            self._has_task.notify_all()
+    def hand_over(self, tasks: Sequence[Task]) -> None:
+        with self._all_ended:
+            self._unended += len(tasks)
+            while self._threads < min(self._unended, self._size):
+                self._threads += 1
+                name = f"scheduler-run-{self._threads}"
+                threading.Thread(target=self._work, name=name, daemon=True).start()
+        for task in tasks:
+            self._tasks.put(task)
 
     def wait(self, timeout: float) -> bool:
-        with self._has_ended:
-            return self._has_ended.wait_for(lambda: self._threads == 0, timeout)
+        with self._all_ended:
+            return self._all_ended.wait_for(lambda: self._unended == 0, timeout)
 
-    def _add_thread(self) -> None:
-        self._threads += 1
-        name = f"scheduler-run-{self._threads}"
-        threading.Thread(target=self._work, name=name, daemon=True).start()
+    def close(self) -> None:
+        with self._all_ended:
+            for _ in range(self._threads):
+                self._tasks.put(None)
+            self._threads = 0
 
     def _work(self) -> None:
-        while task := self._next():
+        while task := self._tasks.get():
             task()
-        with self._has_ended:
-            self._threads -= 1
-            self._has_ended.notify_all()
-
-    def _next(self) -> Task | None:
-        """The next task; None once the executor is closed."""
-        with self._has_task:
-            self._idle += 1
-            self._has_task.wait_for(lambda: self._tasks or self._closed)
-            self._idle -= 1
-            return self._tasks.popleft() if self._tasks else None
+            with self._all_ended:
+                self._unended -= 1
+                if not self._unended:
+                    self._all_ended.notify_all()

@@ -3,6 +3,7 @@
 from scheduler_app.models.audit import AuditEntry, Surface
 from scheduler_app.models.job import Job
 from scheduler_app.models.node import Node
+from scheduler_app.models.period import SchedulePeriod
 from scheduler_app.models.run import JobRun, RunState, Trigger
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "JobRun",
     "Node",
     "RunState",
+    "SchedulePeriod",
     "Surface",
     "Trigger",
 ]

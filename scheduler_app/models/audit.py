@@ -20,6 +20,7 @@ class AuditEntry(models.Model):
         PAUSE = "pause", "pause"
         RESUME = "resume", "resume"
         TRIGGER = "trigger", "run now"
+        CANCEL = "cancel", "cancel a run"
 
     at = models.DateTimeField(default=timezone.now)
     actor = models.CharField(max_length=255)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 
 from django.db import models
 
 from scheduler_app.cron import Schedule
-from scheduler_app.policies import Overlap
+from scheduler_app.policies import CatchUp, Overlap, Policies
 
 
 class JobQuerySet(models.QuerySet["Job"]):
@@ -46,7 +47,15 @@ class Job(models.Model):
     cron = models.CharField("cron expression", max_length=200)
     timezone = models.CharField("time zone", max_length=64)
     jitter = models.PositiveIntegerField(default=0, help_text="Seconds.")
-    overlap = models.CharField(max_length=10, choices=Overlap.choices, default=Overlap.SKIP)
+
+    overlap = models.CharField(max_length=20, choices=Overlap.choices, default=Overlap.SKIP)
+    catch_up = models.CharField(max_length=10, choices=CatchUp.choices, default=CatchUp.SKIP)
+    catch_up_limit = models.PositiveIntegerField(default=100)
+    retries = models.PositiveSmallIntegerField(default=0)
+    retry_delay = models.FloatField(default=60.0, help_text="Seconds.")
+    retry_max_delay = models.FloatField(default=3600.0, help_text="Seconds.")
+    timeout = models.FloatField(null=True, blank=True, help_text="Seconds.")
+    isolated = models.BooleanField(default=False, help_text="Has a process of its own.")
 
     paused_at = models.DateTimeField(null=True, blank=True)
     orphaned_at = models.DateTimeField(
@@ -58,6 +67,9 @@ class Job(models.Model):
     skip_count = models.PositiveBigIntegerField("skipped", default=0)
     miss_count = models.PositiveBigIntegerField("missed", default=0)
 
+    pruned_to = models.DateTimeField(
+        null=True, blank=True, help_text="The history is complete only after this moment."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = JobQuerySet.as_manager()
@@ -73,6 +85,9 @@ class Job(models.Model):
             models.CheckConstraint(
                 condition=models.Q(overlap__in=Overlap.values), name="job_overlap_is_known"
             ),
+            models.CheckConstraint(
+                condition=models.Q(catch_up__in=CatchUp.values), name="job_catch_up_is_known"
+            ),
         )
 
     def __str__(self) -> str:
@@ -81,6 +96,10 @@ class Job(models.Model):
     @property
     def schedule(self) -> Schedule:
         return Schedule(self.cron, self.timezone, self.jitter, self.name)
+
+    @property
+    def policies(self) -> Policies:
+        return Policies(**{field.name: getattr(self, field.name) for field in fields(Policies)})
 
     @property
     def is_paused(self) -> bool:

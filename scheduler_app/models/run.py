@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
-from django.db import models
+from django.db import connections, models
 from django.utils import timezone
 
 from scheduler_app.models.node import Node
@@ -25,6 +26,7 @@ class RunState(models.TextChoices):
 
 ACTIVE = (RunState.QUEUED, RunState.RUNNING)
 _IS_ACTIVE = models.Q(state__in=ACTIVE)
+_IS_UNASSIGNED = models.Q(state=RunState.QUEUED, node=None)
 
 
 class Trigger(models.TextChoices):
@@ -32,6 +34,9 @@ class Trigger(models.TextChoices):
 
     SCHEDULE = "schedule", "schedule"
     MANUAL = "manual", "on request"
+
+
+OUTCOME = ("state", "started_at", "finished_at", "message", "traceback", "metadata", "log")
 
 
 class JobRunQuerySet(models.QuerySet["JobRun"]):
@@ -45,17 +50,42 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
     def running(self) -> JobRunQuerySet:
         return self.filter(state=RunState.RUNNING)
 
+    def cancel_requested(self) -> JobRunQuerySet:
+        """Runs that somebody has asked to end early."""
+        return self.exclude(cancel_requested_at=None)
+
     def scheduled(self) -> JobRunQuerySet:
         """Runs of occurrences, as against requests."""
         return self.filter(trigger=Trigger.SCHEDULE)
 
+    def requests(self) -> JobRunQuerySet:
+        """The first attempts of runs that somebody asked for."""
+        return self.filter(trigger=Trigger.MANUAL, attempt=1)
+
     def unassigned(self) -> JobRunQuerySet:
-        """Runs that wait for any node to take them."""
-        return self.queued().filter(node=None)
+        """Runs that wait for any node to take them, retries whose time has not come included."""
+        return self.filter(_IS_UNASSIGNED)
+
+    def due(self, now: datetime) -> JobRunQuerySet:
+        """Runs that were due at this moment or before."""
+        return self.filter(due_at__lte=now)
 
     def assigned(self) -> JobRunQuerySet:
         """Runs that some node has taken and not ended."""
         return self.active().exclude(node=None)
+
+    def write_outcomes(self, runs: Sequence[JobRun]) -> None:
+        """Write what became of these runs; one statement, prepared once."""
+        connection = connections[self.db]
+        columns = [field for field in self.model._meta.concrete_fields if field.name in OUTCOME]
+        assignments = ", ".join(f"{column.column} = %s" for column in columns)
+        statement = f"UPDATE {self.model._meta.db_table} SET {assignments} WHERE id = %s"  # noqa: S608
+        rows = [
+            [*(c.get_db_prep_save(getattr(run, c.attname), connection) for c in columns), run.pk]
+            for run in runs
+        ]
+        with connection.cursor() as cursor:
+            cursor.executemany(statement, rows)
 
     def finished(self) -> JobRunQuerySet:
         return self.exclude(finished_at=None)
@@ -81,6 +111,15 @@ class JobRun(models.Model):
     first_scheduled_for = models.DateTimeField(null=True, blank=True)
     occurrences = models.PositiveIntegerField(default=1)
     attempt = models.PositiveSmallIntegerField(default=1)
+    first_attempt = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        db_index=False,
+        related_name="attempts",
+        help_text="For a retry: the run that failed first.",
+    )
     requested_by = models.CharField(max_length=255, blank=True)
 
     state = models.CharField(
@@ -92,12 +131,15 @@ class JobRun(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    cancel_reason = models.TextField(blank=True)
     message = models.TextField(
         "error or reason",
         blank=True,
         help_text="The error of a failed run; why a run was skipped, missed, cancelled or lost.",
     )
     traceback = models.TextField(blank=True)
+    log = models.TextField(blank=True, help_text="What the job logged and printed.")
     metadata = models.JSONField(default=dict, blank=True)
 
     objects = JobRunQuerySet.as_manager()
@@ -105,6 +147,7 @@ class JobRun(models.Model):
     class Meta:
         ordering = ("-id",)
         verbose_name = "run"
+        permissions = (("cancel_jobrun", "Can cancel a run"),)
         constraints = (
             models.UniqueConstraint(
                 fields=("job_name", "scheduled_for", "attempt"),
@@ -128,6 +171,12 @@ class JobRun(models.Model):
                 name="run_last_executed",
             ),
             models.Index(fields=("job_name",), condition=_IS_ACTIVE, name="run_active"),
+            models.Index(
+                fields=("first_attempt",),
+                condition=models.Q(first_attempt__isnull=False),
+                name="run_retries",
+            ),
+            models.Index(fields=("due_at",), condition=_IS_UNASSIGNED, name="run_unassigned"),
             models.Index(fields=("finished_at",), name="run_by_age"),
         )
 

@@ -1,5 +1,6 @@
 """A registry and a node of the test's own."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,13 @@ from scheduler_app.registry import Registry, job
 
 T0 = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 """A Monday noon. The declared jobs of these tests enter the database one minute before it."""
+
+
+def eventually(happens: Callable[[], object], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
 
 
 def nothing() -> None:

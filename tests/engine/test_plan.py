@@ -1,14 +1,16 @@
 """What is decided about occurrences that are due."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_app.cron import Schedule
+from scheduler_app.cron import Fire, Schedule
 from scheduler_app.engine import plan as module
 from scheduler_app.engine.plan import Circumstances, Plan, plan
-from scheduler_app.policies import Overlap
+from scheduler_app.policies import CatchUp, Overlap, Policies
 
 MINUTELY = Schedule("* * * * *", "UTC")
 SECONDLY = Schedule("* * * * * *", "UTC")
@@ -21,12 +23,15 @@ def decide(
     overlap: Overlap = Overlap.SKIP,
     busy: bool = False,
     after_stop: bool = False,
+    waiting: bool = False,
+    **policies: Any,
 ) -> Plan:
     circumstances = Circumstances(
         now=NOON + timedelta(seconds=late),
         grace=timedelta(seconds=60),
-        overlap=overlap,
-        busy=busy,
+        policies=Policies(overlap=overlap, **policies),
+        is_busy=busy,
+        has_waiting=waiting,
         after_stop=after_stop,
     )
     return plan(schedule, NOON, circumstances)
@@ -90,15 +95,105 @@ def test_long_downtime_is_dealt_with_in_slices() -> None:
     overlap=st.sampled_from(Overlap),
     busy=st.booleans(),
     after_stop=st.booleans(),
+    waiting=st.booleans(),
+    catch_up=st.sampled_from(CatchUp),
+    limit=st.integers(1, 20),
     step=st.integers(1, 59),
 )
 def test_every_due_occurrence_is_planned_exactly_once(
-    late: int, overlap: Overlap, busy: bool, after_stop: bool, step: int
+    late: int,
+    overlap: Overlap,
+    busy: bool,
+    after_stop: bool,
+    waiting: bool,
+    catch_up: CatchUp,
+    limit: int,
+    step: int,
 ) -> None:
     schedule = Schedule(f"*/{step} * * * * *", "UTC")
-    planned = decide(schedule, late, overlap, busy, after_stop)
+    policies = {"catch_up": catch_up, "catch_up_limit": limit}
+    planned = decide(schedule, late, overlap, busy, after_stop, busy and waiting, **policies)
     now = NOON + timedelta(seconds=late)
-    fires = [*planned.missed, *planned.skipped, *planned.runs]
+    fires = [*planned.missed, *planned.skipped, *planned.runs, *planned.waits]
     assert fires == list(schedule.due(NOON, now))
     assert planned.next_due is not None
     assert planned.next_due > now
+
+
+def moments(fires: list[Fire]) -> list[float]:
+    """Seconds since noon."""
+    return [(fire.scheduled_for - NOON).total_seconds() for fire in fires]
+
+
+def test_catch_up_once_runs_the_latest_however_late() -> None:
+    planned = decide(late=600.5, after_stop=True, catch_up=CatchUp.ONCE)
+    assert moments(planned.runs) == [600]
+    assert moments(planned.missed) == [0, 60, 120, 180, 240, 300, 360, 420, 480, 540]
+
+
+def test_catch_up_once_of_a_daily_job_a_night_later() -> None:
+    daily = Schedule("0 12 * * *", "UTC")
+    assert moments(decide(daily, late=3600 * 20, catch_up=CatchUp.ONCE).runs) == [0]
+
+
+def test_catch_up_all_lets_each_wait_for_the_one_before() -> None:
+    planned = decide(late=180, after_stop=True, catch_up=CatchUp.ALL)
+    assert moments(planned.waits) == [0, 60, 120, 180]
+    assert not planned.missed
+
+
+def test_catch_up_all_of_a_job_that_may_overlap_runs_them_together() -> None:
+    planned = decide(late=180, overlap=Overlap.ALLOW, catch_up=CatchUp.ALL)
+    assert moments(planned.runs) == [0, 60, 120, 180]
+
+
+def test_catch_up_all_runs_the_latest_up_to_its_limit() -> None:
+    planned = decide(late=600, catch_up=CatchUp.ALL, catch_up_limit=2)
+    assert moments(planned.waits) == [540, 600]
+    assert len(planned.missed) == 9
+
+
+@pytest.mark.parametrize("catch_up", CatchUp)
+def test_more_than_one_plan_deals_with_loses_nothing(
+    catch_up: CatchUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slice by slice as in one go."""
+    whole = decide(late=1200, catch_up=catch_up, catch_up_limit=5)
+    monkeypatch.setattr(module, "SLICE", 8)
+    missed: list[Fire] = []
+    due_at: datetime | None = NOON
+    circumstances = Circumstances(
+        now=NOON + timedelta(seconds=1200),
+        grace=timedelta(seconds=60),
+        policies=Policies(catch_up=catch_up, catch_up_limit=5),
+    )
+    while due_at and due_at <= circumstances.now:
+        planned = plan(MINUTELY, due_at, circumstances)
+        missed += planned.missed
+        due_at = planned.next_due
+    assert missed == whole.missed
+    assert (planned.runs, planned.waits) == (whole.runs, whole.waits)
+
+
+def test_queue_lets_one_wait() -> None:
+    planned = decide(busy=True, overlap=Overlap.QUEUE)
+    assert moments(planned.waits) == [0]
+
+
+def test_queue_skips_when_one_waits_already() -> None:
+    planned = decide(busy=True, waiting=True, overlap=Overlap.QUEUE)
+    assert moments(planned.skipped) == [0]
+
+
+def test_queue_of_an_idle_job_runs() -> None:
+    assert moments(decide(overlap=Overlap.QUEUE).runs) == [0]
+
+
+def test_cancel_previous_waits_for_the_cancelled_to_end() -> None:
+    planned = decide(busy=True, waiting=True, overlap=Overlap.CANCEL_PREVIOUS)
+    assert moments(planned.waits) == [0]
+    assert planned.cancels_previous
+
+
+def test_cancel_previous_of_an_idle_job_cancels_nothing() -> None:
+    assert not decide(overlap=Overlap.CANCEL_PREVIOUS).cancels_previous

@@ -80,7 +80,7 @@ def test_run_that_another_node_took_up_is_not_touched(queued: JobRun) -> None:
 
 @pytest.fixture
 def recorder(transactional_db: None) -> Iterator[Recorder]:
-    recorder = Recorder()
+    recorder = Recorder(lambda starts, begun: None)
     recorder.start()
     yield recorder
     assert recorder.stop(10)
@@ -92,11 +92,8 @@ def test_many_threads_are_recorded(recorder: Recorder, queued: JobRun, node: Nod
     rows = [JobRun(job_name=f"job-{i}", scheduled_for=T0, due_at=T0, node=node) for i in range(50)]
     runs = JobRun.objects.bulk_create(rows)
 
-    def carry_out(run: JobRun) -> None:
-        assert recorder.begin(run)
-        recorder.end(ended(run))
-
-    threads = [threading.Thread(target=carry_out, args=(run,)) for run in runs]
+    recorder.submit(runs)
+    threads = [threading.Thread(target=recorder.submit, args=([], [ended(run)])) for run in runs]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -117,7 +114,7 @@ def test_outcome_outlasts_a_database_that_is_away(
         return record(starts, ends)
 
     monkeypatch.setattr(module, "record", flaky)
-    recorder.end(ended(queued))
+    recorder.submit([], [ended(queued)])
     assert recorder.flush(10)
     assert JobRun.objects.get().state == RunState.SUCCESS
 
@@ -128,7 +125,7 @@ def test_outcome_that_cannot_be_stored_is_recorded_without_details(
 ) -> None:
     run = ended(queued, RunState.FAILED)
     run.metadata = {"not json": object()}
-    recorder.end(run)
+    recorder.submit([], [run])
     assert recorder.flush(10)
     row = JobRun.objects.get()
     assert row.state == RunState.FAILED

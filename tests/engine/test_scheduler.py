@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from django.db import OperationalError
@@ -17,18 +18,12 @@ from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.models import Job, JobRun, Node, RunState, Surface
 from scheduler_app.registry import JobContext, Registry
+from tests.engine.conftest import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Declare = Callable[..., None]
 ADA = Actor("ada", Surface.CODE)
 SECONDLY = "* * * * * *"
-
-
-def eventually(happens: Callable[[], object], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not happens():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def successes() -> int:
@@ -134,11 +129,11 @@ def test_tick_survives_its_database(
 ) -> None:
     claim, calls = Claimer.claim, []
 
-    def flaky(self: Claimer, now: object) -> list[JobRun]:
-        calls.append(now)
+    def flaky(self: Claimer, *arguments: Any) -> list[JobRun]:
+        calls.append(arguments)
         if len(calls) < 4:
             raise OperationalError("away")
-        return claim(self, now)  # type: ignore[arg-type]
+        return claim(self, *arguments)
 
     monkeypatch.setattr(Claimer, "claim", flaky)
     declare("a", cron=SECONDLY)

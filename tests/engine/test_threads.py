@@ -3,6 +3,7 @@
 import threading
 
 from scheduler_app.executors import ThreadExecutor
+from tests.engine.conftest import eventually
 
 
 def _meet(meeting: threading.Barrier) -> None:
@@ -13,9 +14,8 @@ def test_tasks_run_beside_each_other() -> None:
     executor = ThreadExecutor(3)
     meeting = threading.Barrier(4)
     for _ in range(3):
-        executor.hand_over(lambda: _meet(meeting))
+        executor.hand_over([lambda: _meet(meeting)])
     meeting.wait(10)  # and the test itself
-    executor.close()
     assert executor.wait(10)
     assert not meeting.broken
 
@@ -36,30 +36,36 @@ def test_no_more_tasks_at_a_time_than_its_size() -> None:
 
     finished = threading.Semaphore(0)
     for _ in range(10):
-        executor.hand_over(task)
+        executor.hand_over([task])
     for _ in range(10):
         assert finished.acquire(timeout=10)
     executor.close()
     assert most == 2
 
 
-def test_closed_executor_begins_nothing_more() -> None:
+def test_wait_tells_whether_all_have_ended() -> None:
     executor = ThreadExecutor(1)
-    begun, release, later = threading.Event(), threading.Event(), threading.Event()
+    begun, release = threading.Event(), threading.Event()
 
-    def first() -> None:
+    def task() -> None:
         begun.set()
         release.wait(10)
 
-    executor.hand_over(first)
-    executor.hand_over(later.set)
+    executor.hand_over([task])
     assert begun.wait(10)
-    executor.close()
-    executor.hand_over(later.set)
     assert not executor.wait(0.05)
     release.set()
     assert executor.wait(10)
-    assert not later.is_set()
+
+
+def test_closed_executor_carries_out_what_it_has_and_ends_its_threads() -> None:
+    executor = ThreadExecutor(2)
+    before = threading.active_count()
+    done = [threading.Event() for _ in range(5)]
+    executor.hand_over([event.set for event in done])
+    executor.close()
+    assert all(event.wait(10) for event in done)
+    eventually(lambda: threading.active_count() == before)
 
 
 def test_threads_are_used_again() -> None:
@@ -72,8 +78,7 @@ def test_threads_are_used_again() -> None:
             names.add(threading.current_thread().name)
             done.set()
 
-        executor.hand_over(task)
+        executor.hand_over([task])
         assert done.wait(10)
-    executor.close()
     assert executor.wait(10)
     assert len(names) <= 5

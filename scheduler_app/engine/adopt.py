@@ -1,0 +1,64 @@
+"""Runs that no node has: requests, retries, what waits for another run to end, what a node had no
+room for, and what stopped or dead nodes did not begin."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django_apscheduler.models import DjangoJob
+
+from scheduler_app.engine import ledger
+from scheduler_app.models import Job, JobRun, Node, RunState, Trigger, database
+from scheduler_app.policies import CatchUp, Overlap
+
+_JOB = Job.objects.filter(name=OuterRef("job_name"))
+_PAUSED = Exists(_JOB.paused())
+_MAY_OVERLAP = Exists(_JOB.filter(overlap=Overlap.ALLOW))
+_GOING = Exists(JobRun.objects.assigned().filter(job_name=OuterRef("job_name")))
+
+
+def adopt(node: Node, is_ours: Callable[[str], bool], now: datetime, room: int) -> list[JobRun]:
+    """Take up to `room` of the runs that wait, in the order in which they were due. Those of a job
+    that may not overlap start one at a time; those of a paused job wait, unless asked for."""
+    with database.atomic():
+        found = _startable(now).order_by("due_at", "id").values_list("job_name", flat=True)
+        ours = {name for name in found[:room] if is_ours(name)}
+        entries = DjangoJob.objects.select_for_update(skip_locked=True).filter(id__in=ours)
+        locked = list(entries.values_list("id", flat=True))
+        # Only now nobody else can start these jobs' runs: look again.
+        waiting = _startable(now).filter(job_name__in=locked).order_by("due_at", "id")
+        taken = _one_at_a_time(waiting[:room], but_not=_overlapping(locked))
+        JobRun.objects.unassigned().filter(pk__in=[run.pk for run in taken]).update(node=node)
+    for run in taken:
+        run.node = node
+    return taken
+
+
+def miss_what_is_too_late(now: datetime, grace: timedelta) -> None:
+    """After a stop: occurrences that nobody began, and that their jobs do not want late."""
+    wants_none = Exists(_JOB.filter(catch_up=CatchUp.SKIP))
+    with database.atomic():
+        waiting = JobRun.objects.unassigned().scheduled().filter(wants_none, attempt=1)
+        late = waiting.due(now - grace).select_for_update()
+        ledger.end_waiting(late, RunState.MISSED, now, "Missed: no scheduler was running.")
+
+
+def _startable(now: datetime) -> QuerySet[JobRun]:
+    waiting = JobRun.objects.unassigned().due(now)
+    return waiting.filter(~_GOING | _MAY_OVERLAP, ~_PAUSED | Q(trigger=Trigger.MANUAL))
+
+
+def _overlapping(names: Iterable[str]) -> set[str]:
+    jobs = Job.objects.filter(name__in=list(names), overlap=Overlap.ALLOW)
+    return set(jobs.values_list("name", flat=True))
+
+
+def _one_at_a_time(runs: Iterable[JobRun], *, but_not: set[str]) -> list[JobRun]:
+    started: set[str] = set()
+    taken = []
+    for run in runs:
+        if run.job_name not in started:
+            taken.append(run)
+        if run.job_name not in but_not:
+            started.add(run.job_name)
+    return taken

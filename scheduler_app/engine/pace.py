@@ -1,0 +1,30 @@
+"""How many runs a node can start soon."""
+
+import time
+from collections.abc import Callable
+
+WINDOW = 0.25
+"""Seconds. What has ended in this one and the one before tells how quickly runs end."""
+
+
+class Pace:
+    """A node takes as many runs as it can start at once, and as many more as have ended lately: of
+    quick runs thousands, of long ones none that another node could start sooner."""
+
+    def __init__(self, size: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._size = size
+        self._clock = clock
+        self.ended = 0
+        """How many runs have ended."""
+        self._at_window = 0
+        self._in_last_window = 0
+        self._since = clock()
+
+    def room(self, in_hand: int) -> int:
+        """How many runs to take beyond the `in_hand` that wait or go."""
+        now = self._clock()
+        if now - self._since >= WINDOW:
+            self._in_last_window = self.ended - self._at_window
+            self._at_window, self._since = self.ended, now
+        lately = self._in_last_window + self.ended - self._at_window
+        return max(0, self._size + lately - in_hand)

@@ -1,0 +1,45 @@
+"""Where one period of a job's schedule ends and the next begins."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from django.db.models import OuterRef, Subquery
+
+from scheduler_app.models import Job, JobRun, SchedulePeriod
+
+
+def accounted_to(names: Iterable[str]) -> dict[str, datetime]:
+    """For each of these jobs that has a period: the moment up to which its occurrences are
+    accounted for at least. It lies in the future if the clock has been put back."""
+    latest = JobRun.objects.scheduled().filter(job_name=OuterRef("job_name"), attempt=1)
+    rows = (
+        SchedulePeriod.objects.open()
+        .filter(job_name__in=list(names))
+        .annotate(last_due=Subquery(latest.order_by("-scheduled_for").values("due_at")[:1]))
+    )
+    return {
+        name: max(begins_at, last_due or begins_at)
+        for name, begins_at, last_due in rows.values_list("job_name", "begins_at", "last_due")
+    }
+
+
+def turning_points(names: Iterable[str], now: datetime) -> dict[str, datetime]:
+    """The moment at which each of these jobs changes: now, unless more is accounted for."""
+    names = list(names)
+    known = accounted_to(names)
+    return {name: max(known.get(name, now), now) for name in names}
+
+
+def begin(jobs: Iterable[Job], moments: Mapping[str, datetime], because: str) -> None:
+    """Open a period for each of these jobs, as its row now is, at its turning point."""
+    states: dict[str, list[Job]] = {}
+    for job in jobs:
+        states.setdefault(_state(job), []).append(job)
+    for state, group in states.items():
+        SchedulePeriod.objects.begin(group, state, moments, because)
+
+
+def _state(job: Job) -> str:
+    if job.is_orphaned:
+        return SchedulePeriod.State.ORPHANED
+    return SchedulePeriod.State.PAUSED if job.is_paused else SchedulePeriod.State.ACTIVE
