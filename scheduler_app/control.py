@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.utils import timezone
 
 from scheduler_app.engine import ledger, periods, timetable
 from scheduler_app.engine.scheduler import wake
@@ -35,7 +34,7 @@ def pause(name: str, *, by: Actor, reason: str = "") -> bool:
         job, due_at = _lock(name)
         changed = not job.is_paused
         if changed:
-            now = timezone.now()
+            now = database.now()
             moment = periods.turning_points([name], now)[name]
             message = f"Skipped: {by.name} paused the job before it was run."
             overdue = ledger.overdue_not_run(name, job.schedule, due_at, moment, message)
@@ -52,7 +51,7 @@ def resume(name: str, *, by: Actor, reason: str = "") -> bool:
         job, _ = _lock(name)
         changed = job.is_paused
         if changed:
-            moment = periods.turning_points([name], timezone.now())[name]
+            moment = periods.turning_points([name], database.now())[name]
             _set_paused(job, None, moment, _because(f"Resumed by {by.name}", by, reason))
         _audit(Action.RESUME, name, by, reason, changed)
     return changed
@@ -70,7 +69,7 @@ def trigger(name: str, *, by: Actor, reason: str = "") -> JobRun:
         waiting = JobRun.objects.queued().requests().filter(job_name=name).first()
         if waiting:
             raise ActionRefused(f"{name} is asked for already: run {waiting.pk} waits to start.")
-        now = timezone.now()
+        now = database.now()
         run = JobRun.objects.create(
             job_name=name,
             trigger=Trigger.MANUAL,
@@ -93,7 +92,7 @@ def cancel(run_id: int, *, by: Actor, reason: str = "") -> bool:
         run = JobRun.objects.select_for_update().filter(pk=run_id).first()
         if run is None:
             raise RunNotFound(run_id)
-        now = timezone.now()
+        now = database.now()
         message = _because(f"Cancelled by {by.name}", by, reason)
         going = run.state == RunState.RUNNING and run.cancel_requested_at is None
         if going:

@@ -8,9 +8,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from django.db import InterfaceError, OperationalError
-from django.utils import timezone
 
-from scheduler_app.engine import ledger
+from scheduler_app.engine import clock, ledger
 from scheduler_app.models import JobRun, RunState, database
 
 logger = logging.getLogger(__name__)
@@ -68,6 +67,7 @@ class Recorder:
             )
 
     def _loop(self) -> None:
+        database.serve_engine()
         while self._wait_for_work():
             starts, ends = self._take()
             begun = self._record_until_it_holds(starts, ends)
@@ -109,7 +109,7 @@ class Recorder:
 def record(starts: Sequence[JobRun], ends: Sequence[JobRun]) -> set[int]:
     """Commit these starts and outcomes in one transaction; returns the ids of the runs that may
     start. Calling it again after a commit of unknown outcome changes nothing."""
-    now = timezone.now()
+    now = clock.now()
     with database.atomic():
         held = _held([*starts, *ends])
         begun = {run.pk for run in starts if held.get(run.pk) == run.node_id}

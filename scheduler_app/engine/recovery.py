@@ -10,7 +10,11 @@ logger = logging.getLogger(__name__)
 
 
 def close_dead_nodes(now: datetime) -> int:
-    """Close every node that has been silent for too long; returns how many this call closed."""
+    """Close every node that has been silent for too long, and what closed nodes hold after all (one
+    that froze in the middle of a claim, say); returns how many this call closed."""
+    for node in Node.objects.filter(pk__in=JobRun.objects.of_stopped_nodes().values("node")):
+        with database.atomic():
+            leave(node, now, f"Lost: its scheduler, {node.name}, had been given up before.")
     return sum(_close(node, now) for node in Node.objects.dead())
 
 

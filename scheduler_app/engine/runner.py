@@ -4,14 +4,16 @@ import asyncio
 import inspect
 import json
 import logging
+import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.db import close_old_connections
-from django.utils import timezone
 
+from scheduler_app.engine import clock
 from scheduler_app.models import JobRun, RunState
 from scheduler_app.registry import JobContext, JobDefinition
 
@@ -34,9 +36,10 @@ class Outcome:
 
 def carry_out(run: JobRun, definition: JobDefinition, context: JobContext) -> None:
     """Call the function and set the run's moments and outcome. Never raises."""
-    run.started_at = timezone.now()
+    run.started_at = clock.now()
+    began = time.monotonic()
     outcome = execute(definition, context)
-    run.finished_at = timezone.now()
+    run.finished_at = run.started_at + timedelta(seconds=time.monotonic() - began)
     run.state, run.message = outcome.state, outcome.message
     run.traceback, run.metadata = outcome.traceback, outcome.metadata
     if context.cancel_reason and (context.was_told or run.state == RunState.CANCELLED):

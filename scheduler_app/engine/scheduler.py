@@ -8,15 +8,14 @@ import weakref
 from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
-from django.utils import timezone
 
 from scheduler_app.conf import scheduler_settings
-from scheduler_app.engine import recovery, sync
+from scheduler_app.engine import clock, recovery, sync
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.engine.timetable import Timetable
 from scheduler_app.executors import ThreadExecutor
-from scheduler_app.models import JobRun, Node, database
+from scheduler_app.models import Job, JobRun, Node, database
 from scheduler_app.registry import Registry, registry
 
 logger = logging.getLogger(__name__)
@@ -54,17 +53,22 @@ class Scheduler(BackgroundScheduler):
         self._failures = 0
         self._next_beat = 0.0
         self._next_check = 0.0
+        self._last_beat = time.monotonic()
+        self._judges_from = 0.0
+        """Until then it judges nobody: after a stop, or an outage, the others need a moment, too,
+        to be heard."""
         self._peers: set[int] = set()
 
     def start(self) -> None:
         """Register this process as a node, bring the declared jobs into the database and begin to
         tick. Raises what the database raises."""
-        now = timezone.now()
+        clock.synchronise()
+        now = clock.now()
         alone = not Node.objects.alive().exists()
         self.node = self._register()
         self._claimer = Claimer(self.node, self._registry, after_stop=alone)
         sync.sync_jobs(self._registry, now)
-        sync.mark_orphans(now)
+        self._judges_from = time.monotonic() + (self._settings.heartbeat if alone else 0.0)
         self._dispatcher.start()
         _running.add(self)
         super().start()
@@ -83,7 +87,7 @@ class Scheduler(BackgroundScheduler):
         with database.atomic():
             message = "Lost: its scheduler stopped, and it did not end in time."
             if Node.objects.filter(pk=self.node.pk).close():
-                recovery.leave(self.node, timezone.now(), message)
+                recovery.leave(self.node, clock.now(), message)
         return ended
 
     def _drain(self, deadline: float) -> bool:
@@ -94,6 +98,7 @@ class Scheduler(BackgroundScheduler):
         return False
 
     def _main_loop(self) -> None:
+        database.serve_engine()
         super()._main_loop()
         database.connection().close()  # this thread's own
 
@@ -102,7 +107,7 @@ class Scheduler(BackgroundScheduler):
         if not self.running:
             return LONGEST_WAIT  # APScheduler's loop comes here once more after the shutdown
         try:
-            wait = self._tick(timezone.now())
+            wait = self._tick(clock.now())
         except Exception as error:
             return self._back_off(error)
         if self._failures:
@@ -122,7 +127,7 @@ class Scheduler(BackgroundScheduler):
         next_due = self._claimer.next_due()
         if next_due is None:
             return LONGEST_WAIT
-        seconds: float = (next_due - timezone.now()).total_seconds()
+        seconds: float = (next_due - clock.now()).total_seconds()
         return max(0.0, min(seconds, LONGEST_WAIT))
 
     def _back_off(self, error: Exception) -> float:
@@ -135,11 +140,15 @@ class Scheduler(BackgroundScheduler):
         return min(0.05 * 2.0 ** min(self._failures, 10), LONGEST_WAIT)
 
     def _beat(self) -> None:
+        jump = abs(clock.synchronise().total_seconds())
         if not Node.objects.filter(pk=self.node.pk).beat():
             logger.error("this scheduler was taken for dead; it goes on as a new node")
             self._dispatcher.abandon_all()
             self.node = self._claimer.node = self._register()
-        self._next_beat = time.monotonic() + self._settings.heartbeat
+        now = time.monotonic()
+        if max(now - self._last_beat, jump) > 2 * self._settings.heartbeat:
+            self._judges_from = max(self._judges_from, now + self._settings.heartbeat)
+        self._last_beat, self._next_beat = now, now + self._settings.heartbeat
         self._find_strays()
 
     def _on_progress(self) -> None:
@@ -157,12 +166,19 @@ class Scheduler(BackgroundScheduler):
         """What another process may have changed: looked for once a second."""
         asked = JobRun.objects.running().cancel_requested().filter(node=self.node)
         self._dispatcher.cancel(dict(asked.values_list("pk", "cancel_reason")))
+        orphaned = Job.objects.orphaned().values_list("name", flat=True)
+        if any(name in self._registry for name in orphaned):
+            sync.sync_jobs(self._registry, now)
+        if time.monotonic() >= self._judges_from:
+            self._judge_others(now)
+        self._next_check = time.monotonic() + LONGEST_WAIT
+
+    def _judge_others(self, now: datetime) -> None:
         recovery.close_dead_nodes(now)
         peers = set(Node.objects.alive().values_list("pk", flat=True))
         if peers != self._peers:
             sync.mark_orphans(now)
             self._peers = peers
-        self._next_check = time.monotonic() + LONGEST_WAIT
 
     def _register(self) -> Node:
         return Node.objects.create(

@@ -1,9 +1,18 @@
-"""The database that holds the scheduler's tables."""
+"""The database that holds the scheduler's tables, and its clock."""
+
+import threading
+from datetime import datetime
+from typing import Any
 
 from django.db import connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.utils import timezone
 
+from scheduler_app.conf import scheduler_settings
 from scheduler_app.models.run import JobRun
+
+_engine_threads = threading.local()
 
 
 def alias() -> str:
@@ -19,3 +28,31 @@ def atomic() -> transaction.Atomic:
 def connection() -> BaseDatabaseWrapper:
     """This thread's connection to it."""
     return connections[alias()]
+
+
+def now() -> datetime:
+    """What its clock says (UTC): the one clock that all machines share."""
+    if connection().vendor != "postgresql":
+        return timezone.now()
+    with connection().cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment
+
+
+def serve_engine() -> None:
+    """Call it in a thread of the engine. Should the process freeze within a transaction of this
+    thread, PostgreSQL ends that when the node is taken for dead, and so frees the rows it holds."""
+    _engine_threads.serves = True
+    connection().close()
+
+
+def _guard(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    serves = getattr(_engine_threads, "serves", False)
+    if serves and connection.vendor == "postgresql" and connection.alias == alias():
+        milliseconds = int(scheduler_settings().dead_after * 1000)
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET idle_in_transaction_session_timeout = {milliseconds}")
+
+
+connection_created.connect(_guard)

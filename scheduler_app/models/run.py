@@ -87,6 +87,10 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
         with connection.cursor() as cursor:
             cursor.executemany(statement, rows)
 
+    def of_stopped_nodes(self) -> JobRunQuerySet:
+        """Runs that have not ended although their node has."""
+        return self.active().filter(node__stopped_at__isnull=False)
+
     def finished(self) -> JobRunQuerySet:
         return self.exclude(finished_at=None)
 

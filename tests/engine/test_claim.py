@@ -141,10 +141,9 @@ def test_request_waits_for_the_run_that_is_going(declare: Declare, start: Start)
 
 def test_released_occurrence_is_missed_after_its_grace(declare: Declare, start: Start) -> None:
     declare("a", cron="0 12 * * *")
-    claimer = start(after_stop=True)
-    claimer.claim(T0)
+    start().claim(T0)
     JobRun.objects.update(node=None)
-    assert claimer.claim(T0 + timedelta(seconds=61)) == []
+    assert start(after_stop=True).claim(T0 + timedelta(seconds=61)) == []
     assert states() == ["missed"]
     assert Job.objects.get().miss_count == 1
 
