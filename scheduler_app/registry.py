@@ -62,10 +62,11 @@ class JobDefinition:
     schedule: Schedule
     description: str = ""
     policies: Policies = DEFAULTS
+    takes_context: bool = field(init=False)
 
-    @property
-    def takes_context(self) -> bool:
-        return bool(inspect.signature(self.function).parameters)
+    def __post_init__(self) -> None:
+        takes_context = bool(inspect.signature(self.function).parameters)
+        object.__setattr__(self, "takes_context", takes_context)
 
     def validate(self) -> None:
         """Raise DeclarationError or CronError if this job cannot be scheduled."""

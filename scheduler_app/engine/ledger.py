@@ -55,7 +55,7 @@ def insert(runs: Iterable[JobRun]) -> None:
     """Insert the rows and count those that are final. Call it in a transaction."""
     runs = list(runs)
     if runs:
-        JobRun.objects.bulk_create(runs)
+        JobRun.objects.insert(runs)
         count(runs)
 
 
@@ -65,7 +65,7 @@ def settle(ended: Iterable[JobRun], now: datetime) -> None:
     ended = list(ended)
     failed = [run for run in ended if run.state in (RunState.FAILED, RunState.LOST)]
     retries = _retries(failed, now) if failed else []
-    JobRun.objects.bulk_create(retries)
+    insert(retries)
     retried = {(run.job_name, run.first_attempt_id, run.attempt - 1) for run in retries}
     count(run for run in ended if (run.job_name, _first(run), run.attempt) not in retried)
 

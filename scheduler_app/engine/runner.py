@@ -97,6 +97,8 @@ def storable(text: str, limit: int) -> str:
 
 def storable_metadata(values: Mapping[Any, Any]) -> dict[str, Any]:
     """The values as JSON; what JSON lacks becomes text. Too much of it becomes a note."""
+    if not values:
+        return {}
     try:
         text = json.dumps({str(key): value for key, value in values.items()}, default=str)
         text = json.dumps(json.loads(text, parse_constant=str))
