@@ -1,0 +1,30 @@
+"""As many jobs as the environment says; `Load.environment` writes it."""
+
+import os
+import time
+
+from scheduler_app import job
+
+
+def no_op() -> None:
+    """Do nothing."""
+
+
+def say_when() -> dict[str, float]:
+    """Say when the first line was reached."""
+    return {"first_line": time.time()}
+
+
+def _number(variable: str) -> int:
+    return int(os.environ.get(variable, "0"))
+
+
+EVERY = _number("BENCH_EVERY")
+CRON = "* * * * *" if EVERY == 60 else f"*/{EVERY or 1} * * * * *"
+
+for number in range(_number("BENCH_JOBS")):
+    job(cron=CRON, name=f"no-op-{number}", overlap=os.environ["BENCH_OVERLAP"])(no_op)
+for number in range(_number("BENCH_SAYING")):
+    job(cron=CRON, name=f"say-when-{number}")(say_when)
+for number in range(_number("BENCH_RESTING")):
+    job(cron="0 0 1 1 *", name=f"rest-{number}")(no_op)
