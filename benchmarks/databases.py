@@ -8,9 +8,9 @@ import sys
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +48,9 @@ class Database(ABC):
 
 
 class SQLiteDatabase(Database):
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"sqlite:///{path}")
-        self.path = path
-
     def rows(self, statement: str) -> list[Any]:
-        with closing(sqlite3.connect(self.path, timeout=60)) as connection, connection:
+        path = self.url.removeprefix("sqlite:///")
+        with closing(sqlite3.connect(path, timeout=60)) as connection, connection:
             return connection.execute(statement).fetchall()
 
 
@@ -73,70 +70,83 @@ class Server(ABC):
     def version(self) -> str: ...
 
     @abstractmethod
-    def fresh(self) -> Any:
-        """A context manager: a Database of its own, migrated."""
+    def fresh(self) -> AbstractContextManager[Database]:
+        """A database of its own, migrated."""
+
+    @abstractmethod
+    def copy(self, database: Database) -> AbstractContextManager[Database]:
+        """A copy of a database that nobody is using."""
 
 
-@dataclass
 class SQLite(Server):
-    folder: Path
-    title: str = "SQLite"
-    _template: SQLiteDatabase | None = None
+    title = "SQLite"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
     def version(self) -> str:
         return f"SQLite {sqlite3.sqlite_version}"
 
+    @cached_property
+    def _template(self) -> Database:
+        database = SQLiteDatabase(f"sqlite:///{self._folder}/template.sqlite3")
+        database.migrate()
+        return database
+
+    def fresh(self) -> AbstractContextManager[Database]:
+        return self.copy(self._template)
+
     @contextmanager
-    def fresh(self) -> Iterator[Database]:
-        if self._template is None:
-            self._template = SQLiteDatabase(self.folder / "template.sqlite3")
-            self._template.migrate()
-        database = SQLiteDatabase(self.folder / f"{uuid.uuid4().hex}.sqlite3")
-        shutil.copy(self._template.path, database.path)
-        yield database
-        for file in self.folder.glob(f"{database.path.name}*"):
+    def copy(self, database: Database) -> Iterator[Database]:
+        database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        path = self._folder / f"{uuid.uuid4().hex}.sqlite3"
+        shutil.copy(database.url.removeprefix("sqlite:///"), path)
+        yield SQLiteDatabase(f"sqlite:///{path}")
+        for file in self._folder.glob(f"{path.name}*"):
             file.unlink()
 
 
-@dataclass
 class Postgres(Server):
-    url: str
-    title: str = "PostgreSQL"
-    _template: str = ""
-    _stack: ExitStack = field(default_factory=ExitStack)
+    title = "PostgreSQL"
+
+    def __init__(self, url: str) -> None:
+        self._server = PostgresDatabase(url)
+        self._made = ExitStack()
 
     def version(self) -> str:
-        return f"PostgreSQL {PostgresDatabase(self.url).rows('SHOW server_version')[0][0]}"
+        return f"PostgreSQL {self._server.rows('SHOW server_version')[0][0]}"
 
     def answers(self) -> bool:
         try:
-            psycopg.connect(self.url, connect_timeout=3).close()
+            psycopg.connect(self._server.url, connect_timeout=3).close()
         except psycopg.OperationalError:
             return False
         return True
 
-    @contextmanager
-    def fresh(self) -> Iterator[Database]:
-        if not self._template:
-            self._template = self._stack.enter_context(self._created(""))
-            self._database(self._template).migrate()
-        with self._created(f"TEMPLATE {self._template}") as name:
-            yield self._database(name)
+    @cached_property
+    def _template(self) -> Database:
+        database = self._made.enter_context(self._created("template0"))
+        database.migrate()
+        return database
+
+    def fresh(self) -> AbstractContextManager[Database]:
+        return self.copy(self._template)
+
+    def copy(self, database: Database) -> AbstractContextManager[Database]:
+        return self._created(database.url.rpartition("/")[2])
 
     def close(self) -> None:
-        self._stack.close()
+        """Drop what is left."""
+        self._made.close()
 
     @contextmanager
-    def _created(self, options: str) -> Iterator[str]:
-        server, name = PostgresDatabase(self.url), f"bench_{uuid.uuid4().hex}"
-        server.rows(f"CREATE DATABASE {name} {options}")
+    def _created(self, template: str) -> Iterator[Database]:
+        name = f"bench_{uuid.uuid4().hex}"
+        self._server.rows(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
-            yield name
+            yield PostgresDatabase(f"{self._server.url.rpartition('/')[0]}/{name}")
         finally:
-            server.rows(f"DROP DATABASE {name} WITH (FORCE)")
-
-    def _database(self, name: str) -> PostgresDatabase:
-        return PostgresDatabase(f"{self.url.rsplit('/', 1)[0]}/{name}")
+            self._server.rows(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def moment(value: Any) -> float:
