@@ -32,6 +32,9 @@ class Load:
     resting: int = 0
     """Further jobs, due once a year."""
     begun: str = os.devnull
+    """The file to which the plain scheduler writes when its jobs began."""
+    calls: str = ""
+    """The file to which the jobs append each call, if any."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -42,6 +45,7 @@ class Load:
             "BENCH_SAYING": str(self.saying),
             "BENCH_RESTING": str(self.resting),
             "BENCH_BEGUN": self.begun,
+            "BENCH_CALLS": self.calls,
             "BENCH_THREADS": str(THREADS),
         }
 

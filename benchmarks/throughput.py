@@ -79,11 +79,16 @@ def _search(contender: Contender, server: Server, seconds: int) -> Trial:
             following = min(due * 2.0, (due + failed) / 2)
         else:
             failed = due
-            following = (best.due + failed) / 2 if best else min(0.93 * trial.rate, 0.9 * due)
+            following = (best.due + failed) / 2 if best else _lower(trial)
         if best and following < 1.08 * best.due:
             break
         due = _rounded(following)
     return best or trial
+
+
+def _lower(trial: Trial) -> float:
+    """Where to look after a trial that failed; overload may have lowered its rate too much."""
+    return min(0.9 * trial.due, max(0.93 * trial.rate, 0.4 * trial.due))
 
 
 def _rounded(due: float) -> int:

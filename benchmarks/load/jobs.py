@@ -3,7 +3,7 @@
 import os
 import time
 
-from scheduler_app import job
+from scheduler_app import JobContext, job
 
 
 def no_op() -> None:
@@ -15,6 +15,12 @@ def say_when() -> dict[str, float]:
     return {"first_line": time.time()}
 
 
+def note_call(context: JobContext) -> None:
+    """Write down, where no crash can take it back, that the function was called."""
+    with open(os.environ["BENCH_CALLS"], "a") as calls:
+        calls.write(f"{context.job_name} {context.scheduled_for.timestamp()}\n")
+
+
 def _number(variable: str) -> int:
     return int(os.environ.get(variable, "0"))
 
@@ -23,7 +29,8 @@ EVERY = _number("BENCH_EVERY")
 CRON = "* * * * *" if EVERY == 60 else f"*/{EVERY or 1} * * * * *"
 
 for number in range(_number("BENCH_JOBS")):
-    job(cron=CRON, name=f"no-op-{number}", overlap=os.environ["BENCH_OVERLAP"])(no_op)
+    function = note_call if os.environ["BENCH_CALLS"] else no_op
+    job(cron=CRON, name=f"no-op-{number}", overlap=os.environ["BENCH_OVERLAP"])(function)
 for number in range(_number("BENCH_SAYING")):
     job(cron=CRON, name=f"say-when-{number}")(say_when)
 for number in range(_number("BENCH_RESTING")):
