@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export TEST_POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 
-.PHONY: help run test test-sqlite test-postgres check proto clean
+.PHONY: help run test test-sqlite test-postgres check bench proto clean
 help: ## Tell what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
 
@@ -24,6 +24,9 @@ check: $(BIN)/.dev ## Check style, types, rooms, settings and migrations
 	$(BIN)/lint-imports
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -W error manage.py check --fail-level WARNING
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
+
+bench: $(BIN)/.dev ## Measure against plain django-apscheduler (some ten minutes); PARTS="idle --seconds 20" for less
+	$(BIN)/python -m benchmarks $(PARTS)
 
 proto: .venv-proto/.made ## Make the stubs of protos/memory.proto anew
 	.venv-proto/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. protos/memory.proto

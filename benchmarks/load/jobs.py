@@ -1,0 +1,37 @@
+"""As many jobs as the environment says; `Load.environment` writes it."""
+
+import os
+import time
+
+from scheduler_app import JobContext, job
+
+
+def no_op() -> None:
+    """Do nothing."""
+
+
+def say_when() -> dict[str, float]:
+    """Say when the first line was reached."""
+    return {"first_line": time.time()}
+
+
+def note_call(context: JobContext) -> None:
+    """Write down, where no crash can take it back, that the function was called."""
+    with open(os.environ["BENCH_CALLS"], "a") as calls:
+        calls.write(f"{context.job_name} {context.scheduled_for.timestamp()}\n")
+
+
+def _number(variable: str) -> int:
+    return int(os.environ.get(variable, "0"))
+
+
+EVERY = _number("BENCH_EVERY")
+CRON = "* * * * *" if EVERY == 60 else f"*/{EVERY or 1} * * * * *"
+
+for number in range(_number("BENCH_JOBS")):
+    function = note_call if os.environ["BENCH_CALLS"] else no_op
+    job(cron=CRON, name=f"no-op-{number}", overlap=os.environ["BENCH_OVERLAP"])(function)
+for number in range(_number("BENCH_SAYING")):
+    job(cron=CRON, name=f"say-when-{number}")(say_when)
+for number in range(_number("BENCH_RESTING")):
+    job(cron="0 0 1 1 *", name=f"rest-{number}")(no_op)
