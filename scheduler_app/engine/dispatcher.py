@@ -57,6 +57,11 @@ class Dispatcher:
         """How many more runs can be started soon."""
         return self._pace.room(len(self._pending) + len(self._going))
 
+    @property
+    def is_hungry(self) -> bool:
+        """Whether it is time to look for more runs."""
+        return self._pace.is_worth_a_look(len(self._pending) + len(self._going))
+
     def hand_over(self, runs: Iterable[JobRun]) -> None:
         with self._lock:
             if not self._closed:

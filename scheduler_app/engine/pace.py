@@ -3,8 +3,11 @@
 import time
 from collections.abc import Callable
 
-WINDOW = 0.25
+WINDOW = 1.0
 """Seconds. What has ended in this one and the one before tells how quickly runs end."""
+
+SHARE = 10
+"""One look for more runs for each tenth of those that have ended lately."""
 
 
 class Pace:
@@ -22,9 +25,16 @@ class Pace:
 
     def room(self, in_hand: int) -> int:
         """How many runs to take beyond the `in_hand` that wait or go."""
+        return max(0, self._size + self._lately() - in_hand)
+
+    def is_worth_a_look(self, in_hand: int) -> bool:
+        """Whether there is room for enough runs to look for more: a look costs as much as a few
+        runs do."""
+        return self.room(in_hand) * SHARE > self._lately()
+
+    def _lately(self) -> int:
         now = self._clock()
         if now - self._since >= WINDOW:
             self._in_last_window = self.ended - self._at_window
             self._at_window, self._since = self.ended, now
-        lately = self._in_last_window + self.ended - self._at_window
-        return max(0, self._size + lately - in_hand)
+        return self._in_last_window + self.ended - self._at_window

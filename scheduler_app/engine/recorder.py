@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from django.db import InterfaceError, OperationalError
 
 from scheduler_app.engine import clock, ledger
-from scheduler_app.models import JobRun, RunState, database
+from scheduler_app.models import JobRun, database
 
 logger = logging.getLogger(__name__)
 
@@ -111,23 +111,15 @@ def record(starts: Sequence[JobRun], ends: Sequence[JobRun]) -> set[int]:
     start. Calling it again after a commit of unknown outcome changes nothing."""
     now = clock.now()
     with database.atomic():
-        held = _held([*starts, *ends])
-        begun = {run.pk for run in starts if held.get(run.pk) == run.node_id}
+        held = JobRun.objects.hold([run.pk for run in (*starts, *ends)])
+        begun = [run.pk for run in starts if held.get(run.pk) == run.node_id]
         if begun:
-            JobRun.objects.queued().filter(pk__in=begun).update(
-                state=RunState.RUNNING, started_at=now
-            )
+            JobRun.objects.begin(begun, now)
         ended = [run for run in ends if held.get(run.pk) == run.node_id]
         if ended:
-            JobRun.objects.write_outcomes(ended)
+            JobRun.objects.end(ended)
             ledger.settle(ended, now)
     for run in ends:
         if run.pk not in held:
             logger.warning("outcome %s of run %d comes too late", run.state, run.pk)
-    return begun
-
-
-def _held(runs: list[JobRun]) -> dict[int, int | None]:
-    """Lock those of these runs that have not ended; which node has each."""
-    rows = JobRun.objects.active().filter(pk__in=[run.pk for run in runs])
-    return dict(rows.select_for_update().values_list("pk", "node_id"))
+    return set(begun)

@@ -49,7 +49,7 @@ class Scheduler(BackgroundScheduler):
         self._dispatcher = Dispatcher(
             registry, self._executor, self._settings.max_concurrent_runs, self._on_progress
         )
-        self._hungry = False
+        self._more_waits = False
         self._failures = 0
         self._next_beat = 0.0
         self._next_check = 0.0
@@ -123,7 +123,7 @@ class Scheduler(BackgroundScheduler):
             self._check(now)
         runs = self._claimer.claim(now, self._dispatcher.room)
         self._dispatcher.hand_over(runs)
-        self._hungry = self._claimer.has_waiting(now)
+        self._more_waits = self._claimer.has_waiting(now)
         next_due = self._claimer.next_due()
         if next_due is None:
             return LONGEST_WAIT
@@ -153,7 +153,7 @@ class Scheduler(BackgroundScheduler):
 
     def _on_progress(self) -> None:
         """Runs have ended: what waited for them, or for room, can start."""
-        if self._hungry and self.running:
+        if self._more_waits and self._dispatcher.is_hungry and self.running:
             self.wakeup()
 
     def _find_strays(self) -> None:

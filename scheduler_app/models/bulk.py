@@ -48,6 +48,11 @@ def update(
             cursor.executemany(statement, _tuples(rows, [*fields, options.pk], connection))
 
 
+def numbers(values: Iterable[int]) -> str:
+    """These whole numbers, for use in a statement."""
+    return ", ".join(f"{value:d}" for value in values)
+
+
 def _reserve(table: str, count: int, cursor: Any) -> Iterable[int]:
     """Ids for new rows. On SQLite the transaction has the write lock, so nobody else takes them."""
     if cursor.db.vendor == "sqlite":

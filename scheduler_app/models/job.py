@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 
-from django.db import models
+from django.db import connections, models, router
 
 from scheduler_app.cron import Schedule
 from scheduler_app.policies import CatchUp, Overlap, Policies
@@ -27,15 +27,19 @@ class JobQuerySet(models.QuerySet["Job"]):
 
         Jobs with the same additions share an UPDATE. The rows are locked in the order of their
         names first, so that two processes that count the same jobs cannot deadlock."""
-        names = sorted(deltas)
-        if len(names) > 1:
-            list(self.filter(name__in=names).order_by("name").select_for_update().values("name"))
+        connection = connections[router.db_for_write(self.model)]
+        table, names = self.model._meta.db_table, sorted(deltas)
         shared: dict[tuple[tuple[str, int], ...], list[str]] = {}
         for name in names:
             shared.setdefault(tuple(sorted(deltas[name].items())), []).append(name)
-        for additions, group in shared.items():
-            changes = {counter: models.F(counter) + amount for counter, amount in additions}
-            self.filter(name__in=group).update(**changes)
+        with connection.cursor() as cursor:
+            if len(names) > 1 and connection.features.has_select_for_update:
+                rows = f"SELECT 1 FROM {table} WHERE name = ANY(%s) ORDER BY name FOR UPDATE"  # noqa: S608
+                cursor.execute(rows, [names])
+            for additions, group in shared.items():
+                changes = ", ".join(f"{column} = {column} + {add}" for column, add in additions)
+                marks = ", ".join(["%s"] * len(group))
+                cursor.execute(f"UPDATE {table} SET {changes} WHERE name IN ({marks})", group)  # noqa: S608
 
 
 class Job(models.Model):

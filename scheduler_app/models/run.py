@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import connections, models, router
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from scheduler_app.models import bulk
@@ -41,6 +42,8 @@ OUTCOME = ("state", "started_at", "finished_at", "message", "traceback", "metada
 
 
 class JobRunQuerySet(models.QuerySet["JobRun"]):
+    """The methods that write many runs at once are the hot path, and SQL: see bulk."""
+
     def active(self) -> JobRunQuerySet:
         """Runs that have not ended: waiting or going."""
         return self.filter(_IS_ACTIVE)
@@ -76,12 +79,37 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
         return self.active().exclude(node=None)
 
     def insert(self, runs: Sequence[JobRun]) -> None:
-        """Insert these runs, quickly. Call it in a transaction."""
-        bulk.insert(runs, connections[router.db_for_write(self.model)])
+        """Insert these runs. Call it in a transaction."""
+        bulk.insert(runs, self._connection())
 
-    def write_outcomes(self, runs: Sequence[JobRun]) -> None:
-        """Write what became of these runs, quickly."""
-        bulk.update(runs, OUTCOME, connections[router.db_for_write(self.model)])
+    def hold(self, ids: Sequence[int]) -> dict[int, int | None]:
+        """Lock those of these runs that have not ended; which node has each."""
+        connection = self._connection()
+        lock = "FOR UPDATE" if connection.features.has_select_for_update else ""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT id, node_id FROM {self.model._meta.db_table} "  # noqa: S608
+                f"WHERE id IN ({bulk.numbers(ids)}) AND state IN ('queued', 'running') {lock}"
+            )
+            return dict(cursor.fetchall())
+
+    def begin(self, ids: Sequence[int], now: datetime) -> None:
+        """Mark those of these (locked) runs that are QUEUED as RUNNING."""
+        connection = self._connection()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"UPDATE {self.model._meta.db_table} "  # noqa: S608
+                "SET state = 'running', started_at = %s "
+                f"WHERE id IN ({bulk.numbers(ids)}) AND state = 'queued'",
+                [connection.ops.adapt_datetimefield_value(now)],
+            )
+
+    def end(self, runs: Sequence[JobRun]) -> None:
+        """Write what became of these (locked) runs."""
+        bulk.update(runs, OUTCOME, self._connection())
+
+    def _connection(self) -> BaseDatabaseWrapper:
+        return connections[router.db_for_write(self.model)]
 
     def of_stopped_nodes(self) -> JobRunQuerySet:
         """Runs that have not ended although their node has."""
