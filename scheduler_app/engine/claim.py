@@ -2,7 +2,7 @@
 
 A crash before the commit: nothing happened. After it: the runs exist, and whoever does not
 carry them out leaves rows that say so. Locks are taken in one order everywhere: timetable, runs,
-jobs. What a node has no room for is claimed all the same, and waits without a node."""
+jobs."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -43,12 +43,15 @@ class Claimer:
         return JobRun.objects.unassigned().due(now).exists()
 
     def claim(self, now: datetime, room: int = LIMIT) -> list[JobRun]:
-        """Take what is due, and what waits for a node. The runs returned, at most `room`, are
-        committed, QUEUED and this node's, to be carried out now."""
+        """Take what is due, and what waits for a node. The runs returned are committed, QUEUED and
+        this node's, to be carried out now.
+
+        `room`: how many this node can start soon. Of what waits it takes no more than that; what is
+        due it takes whole, for most runs are quick, and gives back soon what is too much."""
         if self.after_stop:
             adopt.miss_what_is_too_late(now, _grace())
         due_at = self.next_due()
-        runs = self._claim_due(now, room) if due_at and due_at <= now else []
+        runs = self._claim_due(now) if due_at and due_at <= now else []
         if len(runs) < room and self.has_waiting(now):
             runs += adopt.adopt(self.node, self._is_ours, now, room - len(runs))
         return runs
@@ -58,19 +61,20 @@ class Claimer:
             self.foreign.add(name)
         return name in self.registry
 
-    def _claim_due(self, now: datetime, room: int) -> list[JobRun]:
+    def _claim_due(self, now: datetime) -> list[JobRun]:
         try:
             with database.atomic():
-                return self._claim_rows(now, room)
+                return self._claim_rows(now)
         except IntegrityError:
             # Some occurrence is in the ledger already: somebody has put the timetable back.
             with database.atomic():
-                return self._claim_rows(now, room, again=True)
+                return self._claim_rows(now, again=True)
 
-    def _claim_rows(self, now: datetime, room: int, *, again: bool = False) -> list[JobRun]:
+    def _claim_rows(self, now: datetime, *, again: bool = False) -> list[JobRun]:
         due = self._lock_due(now)
         ours = {name: due_at for name, due_at in due if self._is_ours(name)}
-        blockers, terms = blockers_of(ours), terms_of(ours)
+        terms = terms_of(ours)
+        blockers = blockers_of([name for name in terms if not terms[name].may_overlap])
         plans = {
             name: self._plan(terms[name], due_at, blockers.get(name), now)
             for name, due_at in ours.items()
@@ -86,13 +90,12 @@ class Claimer:
             others += self._others(name, planned, blockers.get(name), now)
         if again:
             starts, others = _not_in_ledger(starts), _not_in_ledger(others)
-        taken = starts[:room]
-        for run in taken:
+        for run in starts:
             run.node = self.node
         timetable.advance({name: planned.next_due for name, planned in plans.items()})
         ledger.insert(starts + others)
         self.after_stop = self.after_stop and len(due) == LIMIT
-        return taken
+        return starts
 
     def _lock_due(self, now: datetime) -> list[tuple[str, datetime]]:
         rows = (

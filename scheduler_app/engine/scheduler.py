@@ -171,6 +171,9 @@ class Scheduler(BackgroundScheduler):
             sync.sync_jobs(self._registry, now)
         if time.monotonic() >= self._judges_from:
             self._judge_others(now)
+        if len(self._peers) > 1:
+            surplus = JobRun.objects.queued().filter(node=self.node)
+            surplus.filter(pk__in=self._dispatcher.give_back()).update(node=None)
         self._next_check = time.monotonic() + LONGEST_WAIT
 
     def _judge_others(self, now: datetime) -> None:

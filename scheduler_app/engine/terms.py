@@ -21,6 +21,10 @@ class Terms:
     schedule: Schedule
     policies: Policies
 
+    @property
+    def may_overlap(self) -> bool:
+        return self.policies.overlap == Overlap.ALLOW
+
 
 def terms_of(names: Iterable[str]) -> dict[str, Terms]:
     """The terms of those of these jobs that have a row."""
