@@ -9,8 +9,9 @@ from django_apscheduler.models import DjangoJob
 
 from scheduler_app import control
 from scheduler_app.control import Actor
-from scheduler_app.exceptions import ActionRefused, JobNotFound
-from scheduler_app.models import AuditEntry, Job, JobRun, RunState, Surface
+from scheduler_app.engine.recorder import record
+from scheduler_app.exceptions import ActionRefused, JobNotFound, RunNotFound
+from scheduler_app.models import AuditEntry, Job, JobRun, Node, RunState, Surface
 
 pytestmark = pytest.mark.django_db
 ADA = Actor("ada", Surface.CLI)
@@ -108,3 +109,43 @@ def test_orphan_cannot_be_asked_for(nightly: Job) -> None:
     Job.objects.update(orphaned_at=timezone.now())
     with pytest.raises(ActionRefused, match="no scheduler's code declares it"):
         control.trigger("nightly", by=ADA)
+
+
+@pytest.fixture
+def run(nightly: Job) -> JobRun:
+    node = Node.objects.create(name="here:1")
+    now = timezone.now()
+    return JobRun.objects.create(job_name="nightly", scheduled_for=now, due_at=now, node=node)
+
+
+def test_cancelled_run_that_has_not_begun_never_starts(run: JobRun) -> None:
+    assert control.cancel(run.pk, by=ADA, reason="wrong day")
+    run.refresh_from_db()
+    assert (run.state, run.message) == ("cancelled", "Cancelled by ada (command line): wrong day")
+    assert record([run], []) == set()
+
+
+def test_cancelled_run_that_is_going_is_asked_to_end(run: JobRun) -> None:
+    record([run], [])
+    assert control.cancel(run.pk, by=ADA)
+    run.refresh_from_db()
+    assert run.state == RunState.RUNNING
+    assert run.cancel_requested_at is not None
+    assert not control.cancel(run.pk, by=ADA)
+
+
+def test_ended_run_cannot_be_cancelled(run: JobRun) -> None:
+    JobRun.objects.update(state=RunState.SUCCESS, finished_at=timezone.now())
+    assert not control.cancel(run.pk, by=ADA)
+
+
+def test_cancel_leaves_an_audit_row(run: JobRun) -> None:
+    control.cancel(run.pk, by=ADA, reason="wrong day")
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.job_name, entry.changed) == ("cancel", "nightly", True)
+    assert entry.reason == f"Run {run.pk}. wrong day"
+
+
+def test_unknown_run_is_told() -> None:
+    with pytest.raises(RunNotFound, match="Run not found: 7"):
+        control.cancel(7, by=ADA)

@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from scheduler_app import control
 from scheduler_app.control import Actor
+from scheduler_app.engine import recovery, sync
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.models import Job, JobRun, Node, RunState, Surface
@@ -206,3 +207,81 @@ def test_start_of_a_second_scheduler_does_not_count_as_downtime(
     second.start()
     assert not second._claimer.after_stop
     second.stop()
+
+
+def test_cancelled_run_is_told_within_a_second_or_so(
+    declare: Declare, scheduler: Scheduler
+) -> None:
+    def patient(context: JobContext) -> None:
+        while not context.cancelled:
+            time.sleep(0.01)
+
+    declare("a", patient, cron="0 0 1 1 *")
+    scheduler.start()
+    run = control.trigger("a", by=ADA)
+    eventually(lambda: JobRun.objects.running().exists())
+    assert control.cancel(run.pk, by=ADA, reason="wrong day")
+    eventually(lambda: JobRun.objects.filter(state=RunState.CANCELLED).exists(), seconds=3)
+    assert JobRun.objects.get().message == "Cancelled by ada (Python code): wrong day"
+
+
+def test_run_that_never_looked_whether_it_was_cancelled_is_what_it_is(
+    declare: Declare, scheduler: Scheduler
+) -> None:
+    go = threading.Event()
+    declare("a", lambda: go.wait(10), cron="0 0 1 1 *")
+    scheduler.start()
+    run = control.trigger("a", by=ADA)
+    eventually(lambda: JobRun.objects.running().exists())
+    control.cancel(run.pk, by=ADA)
+    time.sleep(1.2)
+    go.set()
+    eventually(lambda: successes() == 1)
+
+
+def test_runs_of_a_scheduler_taken_for_dead_are_told_and_not_recorded(
+    declare: Declare, scheduler: Scheduler
+) -> None:
+    told = threading.Event()
+
+    def patient(context: JobContext) -> None:
+        while not context.cancelled:
+            time.sleep(0.01)
+        told.set()
+
+    declare("a", patient, cron="0 0 1 1 *")
+    scheduler.start()
+    control.trigger("a", by=ADA)
+    eventually(lambda: JobRun.objects.running().exists())
+    Node.objects.filter(pk=scheduler.node.pk).update(heartbeat_at=timezone.now() - timedelta(60))
+    recovery.close_dead_nodes(timezone.now())
+    scheduler._next_beat = 0.0
+    scheduler.wakeup()
+    assert told.wait(10)
+    eventually(lambda: not scheduler._dispatcher.in_hand)
+    time.sleep(0.2)
+    assert JobRun.objects.get().state == RunState.LOST
+
+
+def test_many_queued_runs_are_given_back_when_another_scheduler_is_there(
+    declare: Declare, scheduler: Scheduler
+) -> None:
+    go = threading.Event()
+    for number in range(30):
+        declare(f"job-{number}", lambda: go.wait(20), cron=SECONDLY)
+    scheduler.start()
+    Node.objects.create(name="there:2", declares=scheduler._registry.names)
+    eventually(lambda: JobRun.objects.unassigned().count() == 10)
+    go.set()
+    eventually(lambda: not JobRun.objects.unassigned().exists())
+
+
+def test_job_that_was_taken_for_orphaned_is_declared_again(
+    declare: Declare, scheduler: Scheduler
+) -> None:
+    declare("a", cron=SECONDLY)
+    scheduler.start()
+    Node.objects.update(declares=[])
+    sync.mark_orphans(timezone.now())
+    assert Job.objects.get().is_orphaned
+    eventually(lambda: not Job.objects.get().is_orphaned)

@@ -1,0 +1,112 @@
+"""Which schedule held when."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django_apscheduler.models import DjangoJob
+
+from scheduler_app import control
+from scheduler_app.control import Actor
+from scheduler_app.engine.claim import Claimer
+from scheduler_app.engine.sync import mark_orphans, sync_jobs
+from scheduler_app.models import Job, Node, SchedulePeriod, Surface, database
+from scheduler_app.registry import Registry, job
+from tests.engine.conftest import T0, nothing
+
+pytestmark = pytest.mark.django_db
+Declare = Callable[..., None]
+Start = Callable[..., Claimer]
+ADA = Actor("ada", Surface.ADMIN)
+BEGIN = T0 - timedelta(minutes=1)
+
+
+def periods() -> list[tuple[str, datetime, datetime | None]]:
+    rows = SchedulePeriod.objects.order_by("id")
+    return list(rows.values_list("state", "begins_at", "ends_at"))
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
+    """Set the database's clock."""
+    return lambda moment: monkeypatch.setattr(database, "now", lambda: moment)
+
+
+def test_new_job_has_one_period(declare: Declare, start: Start) -> None:
+    declare("a")
+    start()
+    start()
+    assert periods() == [("active", BEGIN, None)]
+
+
+def test_pause_and_resume_turn_the_period_at_one_moment(
+    declare: Declare, start: Start, at: Callable[[datetime], None]
+) -> None:
+    declare("a", cron="0 13 * * *")
+    start()
+    at(T0)
+    control.pause("a", by=ADA, reason="maintenance")
+    at(T0 + timedelta(minutes=5))
+    control.resume("a", by=ADA)
+    later = T0 + timedelta(minutes=5)
+    assert periods() == [("active", BEGIN, T0), ("paused", T0, later), ("active", later, None)]
+    assert SchedulePeriod.objects.get(state="paused").because == (
+        "Paused by ada (admin): maintenance"
+    )
+
+
+def test_changed_schedule_begins_a_period(declare: Declare, start: Start) -> None:
+    declare("a")
+    start()
+    other = Registry()
+    job(name="a", cron="30 * * * *", timezone="UTC", registry=other)(nothing)
+    sync_jobs(other, T0)
+    assert list(SchedulePeriod.objects.order_by("id").values_list("cron", "ends_at")) == [
+        ("* * * * *", T0),
+        ("30 * * * *", None),
+    ]
+
+
+def test_changed_policy_begins_none(declare: Declare, start: Start) -> None:
+    declare("a")
+    start()
+    other = Registry()
+    job(name="a", cron="* * * * *", timezone="UTC", retries=3, registry=other)(nothing)
+    assert sync_jobs(other, T0).changed == ["a"]
+    assert Job.objects.get().retries == 3
+    assert len(periods()) == 1
+
+
+def test_orphaned_job_has_a_period_of_its_own(
+    declare: Declare, start: Start, node: Node, registry: Registry
+) -> None:
+    declare("a")
+    start()
+    Node.objects.update(declares=[])
+    mark_orphans(T0)
+    sync_jobs(registry, T0 + timedelta(hours=1))
+    assert [state for state, *_ in periods()] == ["active", "orphaned", "active"]
+
+
+def test_clock_put_back_never_makes_periods_overlap(
+    declare: Declare, start: Start, at: Callable[[datetime], None]
+) -> None:
+    declare("a")
+    claimer = start()
+    claimer.claim(T0)
+    at(T0 - timedelta(hours=1))
+    control.pause("a", by=ADA)
+    at(T0 - timedelta(minutes=30))
+    control.resume("a", by=ADA)
+    assert periods() == [("active", BEGIN, T0), ("paused", T0, T0), ("active", T0, None)]
+    assert DjangoJob.objects.get().next_run_time == T0 + timedelta(minutes=1)
+
+
+def test_deleted_timetable_row_goes_on_where_the_ledger_ends(
+    declare: Declare, start: Start, registry: Registry
+) -> None:
+    declare("a")
+    start().claim(T0)
+    DjangoJob.objects.all().delete()
+    sync_jobs(registry, T0 + timedelta(hours=1))
+    assert DjangoJob.objects.get().next_run_time == T0 + timedelta(minutes=1)
