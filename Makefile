@@ -25,7 +25,7 @@ check: $(BIN)/.dev ## Check style, types, rooms, settings and migrations
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -W error manage.py check --fail-level WARNING
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
 
-bench: $(BIN)/.dev ## Measure against plain django-apscheduler (some ten minutes); PARTS="idle --seconds 20" for less
+bench: $(BIN)/.dev ## Measure against plain django-apscheduler (a quarter of an hour); PARTS="idle --seconds 20" for less
 	$(BIN)/python -m benchmarks $(PARTS)
 
 proto: .venv-proto/.made ## Make the stubs of protos/memory.proto anew

@@ -13,10 +13,10 @@ from benchmarks.report import machine, progress
 
 Part = Callable[[list[Server], int], str]
 PARTS: dict[str, tuple[Part, int]] = {
-    "throughput": (throughput.measure, 10),
-    "lateness": (lateness.measure, 15),
+    "throughput": (throughput.measure, 8),
+    "lateness": (lateness.measure, 10),
     "failover": (failover.measure, 20),
-    "growth": (growth.measure, 8),
+    "growth": (growth.measure, 5),
     "idle": (idle.measure, 60),
 }
 """Each part, and how many seconds one of its measurements takes."""
@@ -52,8 +52,9 @@ def _servers(chosen: str) -> Iterator[list[Server]]:
 
 
 def _postgres(stack: ExitStack) -> list[Server]:
-    postgres = Postgres(os.environ.get("TEST_POSTGRES_URL", ""))
-    if not postgres.answers():
+    url = os.environ.get("TEST_POSTGRES_URL", "")
+    postgres = Postgres(url)
+    if not (url and postgres.answers()):
         progress("TEST_POSTGRES_URL names no PostgreSQL that answers: measured without it")
         return []
     stack.callback(postgres.close)

@@ -35,10 +35,12 @@ def main() -> None:
     scheduler = _scheduler()
     scheduler.start(paused=True)
     jobs, every = int(os.environ["BENCH_JOBS"]), int(os.environ["BENCH_EVERY"])
-    trigger = _every(every, after=1 + jobs / 200)
+    begin = time.time() + 1 + jobs / 200  # all jobs are there by then
+    trigger = _every(every, begin)
     for number in range(jobs):
         scheduler.add_job(no_op, trigger, id=f"no-op-{number}")
     scheduler.resume()
+    time.sleep(max(0.0, begin - time.time()))
     print("ready", flush=True)
     stop.wait()
     Path(os.environ["BENCH_BEGUN"]).write_text(json.dumps(BEGUN))
@@ -56,9 +58,9 @@ def _scheduler() -> BackgroundScheduler:
     )
 
 
-def _every(seconds: int, after: float) -> IntervalTrigger:
-    """At whole multiples of so many seconds, from `after` seconds on: all jobs are there then."""
-    start = math.ceil((time.time() + after) / seconds) * seconds
+def _every(seconds: int, begin: float) -> IntervalTrigger:
+    """At whole multiples of so many seconds, not before `begin`."""
+    start = math.ceil(begin / seconds) * seconds
     return IntervalTrigger(seconds=seconds, start_date=datetime.fromtimestamp(start, UTC))
 
 
