@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from scheduler_app.executors import interpreter, launcher, orders
 from scheduler_app.executors.channel import Channel
@@ -39,17 +39,13 @@ class Processes:
     def launch(self, timeout: float | None) -> Worker:
         """Start a worker, to be killed after `timeout` seconds. Raises OSError if that cannot be
         asked for; whether it has started the worker itself tells."""
-        control, far_control = socket.socketpair()
-        data, far_data = socket.socketpair()
-        try:
+        with ExitStack() as ends:
+            control, far_control = map(ends.enter_context, socket.socketpair())
+            data, far_data = map(ends.enter_context, socket.socketpair())
             self._request(timeout, far_control, far_data)
-        except OSError:
-            control.close()
-            data.close()
-            raise
-        finally:
             far_control.close()
             far_data.close()
+            ends.pop_all()
         return Worker(Channel(control), Channel(data))
 
     def close(self) -> None:
