@@ -1,0 +1,137 @@
+"""Jobs that behave badly in every way, for processes of their own."""
+
+import logging
+import multiprocessing
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+
+from scheduler_app import JobContext, job
+
+logger = logging.getLogger(__name__)
+
+if "ISOLATED_CONNECTS" in os.environ:
+    connection.ensure_connection()
+if "ISOLATED_THREADS" in os.environ:
+    threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+
+
+def returns(context: JobContext) -> dict[str, Any]:
+    context.report(done=1)
+    return {
+        "run": context.run_id,
+        "attempt": context.attempt,
+        "at": context.scheduled_for,
+        "in_main_thread": threading.current_thread() is threading.main_thread(),
+        "arguments": sys.argv,
+        "connected": connection.connection is not None,
+    }
+
+
+def raises(context: JobContext) -> None:
+    context.report(done=1)
+    raise ValueError("no such record")
+
+
+def exits(context: JobContext) -> None:
+    context.report(done=1)
+    os._exit(3)
+
+
+def kills_itself(context: JobContext) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def returns_an_object(context: JobContext) -> dict[str, Any]:
+    return {"object": threading.Lock(), "text": "a\0\ud800"}
+
+
+def sleeps(context: JobContext) -> None:
+    print("good night")
+    context.report(pid=os.getpid(), done=3)
+    time.sleep(60)
+
+
+def spins(context: JobContext) -> None:
+    """Never let go of the interpreter."""
+    logger.warning("matching")
+    context.report(pid=os.getpid(), done=3)
+    re.match(r"(a+)+$", "a" * 60 + "b")
+
+
+def has_a_child(context: JobContext) -> None:
+    child = subprocess.Popen(["sleep", "60"])
+    context.report(pid=os.getpid(), child=child.pid)
+    child.wait()
+
+
+def leaves_a_child(context: JobContext) -> None:
+    context.report(child=subprocess.Popen(["sleep", "60"]).pid)
+
+
+def ends_its_child(context: JobContext) -> dict[str, int]:
+    child = subprocess.Popen(["sleep", "60"])
+    child.terminate()
+    return {"code": child.wait()}
+
+
+def has_a_pool(context: JobContext) -> dict[str, int]:
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        return {"sum": sum(pool.map(abs, [-1, -2, -3]))}
+
+
+def obeys(context: JobContext) -> dict[str, bool]:
+    context.report(pid=os.getpid())
+    while not context.cancelled:
+        time.sleep(0.01)
+    return {"obeyed": True}
+
+
+def knows_and_goes_on(context: JobContext) -> None:
+    while not context.cancelled:
+        time.sleep(0.01)
+    time.sleep(60)
+
+
+def ends_soon(context: JobContext) -> dict[str, bool]:
+    context.report(pid=os.getpid())
+    context.cancel_event.wait(30)
+    time.sleep(0.5)
+    return {"ended": True}
+
+
+def ends_with_a_thread_left(context: JobContext) -> None:
+    threading.Thread(target=time.sleep, args=(60,)).start()
+
+
+def talks(context: JobContext) -> None:
+    print("begin")
+    for number in range(20_000):
+        print(f"line {number}")
+    print("x" * 1_000_000)
+    print("end")
+
+
+def talks_in_a_thread(context: JobContext) -> None:
+    thread = threading.Thread(target=print, args=("from a thread",))
+    thread.start()
+    thread.join()
+    print("an error", file=sys.stderr)
+    logger.warning("a warning")
+
+
+JOBS: list[Callable[..., Any]] = [
+    value
+    for value in list(globals().values())
+    if callable(value) and getattr(value, "__module__", "") == __name__
+]
+for function in JOBS:
+    job(cron="0 0 1 1 *")(function)
