@@ -166,6 +166,13 @@ def explain(expression: str) -> str:
     return words
 
 
+def is_by_the_clock(expression: str) -> bool:
+    """Whether it fires whenever the clock on the wall matches: not at all in a gap, at both passes
+    of a repeated hour. Raises CronError."""
+    minute, hour = normalise(expression).split()[-5:-3]
+    return minute.startswith("*") or hour.startswith("*")
+
+
 def next_fire(expression: str, after: datetime, zone: str) -> datetime | None:
     """The first moment strictly after `after` at which the expression fires in this IANA zone, in
     UTC and whole seconds. None: not within 50 years. Raises CronError."""
@@ -232,8 +239,7 @@ def _split(expression: str) -> tuple[str, tuple[timedelta, ...]]:
 def _twin_fires(expression: str, after: datetime, zone: ZoneInfo) -> Iterator[datetime]:
     """The fires of five fields, in order: all those after `after`, perhaps some before it, and
     one that several skipped moments share once for each."""
-    minute, hour, *_ = expression.split()
-    by_the_clock = minute.startswith("*") or hour.startswith("*")
+    by_the_clock = is_by_the_clock(expression)
     repeats: list[datetime] = []
     for local in _walk(expression, _local_start(after, zone)):
         first, second = _passes(local, zone)

@@ -5,24 +5,27 @@ from typing import Any
 
 from django.apps import apps
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Max, Q
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob
 
 from scheduler_app.conf import scheduler_settings
-from scheduler_app.models import AuditEntry, Job, JobRun, Node, database
+from scheduler_app.models import AuditEntry, Job, JobRun, Node, SchedulePeriod, database
 from scheduler_app.registry import JobContext, command_job, job
 
 KEPT_RUNS = 10
 """How many finished runs of each job are kept, however old."""
 BATCH = 1_000
 
-TABLES = [model._meta.db_table for model in (Job, JobRun, Node, AuditEntry, DjangoJob)]
+TABLES = [
+    model._meta.db_table for model in (Job, JobRun, Node, SchedulePeriod, AuditEntry, DjangoJob)
+]
 
 
 @job(cron="15 3 * * *")
 def prune_run_history(context: JobContext) -> dict[str, int]:
     """Delete finished runs that are older than SCHEDULER["history_days"], but never the last ten
-    of a job; and schedulers that stopped before that."""
+    of a job; and schedulers that stopped before that. The counters stay."""
     oldest = timezone.now() - timedelta(days=scheduler_settings().history_days)
     names = JobRun.objects.order_by("job_name").values_list("job_name", flat=True).distinct()
     for name in list(names):
@@ -32,14 +35,29 @@ def prune_run_history(context: JobContext) -> dict[str, int]:
 
 
 def _prune(context: JobContext, name: str, oldest: datetime) -> None:
-    finished = JobRun.objects.finished().filter(job_name=name).order_by("-finished_at")
-    kept = finished.values_list("finished_at", flat=True)[KEPT_RUNS - 1 : KEPT_RUNS].first()
+    """Oldest first. The attempts of one occurrence are deleted together, or not at all."""
+    finished = JobRun.objects.finished().filter(job_name=name)
+    latest = finished.order_by("-finished_at").values_list("finished_at", flat=True)
+    kept = latest[KEPT_RUNS - 1 : KEPT_RUNS].first()
     if kept is None:
         return
-    old = finished.filter(finished_at__lt=min(oldest, kept)).values_list("pk", flat=True)
-    while not context.cancelled and (batch := list(old[:BATCH])):
-        deleted, _ = JobRun.objects.filter(pk__in=batch).delete()
+    old = JobRun.objects.ended_before(min(oldest, kept)).filter(job_name=name)
+    pks = old.order_by("finished_at").values_list("pk", flat=True)
+    while not context.cancelled and (batch := list(pks[:BATCH])):
+        deleted = _delete(name, batch)
         context.report(runs_deleted=context.reported.get("runs_deleted", 0) + deleted)
+
+
+def _delete(name: str, firsts: list[int]) -> int:
+    """Delete these runs of the job with their retries, and write down how far its history now is
+    incomplete: to the last moment of which something was deleted."""
+    with database.atomic():
+        runs = JobRun.objects.filter(Q(pk__in=firsts) | Q(first_attempt__in=firsts))
+        to = runs.aggregate(to=Max("scheduled_for"))["to"]
+        deleted, _ = runs.only("pk").delete()
+        incomplete = Job.objects.filter(Q(pruned_to=None) | Q(pruned_to__lt=to), name=name)
+        incomplete.update(pruned_to=to)
+    return deleted
 
 
 if apps.is_installed("django.contrib.sessions"):

@@ -1,6 +1,8 @@
 """The database that holds the scheduler's tables, and its clock."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +30,29 @@ def atomic() -> transaction.Atomic:
 def connection() -> BaseDatabaseWrapper:
     """This thread's connection to it."""
     return connections[alias()]
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """All that is read inside is of one moment; nobody waits for it. Write nothing inside. Within a
+    transaction of the caller's, that one is used as it is."""
+    if connection().in_atomic_block:
+        yield
+    elif connection().vendor == "postgresql":
+        with atomic():
+            _execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+    else:
+        _execute("BEGIN DEFERRED")  # atomic() would take the write lock
+        try:
+            yield
+        finally:
+            _execute("ROLLBACK")
+
+
+def _execute(statement: str) -> None:
+    with connection().cursor() as cursor:
+        cursor.execute(statement)
 
 
 def now() -> datetime:

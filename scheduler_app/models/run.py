@@ -118,6 +118,12 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
     def finished(self) -> JobRunQuerySet:
         return self.exclude(finished_at=None)
 
+    def ended_before(self, moment: datetime) -> JobRunQuerySet:
+        """First attempts that finished before this moment, as did all their retries."""
+        retries = self.model._default_manager.filter(first_attempt=models.OuterRef("pk"))
+        later = models.Exists(retries.exclude(finished_at__lt=moment))
+        return self.filter(~later, first_attempt=None, finished_at__lt=moment)
+
     def executed(self) -> JobRunQuerySet:
         """Finished runs whose function was called (not skipped, not missed)."""
         return self.finished().exclude(started_at=None)

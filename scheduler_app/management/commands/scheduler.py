@@ -1,15 +1,20 @@
-"""manage.py scheduler: status, pause and resume, over gRPC."""
+"""manage.py scheduler: status, pause and resume, over gRPC; audit-ledger and explain, over the
+database."""
 
 import json
 import os
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from protos import memory_pb2 as pb
+from scheduler_app.exceptions import SchedulerError
+from scheduler_app.management import ledger
 from scheduler_app.rpc.client import DEFAULT_ENDPOINT, CallError, Client
 from scheduler_app.rpc.table import status_lines
 
@@ -17,7 +22,10 @@ CLEAR = "\033[2J\033[H"
 
 
 class Command(BaseCommand):
-    help = "Shows the scheduler and its jobs, and pauses and resumes jobs, over gRPC."
+    help = (
+        "Shows the scheduler and its jobs, and pauses and resumes jobs, over gRPC; audits and "
+        "explains what is in the database."
+    )
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -48,12 +56,23 @@ class Command(BaseCommand):
             ("resume", "Fire a paused job again."),
         ):
             commands.add_parser(name, help=help_text).add_argument("job_name", metavar="JOB")
+        ledger.add_commands(commands)
 
-    def handle(self, *, endpoint: str, command: str, **options: Any) -> None:
+    def handle(
+        self,
+        *,
+        endpoint: str,
+        command: str,
+        local: Callable[..., None] | None = None,
+        **options: Any,
+    ) -> None:
         try:
+            if local:
+                local(self.stdout, **options)
+                return
             with Client(endpoint) as client:
                 getattr(self, f"_{command}")(client, **options)
-        except CallError as error:
+        except (CallError, SchedulerError, DatabaseError) as error:
             raise CommandError(str(error)) from error
         except BrokenPipeError:
             # The reader has gone (`| head`). Python would complain once more at its exit.

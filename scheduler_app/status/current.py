@@ -1,4 +1,4 @@
-"""What every surface shows. Admin, gRPC and CLI present these values; none computes its own."""
+"""How the scheduler and its jobs are now. All surfaces show these values; none computes its own."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

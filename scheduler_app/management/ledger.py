@@ -1,0 +1,76 @@
+"""`manage.py scheduler audit-ledger` and `explain`: they ask the database, not a server."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import OutputWrapper
+from django.utils import timezone
+
+from scheduler_app.status.audit import audit_ledger
+from scheduler_app.status.discrepancy import Tally
+from scheduler_app.status.explain import explain
+
+
+def add_commands(commands: Any) -> None:
+    """Add both to a command's subparsers. Each sets `local` to the function that carries it out."""
+    audit: ArgumentParser = commands.add_parser(
+        "audit-ledger",
+        help="Hold the ledger against the schedules; exit with 1 if they do not agree.",
+    )
+    for bound, help_text in (
+        ("since", "Leave out what was scheduled before this moment."),
+        ("until", "Leave out what is scheduled for this moment or later."),
+    ):
+        audit.add_argument(f"--{bound}", type=_aware, metavar="TIME", help=help_text)
+    audit.add_argument("--job", dest="jobs", nargs="+", metavar="JOB", help="These jobs only.")
+    audit.set_defaults(local=_audit)
+    why: ArgumentParser = commands.add_parser(
+        "explain", help="Tell why a job did or did not run at a moment."
+    )
+    why.add_argument("job_name", metavar="JOB")
+    why.add_argument(
+        "moment",
+        type=_moment,
+        metavar="TIME",
+        help="Such as 2026-11-24T01:00, on the job's own clock unless a zone is given.",
+    )
+    why.set_defaults(local=_explain)
+
+
+def _audit(
+    stdout: OutputWrapper,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    jobs: list[str] | None,
+    **_: Any,
+) -> None:
+    tally = Tally()
+    for discrepancy in audit_ledger(since, until, jobs, tally):
+        stdout.write(_safe(str(discrepancy)))
+    stdout.write(str(tally))
+    if tally.discrepancies:
+        raise SystemExit(1)
+
+
+def _explain(stdout: OutputWrapper, *, job_name: str, moment: datetime, **_: Any) -> None:
+    stdout.write(_safe(explain(job_name, moment)))
+
+
+def _safe(text: str) -> str:
+    """The text with what would control a terminal escaped."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a time such as 2026-11-24T01:00") from None
+
+
+def _aware(text: str) -> datetime:
+    """In settings.TIME_ZONE unless the text names a zone."""
+    moment = _moment(text)
+    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
