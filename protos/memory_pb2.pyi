@@ -19,7 +19,7 @@ JOB_RESULT_STATUS_FAILED: JobResultStatus
 JOB_RESULT_STATUS_SKIPPED: JobResultStatus
 
 class JobStatusProto(_message.Message):
-    __slots__ = ("job_name", "cron_expr", "last_run_ms", "last_duration_ms", "last_result", "last_error", "next_run_ms", "run_count", "error_count", "is_running", "is_paused", "last_run_metadata", "timezone", "description", "skip_count", "schedule", "miss_count", "is_orphaned", "last_lateness_ms")
+    __slots__ = ("job_name", "cron_expr", "last_run_ms", "last_duration_ms", "last_result", "last_error", "next_run_ms", "run_count", "error_count", "is_running", "is_paused", "last_run_metadata", "timezone", "description", "skip_count", "schedule", "miss_count", "is_orphaned", "last_lateness_ms", "overlap", "catch_up", "catch_up_limit", "retries", "retry_delay_ms", "retry_max_delay_ms", "timeout_ms", "isolated", "jitter_ms", "running_run_ids")
     class LastRunMetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -46,6 +46,16 @@ class JobStatusProto(_message.Message):
     MISS_COUNT_FIELD_NUMBER: _ClassVar[int]
     IS_ORPHANED_FIELD_NUMBER: _ClassVar[int]
     LAST_LATENESS_MS_FIELD_NUMBER: _ClassVar[int]
+    OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    CATCH_UP_FIELD_NUMBER: _ClassVar[int]
+    CATCH_UP_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    RETRIES_FIELD_NUMBER: _ClassVar[int]
+    RETRY_DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    RETRY_MAX_DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    ISOLATED_FIELD_NUMBER: _ClassVar[int]
+    JITTER_MS_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_RUN_IDS_FIELD_NUMBER: _ClassVar[int]
     job_name: str
     cron_expr: str
     last_run_ms: int
@@ -65,7 +75,17 @@ class JobStatusProto(_message.Message):
     miss_count: int
     is_orphaned: bool
     last_lateness_ms: int
-    def __init__(self, job_name: _Optional[str] = ..., cron_expr: _Optional[str] = ..., last_run_ms: _Optional[int] = ..., last_duration_ms: _Optional[int] = ..., last_result: _Optional[_Union[JobResultStatus, str]] = ..., last_error: _Optional[str] = ..., next_run_ms: _Optional[int] = ..., run_count: _Optional[int] = ..., error_count: _Optional[int] = ..., is_running: bool = ..., is_paused: bool = ..., last_run_metadata: _Optional[_Mapping[str, str]] = ..., timezone: _Optional[str] = ..., description: _Optional[str] = ..., skip_count: _Optional[int] = ..., schedule: _Optional[str] = ..., miss_count: _Optional[int] = ..., is_orphaned: bool = ..., last_lateness_ms: _Optional[int] = ...) -> None: ...
+    overlap: str
+    catch_up: str
+    catch_up_limit: int
+    retries: int
+    retry_delay_ms: int
+    retry_max_delay_ms: int
+    timeout_ms: int
+    isolated: bool
+    jitter_ms: int
+    running_run_ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, job_name: _Optional[str] = ..., cron_expr: _Optional[str] = ..., last_run_ms: _Optional[int] = ..., last_duration_ms: _Optional[int] = ..., last_result: _Optional[_Union[JobResultStatus, str]] = ..., last_error: _Optional[str] = ..., next_run_ms: _Optional[int] = ..., run_count: _Optional[int] = ..., error_count: _Optional[int] = ..., is_running: bool = ..., is_paused: bool = ..., last_run_metadata: _Optional[_Mapping[str, str]] = ..., timezone: _Optional[str] = ..., description: _Optional[str] = ..., skip_count: _Optional[int] = ..., schedule: _Optional[str] = ..., miss_count: _Optional[int] = ..., is_orphaned: bool = ..., last_lateness_ms: _Optional[int] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[str] = ..., catch_up_limit: _Optional[int] = ..., retries: _Optional[int] = ..., retry_delay_ms: _Optional[int] = ..., retry_max_delay_ms: _Optional[int] = ..., timeout_ms: _Optional[int] = ..., isolated: bool = ..., jitter_ms: _Optional[int] = ..., running_run_ids: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class GetSchedulerStatusRequest(_message.Message):
     __slots__ = ()
@@ -106,3 +126,21 @@ class ResumeJobResponse(_message.Message):
     success: bool
     error: str
     def __init__(self, success: bool = ..., error: _Optional[str] = ...) -> None: ...
+
+class CancelRunRequest(_message.Message):
+    __slots__ = ("run_id", "reason")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    run_id: int
+    reason: str
+    def __init__(self, run_id: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class CancelRunResponse(_message.Message):
+    __slots__ = ("success", "error", "is_running")
+    SUCCESS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    IS_RUNNING_FIELD_NUMBER: _ClassVar[int]
+    success: bool
+    error: str
+    is_running: bool
+    def __init__(self, success: bool = ..., error: _Optional[str] = ..., is_running: bool = ...) -> None: ...

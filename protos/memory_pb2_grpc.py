@@ -49,6 +49,11 @@ class MemoryServiceStub(object):
                 request_serializer=protos_dot_memory__pb2.ResumeJobRequest.SerializeToString,
                 response_deserializer=protos_dot_memory__pb2.ResumeJobResponse.FromString,
                 _registered_method=True)
+        self.CancelRun = channel.unary_unary(
+                '/memory.MemoryService/CancelRun',
+                request_serializer=protos_dot_memory__pb2.CancelRunRequest.SerializeToString,
+                response_deserializer=protos_dot_memory__pb2.CancelRunResponse.FromString,
+                _registered_method=True)
 
 
 class MemoryServiceServicer(object):
@@ -75,6 +80,14 @@ class MemoryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CancelRun(self, request, context):
+        """End a run early: one that waits is cancelled at once, one that is going is asked to end.
+        Cancelling a run that is cancelled, or asked to end, already is a success.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MemoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -92,6 +105,11 @@ def add_MemoryServiceServicer_to_server(servicer, server):
                     servicer.ResumeJob,
                     request_deserializer=protos_dot_memory__pb2.ResumeJobRequest.FromString,
                     response_serializer=protos_dot_memory__pb2.ResumeJobResponse.SerializeToString,
+            ),
+            'CancelRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelRun,
+                    request_deserializer=protos_dot_memory__pb2.CancelRunRequest.FromString,
+                    response_serializer=protos_dot_memory__pb2.CancelRunResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -175,6 +193,33 @@ class MemoryService(object):
             '/memory.MemoryService/ResumeJob',
             protos_dot_memory__pb2.ResumeJobRequest.SerializeToString,
             protos_dot_memory__pb2.ResumeJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/memory.MemoryService/CancelRun',
+            protos_dot_memory__pb2.CancelRunRequest.SerializeToString,
+            protos_dot_memory__pb2.CancelRunResponse.FromString,
             options,
             channel_credentials,
             insecure,

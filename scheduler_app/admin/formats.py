@@ -1,6 +1,7 @@
 """How values look on every page. All text is escaped."""
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,8 @@ from django.utils.text import Truncator
 
 EMPTY = "-"
 LONGEST_LINE = 120
+NBSP = "\N{NO-BREAK SPACE}"
+ZERO_PART = re.compile(rf"{NBSP}0{NBSP}\w+$")
 
 
 def label(state: str, hint: str = "") -> str:
@@ -43,7 +46,13 @@ def length(of: timedelta | None) -> str:
         return EMPTY
     seconds = of.total_seconds()
     sign = "-" if seconds < 0 else ""
-    return sign + _length(abs(seconds)).replace(" ", "\N{NO-BREAK SPACE}")
+    return sign + _length(abs(seconds)).replace(" ", NBSP)
+
+
+def round_length(of: timedelta | None) -> str:
+    """A length that somebody chose, not measured: "2 s", "1 min", without parts that are zero."""
+    text = length(of).replace(f".0{NBSP}s", f"{NBSP}s")
+    return ZERO_PART.sub("", text)
 
 
 def _length(seconds: float) -> str:
@@ -61,7 +70,7 @@ def _length(seconds: float) -> str:
 
 def took(duration: timedelta | None) -> str:
     """How long a run took, on one line."""
-    return f"took\N{NO-BREAK SPACE}{length(duration)}"
+    return f"took{NBSP}{length(duration)}"
 
 
 def first_line(text: str) -> str:
@@ -87,9 +96,9 @@ def two_lines(first: str, second: str) -> str:
     return format_html('{}<div class="quiet">{}</div>', first, second) if second else first
 
 
-def joined(parts: Iterable[str]) -> str:
+def joined(parts: Iterable[str], separator: str = " ") -> str:
     """The parts side by side."""
-    return format_html_join(" ", "{}", ((part,) for part in parts))
+    return format_html_join(separator, "{}", ((part,) for part in parts))
 
 
 def link(url: str, text: str) -> str:

@@ -4,22 +4,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
 from scheduler_app import status
-from scheduler_app.admin.job_actions import (
-    ACTIONS,
-    PAUSE,
-    RESUME,
-    TRIGGER,
-    Action,
-    JobActions,
-    ReasonForm,
-)
-from scheduler_app.admin.job_columns import JobColumns, attach_statuses, status_of
+from scheduler_app.admin.job_actions import JobActions
+from scheduler_app.admin.job_columns import JobColumns, attach_statuses
 from scheduler_app.admin.job_filters import StateFilter
-from scheduler_app.admin.job_tables import tables
+from scheduler_app.admin.policy_words import PolicyWords
+from scheduler_app.admin.tables import job_tables
 from scheduler_app.models import Job
 
 
@@ -30,7 +22,7 @@ class JobList(ChangeList):
 
 
 @admin.register(Job)
-class JobAdmin(JobColumns, JobActions):
+class JobAdmin(JobColumns, PolicyWords, JobActions):
     list_display = (
         "name",
         "job_state",
@@ -46,7 +38,19 @@ class JobAdmin(JobColumns, JobActions):
     search_fields = ("name", "description")
     fieldsets = (
         (None, {"fields": ("description", "job_state")}),
-        ("Schedule", {"fields": ("schedule", "jitter", "overlap", "next_run")}),
+        ("Schedule", {"fields": ("schedule", "jitter_words", "next_run")}),
+        (
+            "Policies",
+            {
+                "fields": (
+                    "overlap_words",
+                    "catch_up_words",
+                    "retry_words",
+                    "timeout_words",
+                    "process_words",
+                )
+            },
+        ),
         ("Last run", {"fields": ("last_run", "last_result", "last_error", "last_metadata")}),
         ("Counters", {"fields": (("run_count", "error_count", "skip_count", "miss_count"),)}),
     )
@@ -65,10 +69,6 @@ class JobAdmin(JobColumns, JobActions):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        # Django would overlook an action that the user may not perform, and show the list again.
-        asked = request.POST.getlist("action")
-        if any(action.name in asked and not action.allowed(request) for action in ACTIONS):
-            raise PermissionDenied
         return super().changelist_view(request, scheduler_context() | (extra_context or {}))
 
     def render_change_form(
@@ -81,23 +81,11 @@ class JobAdmin(JobColumns, JobActions):
         obj: Job | None = None,
     ) -> HttpResponse:
         job = context["original"]
-        context |= scheduler_context() | {
-            "buttons": buttons(request, job),
-            "reason_form": ReasonForm(),
-            "tables": tables(request, job.name),
-        }
+        context |= scheduler_context() | self.buttons(request, job)
+        context["tables"] = job_tables(request, job.name)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
 
 def scheduler_context() -> dict[str, Any]:
     """What stands above the list: which schedulers are alive."""
     return {"scheduler_nodes": status.living_nodes()}
-
-
-def buttons(request: HttpRequest, job: Job) -> list[Action]:
-    """What this user may do to this job as it is now."""
-    now = status_of(job)
-    useful = [RESUME if now.is_paused else PAUSE]
-    if not now.is_orphaned:
-        useful.append(TRIGGER)
-    return [action for action in useful if action.allowed(request)]

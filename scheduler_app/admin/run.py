@@ -7,14 +7,22 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.utils.html import format_html
+from django.http import HttpRequest, HttpResponse
 
-from scheduler_app.admin import formats
-from scheduler_app.admin.readonly import ReadOnlyAdmin
-from scheduler_app.models import Job, JobRun, Trigger
+from scheduler_app.admin.run_actions import RunActions
+from scheduler_app.admin.run_columns import LARGE, RunColumns
+from scheduler_app.admin.tables import attempts_tables
+from scheduler_app.models import Job, JobRun
 
 MOST_JOBS = 100
+OUTCOME = {
+    "asked_to_end": "cancel_requested_at",
+    "error": "message",
+    "error_traceback": "traceback",
+    "values": "metadata",
+    "output": "log",
+}
+"""Fields of a run's page, and the columns that they are made of."""
 
 
 class JobFilter(admin.SimpleListFilter):
@@ -36,7 +44,7 @@ class JobFilter(admin.SimpleListFilter):
 
 
 @admin.register(JobRun)
-class JobRunAdmin(ReadOnlyAdmin[JobRun]):
+class JobRunAdmin(RunColumns, RunActions):
     list_display = (
         "id",
         "job",
@@ -53,79 +61,30 @@ class JobRunAdmin(ReadOnlyAdmin[JobRun]):
     search_help_text = "The whole name of a job."
     show_full_result_count = False
     sortable_by = ()  # only the order of the ids is cheap, however long the history
-    fields = (
-        "job",
-        "result",
-        "trigger",
-        "requested_by",
-        "scheduled",
-        "due",
-        "queued",
-        "started",
-        "finished",
-        "node",
-        "error",
-        "error_traceback",
-        "values",
+    fieldsets = (
+        (None, {"fields": ("job", "result", "attempt_of", "cause", "node")}),
+        ("Moments", {"fields": ("scheduled", "due", "queued", "started", "finished")}),
     )
 
+    def get_fieldsets(self, request: HttpRequest, obj: JobRun | None = None) -> Any:
+        """Of its outcome, a run's page shows what there is."""
+        told = tuple(field for field, column in OUTCOME.items() if getattr(obj, column, None))
+        outcome = (("Outcome", {"fields": told}),) if told else ()
+        return (*self.fieldsets, *outcome)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[JobRun]:
-        return super().get_queryset(request).defer("traceback", "metadata")
+        return super().get_queryset(request).defer(*LARGE)
 
-    @admin.display(description="job")
-    def job(self, run: JobRun) -> str:
-        return formats.link(formats.job_url(run.job_name), run.job_name)
-
-    @admin.display(description="result")
-    def result(self, run: JobRun) -> str:
-        attempt = f"attempt {run.attempt}" if run.attempt > 1 else ""
-        return formats.two_lines(formats.label(run.state), attempt)
-
-    @admin.display(description="scheduled for")
-    def scheduled(self, run: JobRun) -> str:
-        return formats.two_lines(formats.moment(run.scheduled_for), origin(run))
-
-    @admin.display(description="due, with jitter")
-    def due(self, run: JobRun) -> str:
-        return formats.moment(run.due_at)
-
-    @admin.display(description="queued")
-    def queued(self, run: JobRun) -> str:
-        return formats.moment(run.created_at)
-
-    @admin.display(description="started")
-    def started(self, run: JobRun) -> str:
-        late = f"{formats.length(run.lateness)} late" if run.lateness is not None else ""
-        return formats.two_lines(formats.moment(run.started_at), late)
-
-    @admin.display(description="finished")
-    def finished(self, run: JobRun) -> str:
-        took = formats.took(run.duration) if run.duration is not None else ""
-        return formats.two_lines(formats.moment(run.finished_at), took)
-
-    @admin.display(description="error or reason")
-    def why(self, run: JobRun) -> str:
-        return formats.first_line(run.message)
-
-    @admin.display(description="error or reason")
-    def error(self, run: JobRun) -> str:
-        return formats.block(run.message)
-
-    @admin.display(description="traceback")
-    def error_traceback(self, run: JobRun) -> str:
-        return formats.block(run.traceback)
-
-    @admin.display(description="metadata")
-    def values(self, run: JobRun) -> str:
-        return formats.as_json(run.metadata)
-
-
-def origin(run: JobRun) -> str:
-    """Who asked for the run; or, of a row that stands for several occurrences, how many and since
-    when."""
-    if run.trigger == Trigger.MANUAL:
-        return f"on request of {run.requested_by or 'somebody'}"
-    if run.occurrences < 2 or run.first_scheduled_for is None:
-        return ""
-    first = formats.moment(run.first_scheduled_for)
-    return format_html("{} occurrences since {}", run.occurrences, first)
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: JobRun | None = None,
+    ) -> HttpResponse:
+        run = context["original"]
+        context |= self.buttons(request, run)
+        context["tables"] = attempts_tables(run)
+        return super().render_change_form(request, context, add, change, form_url, obj)

@@ -60,6 +60,11 @@ class Client:
         answer: pb.ResumeJobResponse = self._call(self._stub.ResumeJob, request)
         return answer
 
+    def cancel(self, run_id: int, reason: str = "") -> pb.CancelRunResponse:
+        request = pb.CancelRunRequest(run_id=run_id, reason=reason)
+        answer: pb.CancelRunResponse = self._call(self._stub.CancelRun, request)
+        return answer
+
     def _call(self, method: Any, request: Any) -> Any:
         who = ((ACTOR_KEY, _user()), (SURFACE_KEY, "cli"))
         with _told_plainly(self.endpoint):

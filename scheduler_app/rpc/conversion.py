@@ -27,7 +27,7 @@ def scheduler_to_proto(status: SchedulerStatus) -> pb.GetSchedulerStatusResponse
 
 
 def job_to_proto(job: JobStatus) -> pb.JobStatusProto:
-    run = job.last_run
+    run, policies = job.last_run, job.policies
     return pb.JobStatusProto(
         job_name=job.name,
         cron_expr=job.cron,
@@ -48,6 +48,16 @@ def job_to_proto(job: JobStatus) -> pb.JobStatusProto:
         miss_count=job.miss_count,
         is_orphaned=job.is_orphaned,
         last_lateness_ms=_ms(run.lateness if run else None),
+        overlap=policies.overlap,
+        catch_up=policies.catch_up,
+        catch_up_limit=policies.catch_up_limit,
+        retries=policies.retries,
+        retry_delay_ms=_whole_ms(policies.retry_delay),
+        retry_max_delay_ms=_whole_ms(policies.retry_max_delay),
+        timeout_ms=_whole_ms(policies.timeout or 0),
+        isolated=policies.isolated,
+        jitter_ms=_whole_ms(job.jitter),
+        running_run_ids=job.running_run_ids,
     )
 
 
@@ -69,3 +79,8 @@ def _epoch_ms(moment: datetime | None) -> int:
 
 def _ms(span: timedelta | None) -> int:
     return span // timedelta(milliseconds=1) if span else 0
+
+
+def _whole_ms(seconds: float) -> int:
+    """At least one unless there is nothing: 0 may mean none."""
+    return max(1, round(seconds * 1000)) if seconds else 0

@@ -7,17 +7,21 @@ import grpc
 from protos import memory_pb2 as pb
 from scheduler_app import control, status
 from scheduler_app.control import Actor
-from scheduler_app.exceptions import JobNotFound
-from scheduler_app.models import Surface
+from scheduler_app.engine.runner import storable
+from scheduler_app.exceptions import JobNotFound, RunNotFound
+from scheduler_app.models import RunState, Surface
 from scheduler_app.rpc.conversion import scheduler_to_proto
 from scheduler_app.rpc.framework import Service
 from scheduler_app.rpc.identity import ACTOR_KEY, NAME_LIMIT, SURFACE_KEY
 
 Change = Callable[..., bool]
 
+REASON_LIMIT = 500
+"""Characters of a reason that are kept."""
+
 
 class SchedulerService(Service):
-    """The seed's three calls. An unknown job is an answer, not an error."""
+    """The seed's calls, and one for runs. An unknown job or run is an answer, not an error."""
 
     def GetSchedulerStatus(  # noqa: N802
         self, request: pb.GetSchedulerStatusRequest, context: grpc.ServicerContext
@@ -35,6 +39,20 @@ class SchedulerService(Service):
     ) -> pb.ResumeJobResponse:
         error = _change(control.resume, request.job_name, context)
         return pb.ResumeJobResponse(success=error is None, error=error)
+
+    def CancelRun(  # noqa: N802
+        self, request: pb.CancelRunRequest, context: grpc.ServicerContext
+    ) -> pb.CancelRunResponse:
+        reason = storable(request.reason, REASON_LIMIT)
+        try:
+            control.cancel(request.run_id, by=_caller(context), reason=reason)
+            run = status.run_summary(request.run_id)
+        except RunNotFound as error:
+            return pb.CancelRunResponse(success=False, error=str(error))
+        if run.state not in (RunState.RUNNING, RunState.CANCELLED):
+            error_text = f"Run {run.id} had ended already: {run.state}."
+            return pb.CancelRunResponse(success=False, error=error_text)
+        return pb.CancelRunResponse(success=True, is_running=run.state == RunState.RUNNING)
 
 
 def _change(change: Change, name: str, context: grpc.ServicerContext) -> str | None:

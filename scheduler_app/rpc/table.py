@@ -25,6 +25,8 @@ def status_lines(status: pb.GetSchedulerStatusResponse) -> Iterator[str]:
     yield "-" * sum(widths)
     for job, row in zip(status.jobs, rows, strict=True):
         yield _line(row, widths)
+        if job.running_run_ids:
+            yield f"    running: run {', '.join(map(str, job.running_run_ids))}"
         if job.last_error:
             yield f"    {_word(job)}: {printable(job.last_error)}"
 

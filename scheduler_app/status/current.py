@@ -1,5 +1,6 @@
 """How the scheduler and its jobs are now. All surfaces show these values; none computes its own."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,8 +11,9 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django_apscheduler.models import DjangoJob
 
 from scheduler_app.cron import explain
-from scheduler_app.exceptions import JobNotFound
+from scheduler_app.exceptions import JobNotFound, RunNotFound
 from scheduler_app.models import Job, JobRun, Node, RunState
+from scheduler_app.policies import Policies
 
 QUERY_PARAMETERS = 30_000
 """SQLite takes 32,766 in one query."""
@@ -52,9 +54,10 @@ class JobStatus:
     schedule: str
     """The schedule in words."""
     jitter: int
-    overlap: str
+    policies: Policies
     state: JobState
-    is_running: bool
+    running_run_ids: tuple[int, ...]
+    """The runs that are going now, the oldest first."""
     is_paused: bool
     is_orphaned: bool
     next_run: datetime | None
@@ -67,6 +70,10 @@ class JobStatus:
     error_count: int
     skip_count: int
     miss_count: int
+
+    @property
+    def is_running(self) -> bool:
+        return bool(self.running_run_ids)
 
     @property
     def last_error(self) -> str | None:
@@ -110,6 +117,14 @@ def job_status(name: str) -> JobStatus:
     raise JobNotFound(name)
 
 
+def run_summary(run_id: int) -> RunSummary:
+    """One run. Raises RunNotFound."""
+    run = JobRun.objects.filter(pk=run_id).defer("traceback", "log").first()
+    if run is None:
+        raise RunNotFound(run_id)
+    return summary(run)
+
+
 def job_statuses(jobs: QuerySet[Job]) -> list[JobStatus]:
     """The statuses of these jobs, in their order, in a constant number of queries."""
     rows = list(
@@ -121,10 +136,17 @@ def job_statuses(jobs: QuerySet[Job]) -> list[JobStatus]:
             ),
         )
     )
-    running = set(JobRun.objects.running().values_list("job_name", flat=True))
+    running = _running_run_ids()
     wanted = {pk for row in rows for pk in (row.last_outcome_id, row.last_run_id) if pk}
     runs = _summaries(wanted)
-    return [_status(row, row.name in running, runs) for row in rows]
+    return [_status(row, tuple(running[row.name]), runs) for row in rows]
+
+
+def _running_run_ids() -> defaultdict[str, list[int]]:
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for name, run_id in JobRun.objects.running().order_by("id").values_list("job_name", "id"):
+        found[name].append(run_id)
+    return found
 
 
 def _latest(runs: "QuerySet[JobRun]") -> Subquery:
@@ -138,7 +160,7 @@ def _summaries(ids: Iterable[int]) -> dict[int, RunSummary]:
     ordered = sorted(ids)
     for start in range(0, len(ordered), QUERY_PARAMETERS):
         batch = ordered[start : start + QUERY_PARAMETERS]
-        runs = JobRun.objects.filter(pk__in=batch).defer("traceback")
+        runs = JobRun.objects.filter(pk__in=batch).defer("traceback", "log")
         found.update((run.pk, summary(run)) for run in runs)
     return found
 
@@ -158,7 +180,7 @@ def summary(run: JobRun) -> RunSummary:
     )
 
 
-def _status(job: Any, is_running: bool, runs: dict[int, RunSummary]) -> JobStatus:
+def _status(job: Any, running_run_ids: tuple[int, ...], runs: dict[int, RunSummary]) -> JobStatus:
     return JobStatus(
         name=job.name,
         description=job.description,
@@ -166,9 +188,9 @@ def _status(job: Any, is_running: bool, runs: dict[int, RunSummary]) -> JobStatu
         timezone=job.timezone,
         schedule=explain(job.cron),
         jitter=job.jitter,
-        overlap=job.overlap,
-        state=_state(job, is_running),
-        is_running=is_running,
+        policies=job.policies,
+        state=_state(job, bool(running_run_ids)),
+        running_run_ids=running_run_ids,
         is_paused=job.is_paused,
         is_orphaned=job.is_orphaned,
         next_run=job.next_run,

@@ -28,6 +28,15 @@ def test_length_in_its_largest_units(seconds: float, text: str) -> None:
     assert formats.length(timedelta(seconds=seconds)).replace("\xa0", " ") == text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.5, "500 ms"), (2, "2 s"), (2.5, "2.5 s"), (60, "1 min"), (90, "1 min 30 s"),
+     (7200, "2 h"), (86400, "1 d"), (600, "10 min"), (20, "20 s")],
+)  # fmt: skip
+def test_round_length_has_no_zeros(seconds: float, text: str) -> None:
+    assert formats.round_length(timedelta(seconds=seconds)).replace("\xa0", " ") == text
+
+
 def test_unknown_moment_and_length() -> None:
     assert (formats.moment(None), formats.length(None)) == ("-", "-")
 

@@ -1,13 +1,19 @@
 """The page of one job."""
 
+import re
 from collections.abc import Callable
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from scheduler_app import control
+from scheduler_app.admin.policy_words import CATCH_UP, OVERLAP
 from scheduler_app.control import Actor
+from scheduler_app.engine import periods
 from scheduler_app.models import Job, JobRun, Node, RunState, Surface
+from scheduler_app.policies import CatchUp, Overlap
 from tests.admin.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -18,13 +24,102 @@ MakeRun = Callable[..., JobRun]
 
 @pytest.fixture
 def nightly(make_job: Callable[..., Job]) -> Job:
-    return make_job("nightly", "0 1 * * *", description="Roll the day up.", overlap="allow")
+    return make_job("nightly", "0 1 * * *", description="Roll the day up.")
 
 
 def test_declaration_is_shown(page: Page, nightly: Job) -> None:
     html = page("job/nightly/change/")
-    for text in ("Roll the day up.", "At 01:00 every day", "0 1 * * *", "let both run"):
+    for text in ("Roll the day up.", "At 01:00 every day", "0 1 * * *"):
         assert text in html
+
+
+def policy_field(html: str, name: str) -> str:
+    """The field's HTML as it stands in the page."""
+    match = re.search(rf'field-{name}.*?<div class="readonly">(.*?)</div>', html, re.DOTALL)
+    assert match, name
+    return match[1].replace("\xa0", " ")
+
+
+def test_default_policies_are_quiet(page: Page, nightly: Job) -> None:
+    html = page("job/nightly/change/")
+    for name, text in (
+        ("overlap_words", "If the job still runs, the next occurrence is skipped."),
+        ("catch_up_words", "Overdue occurrences do not run."),
+        ("retry_words", "None."),
+        ("timeout_words", "None."),
+        ("process_words", "A thread of the scheduler."),
+        ("jitter_words", "None."),
+    ):
+        assert policy_field(html, name) == f'<span class="quiet">{text}</span>'
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "text"),
+    [
+        ({"overlap": "allow"}, "overlap_words", "starts beside it."),
+        ({"overlap": "queue"}, "overlap_words", "one occurrence waits for its end"),
+        ({"overlap": "cancel_previous"}, "overlap_words", "it is cancelled for the next"),
+        ({"catch_up": "once"}, "catch_up_words", "the latest runs."),
+        ({"catch_up": "all", "catch_up_limit": 31}, "catch_up_words", "the latest 31 at most."),
+        ({"retries": 1}, "retry_words", "1, after up to 1 min."),
+        ({"retries": 3, "retry_delay": 2}, "retry_words", "3, after up to 2 s, 4 s, 8 s."),
+        ({"retries": 20}, "retry_words", "20, after up to 1 min, 2 min, 4 min … 1 h."),
+        ({"timeout": 1.5}, "timeout_words", "Killed after 1.5 s."),
+        ({"timeout": 1.5}, "process_words", "A process of its own."),
+        ({"isolated": True}, "process_words", "A process of its own."),
+        ({"jitter": 300}, "jitter_words", "Up to 5 min."),
+    ],
+)
+def test_chosen_policy_is_told_in_plain_type(
+    page: Page, nightly: Job, values: dict[str, object], name: str, text: str
+) -> None:
+    Job.objects.update(**values)
+    field = policy_field(page("job/nightly/change/"), name)
+    assert text in field
+    assert "quiet" not in field
+
+
+@pytest.mark.parametrize("policy", [*Overlap, *CatchUp])
+def test_every_policy_has_words(policy: Overlap | CatchUp) -> None:
+    assert policy in OVERLAP if isinstance(policy, Overlap) else policy in CATCH_UP
+
+
+def test_periods_of_the_schedule_are_history(
+    admin_client: Client, page: Page, nightly: Job, make_job: Callable[..., Job]
+) -> None:
+    periods.begin([nightly], {"nightly": NOW}, "Declared.")
+    control.pause("nightly", by=Actor("ada", Surface.CLI), reason="<i>maintenance</i>")
+    periods.begin([make_job("other")], {"other": NOW}, "Not ours.")
+    table = admin_client.get(URL).context["tables"][2]
+    assert [row[-1] for row in table.rows] == [
+        "Paused by ada (command line): <i>maintenance</i>",
+        "Declared.",
+    ]
+    assert [row[1] == "now" for row in table.rows] == [True, False]
+    assert "&lt;i&gt;maintenance" in page("job/nightly/change/")
+    rest = admin_client.get(table.more).content.decode()
+    assert "Declared." in rest
+    assert "Not ours." not in rest
+
+
+def test_number_of_queries_does_not_depend_on_the_history(
+    page: Page, nightly: Job, make_run: MakeRun
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            page("job/nightly/change/")
+        return len(captured)
+
+    def fill(numbers: range) -> None:
+        for number in numbers:
+            first = make_run("nightly", RunState.FAILED, minutes_ago=number)
+            make_run("nightly", minutes_ago=number, attempt=2, first_attempt=first)
+            periods.begin([nightly], {"nightly": NOW}, "Again.")
+
+    fill(range(2))
+    few = queries()
+    fill(range(2, 9))
+    assert queries() == few
 
 
 def test_state_of_the_scheduler_is_shown(page: Page, nightly: Job) -> None:
@@ -83,7 +178,7 @@ def test_buttons_fit_the_state(admin_client: Client, nightly: Job) -> None:
     assert buttons() == ["resume"]
 
 
-def test_who_may_only_look_at_jobs_sees_no_buttons_runs_or_audit_entries(
+def test_who_may_only_look_at_jobs_sees_no_buttons_and_no_tables(
     staff: Callable[..., Client], nightly: Job, make_run: MakeRun
 ) -> None:
     make_run("nightly")

@@ -52,12 +52,12 @@ def test_nodes_are_alive_stopped_or_dead(page: Page) -> None:
     assert "nightly, hourly" in page(f"node/{living.pk}/change/")
 
 
-@pytest.mark.parametrize("model", ["auditentry", "node"])
+@pytest.mark.parametrize("model", ["auditentry", "node", "scheduleperiod"])
 def test_nothing_can_be_added_by_hand(admin_client: Client, model: str) -> None:
     assert admin_client.get(f"/admin/scheduler_app/{model}/add/").status_code == 403
 
 
-@pytest.mark.parametrize("model", ["auditentry", "node"])
+@pytest.mark.parametrize("model", ["auditentry", "node", "scheduleperiod"])
 def test_page_needs_its_own_permission(staff: Callable[..., Client], model: str) -> None:
     assert staff("view_job").get(f"/admin/scheduler_app/{model}/").status_code == 403
 

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from protos import memory_pb2 as pb
-from scheduler_app.models import AuditEntry, Job
+from scheduler_app.models import AuditEntry, Job, JobRun, RunState
 from scheduler_app.rpc.server import Server
 from scheduler_app.rpc.table import printable, status_lines
 
@@ -68,6 +68,39 @@ def test_json_has_every_field(call: Call, make_job: MakeJob) -> None:
     assert set(job) == {field.name for field in pb.JobStatusProto.DESCRIPTOR.fields}
     assert (job["run_count"], job["last_error"], job["last_run_metadata"]) == (7, None, {})
     assert job["last_result"] == "JOB_RESULT_STATUS_UNSPECIFIED"
+    assert (job["overlap"], job["retry_delay_ms"], job["running_run_ids"]) == ("skip", 60_000, [])
+
+
+def add_run(state: RunState) -> JobRun:
+    now = timezone.now()
+    return JobRun.objects.create(job_name="nightly", scheduled_for=now, due_at=now, state=state)
+
+
+def test_status_names_the_run_that_cancel_ends(call: Call, make_job: MakeJob) -> None:
+    make_job("nightly")
+    run = add_run(RunState.RUNNING)
+    assert call("status").splitlines()[5] == f"    running: run {run.pk}"
+    assert call("cancel", str(run.pk), "--reason=too slow") == f"Run {run.pk} asked to end.\n"
+    run.refresh_from_db()
+    assert run.cancel_reason.endswith("(command line): too slow")
+
+
+def test_waiting_run_is_cancelled_at_once(call: Call, make_job: MakeJob) -> None:
+    make_job("nightly")
+    run = add_run(RunState.QUEUED)
+    assert call("cancel", str(run.pk)) == f"Run {run.pk} cancelled.\n"
+    assert JobRun.objects.get().state == RunState.CANCELLED
+
+
+def test_unknown_run_fails(call: Call) -> None:
+    with pytest.raises(CommandError, match="Failed to cancel run 7: Run not found: 7"):
+        call("cancel", "7")
+
+
+@pytest.mark.parametrize("run_id", ["0", "-1", "x", "1.5", str(2**63)])
+def test_what_cannot_be_a_run_is_refused(call: Call, run_id: str) -> None:
+    with pytest.raises(CommandError):
+        call("cancel", run_id)
 
 
 @pytest.mark.parametrize("seconds", ["0", "x", "-1", "nan"])

@@ -27,10 +27,11 @@ def only_job(stub: Any) -> pb.JobStatusProto:
     return job
 
 
-def add_run(state: RunState, **fields: Any) -> None:
-    JobRun.objects.create(
+def add_run(state: RunState, **fields: Any) -> JobRun:
+    active = state in (RunState.QUEUED, RunState.RUNNING)
+    return JobRun.objects.create(
         job_name="nightly", scheduled_for=NOW, due_at=NOW, state=state,
-        finished_at=NOW + timedelta(seconds=5), **fields,
+        finished_at=None if active else NOW + timedelta(seconds=5), **fields,
     )  # fmt: skip
 
 
@@ -67,6 +68,33 @@ def test_last_run_with_its_metadata(stub: Any, make_job: MakeJob) -> None:
     assert dict(job.last_run_metadata) == {"items": "42", "note": "ok", "deep": "[1]"}
     counts = (job.run_count, job.error_count, job.skip_count, job.miss_count)
     assert counts == (7, 2, 1, 3)
+
+
+def test_policies_of_a_job_that_chose_none(stub: Any, make_job: MakeJob) -> None:
+    make_job("nightly")
+    job = only_job(stub)
+    assert (job.overlap, job.catch_up, job.catch_up_limit, job.retries) == ("skip", "skip", 100, 0)
+    assert (job.retry_delay_ms, job.retry_max_delay_ms) == (60_000, 3_600_000)
+    assert (job.timeout_ms, job.isolated, job.jitter_ms) == (0, False, 0)
+
+
+def test_policies_of_a_job_that_chose_all(stub: Any, make_job: MakeJob) -> None:
+    make_job(
+        "nightly", jitter=90, overlap="cancel_previous", catch_up="all", catch_up_limit=7,
+        retries=3, retry_delay=0.5, retry_max_delay=1.1, timeout=0.0001, isolated=True,
+    )  # fmt: skip
+    job = only_job(stub)
+    assert (job.overlap, job.catch_up, job.catch_up_limit) == ("cancel_previous", "all", 7)
+    assert (job.retries, job.retry_delay_ms, job.retry_max_delay_ms) == (3, 500, 1100)
+    assert (job.timeout_ms, job.isolated, job.jitter_ms) == (1, True, 90_000)
+
+
+def test_runs_that_are_going_are_named(stub: Any, make_job: MakeJob) -> None:
+    make_job("nightly")
+    going = [add_run(RunState.RUNNING, attempt=attempt).pk for attempt in (1, 2)]
+    add_run(RunState.QUEUED, attempt=3)
+    job = only_job(stub)
+    assert (list(job.running_run_ids), job.is_running) == (going, True)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from scheduler_app import status
-from scheduler_app.exceptions import JobNotFound
+from scheduler_app.exceptions import JobNotFound, RunNotFound
 from scheduler_app.models import Job, JobRun, Node, RunState
+from scheduler_app.policies import DEFAULTS, CatchUp, Overlap, Policies
 from scheduler_app.status import JobState
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +77,29 @@ def test_lateness_and_duration_are_not_mixed(nightly: Job) -> None:
 def test_running_job(nightly: Job) -> None:
     add_run(RunState.RUNNING)
     assert status.job_status("nightly").state == JobState.RUNNING
+
+
+def test_running_runs_are_named_the_oldest_first(
+    nightly: Job, make_job: Callable[..., Job]
+) -> None:
+    make_job("other")
+    runs = [add_run(RunState.RUNNING, minutes_ago=minutes) for minutes in (2, 9)]
+    assert status.job_status("nightly").running_run_ids == tuple(run.pk for run in runs)
+    assert status.job_status("other").running_run_ids == ()
+
+
+def test_policies_are_those_of_the_row(nightly: Job) -> None:
+    assert status.job_status("nightly").policies == DEFAULTS
+    Job.objects.update(overlap="queue", catch_up="all", retries=3, timeout=1.5)
+    policies = status.job_status("nightly").policies
+    assert policies == Policies(overlap=Overlap.QUEUE, catch_up=CatchUp.ALL, retries=3, timeout=1.5)
+
+
+def test_one_run_by_its_id(nightly: Job) -> None:
+    run = add_run(RunState.FAILED, message="boom")
+    assert status.run_summary(run.pk).message == "boom"
+    with pytest.raises(RunNotFound):
+        status.run_summary(run.pk + 1)
 
 
 def test_queued_run_is_not_running(nightly: Job) -> None:

@@ -1,5 +1,5 @@
-"""manage.py scheduler: status, pause and resume, over gRPC; audit-ledger and explain, over the
-database."""
+"""manage.py scheduler: status, pause, resume and cancel, over gRPC; audit-ledger and explain, over
+the database."""
 
 import json
 import os
@@ -23,8 +23,8 @@ CLEAR = "\033[2J\033[H"
 
 class Command(BaseCommand):
     help = (
-        "Shows the scheduler and its jobs, and pauses and resumes jobs, over gRPC; audits and "
-        "explains what is in the database."
+        "Shows the scheduler and its jobs, pauses and resumes jobs, cancels runs, over gRPC; audits "
+        "and explains what is in the database."
     )
     requires_system_checks = []
 
@@ -56,6 +56,11 @@ class Command(BaseCommand):
             ("resume", "Fire a paused job again."),
         ):
             commands.add_parser(name, help=help_text).add_argument("job_name", metavar="JOB")
+        cancel = commands.add_parser(
+            "cancel", help="End a run early; status tells which are going."
+        )
+        cancel.add_argument("run_id", metavar="RUN_ID", type=_run_id)
+        cancel.add_argument("--reason", default="", help="Kept with the run and in the audit log.")
         ledger.add_commands(commands)
 
     def handle(
@@ -91,6 +96,13 @@ class Command(BaseCommand):
 
     def _resume(self, client: Client, *, job_name: str, **_: Any) -> None:
         self._report("resume", "resumed", job_name, client.resume(job_name))
+
+    def _cancel(self, client: Client, *, run_id: int, reason: str, **_: Any) -> None:
+        answer = client.cancel(run_id, reason)
+        if not answer.success:
+            raise CommandError(f"Failed to cancel run {run_id}: {answer.error}")
+        done = "asked to end" if answer.is_running else "cancelled"
+        self.stdout.write(f"Run {run_id} {done}.")
 
     def _report(
         self, verb: str, done: str, name: str, answer: pb.PauseJobResponse | pb.ResumeJobResponse
@@ -131,6 +143,7 @@ def _as_dict(job: pb.JobStatusProto) -> dict[str, Any]:
         "last_result": pb.JobResultStatus.Name(job.last_result),
         "last_error": job.last_error if job.HasField("last_error") else None,
         "last_run_metadata": dict(job.last_run_metadata),
+        "running_run_ids": list(job.running_run_ids),
     }
 
 
@@ -142,3 +155,9 @@ def _seconds(text: str) -> float:
     if not 0.1 <= seconds <= 3600:
         raise ArgumentTypeError(f"{text!r} is not a number of seconds from 0.1 to 3600")
     return seconds
+
+
+def _run_id(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**63):
+        raise ArgumentTypeError(f"{text!r} is not the number of a run")
+    return int(text)
