@@ -38,6 +38,8 @@ class JobContext:
     cancel_event: threading.Event = field(default_factory=threading.Event)
     cancel_reason: str = ""
     """Who cancelled the run and why; empty if nobody did."""
+    is_given_up: bool = False
+    """Whether the run has been recorded as lost, and must not go on."""
     was_told: bool = False
     """Whether the job has read `cancelled` as True."""
 

@@ -8,19 +8,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from scheduler_app.conf import scheduler_settings
+from scheduler_app.engine.capture import capture
+from scheduler_app.engine.isolated import Isolation
 from scheduler_app.engine.pace import Pace
 from scheduler_app.engine.recorder import Recorder
-from scheduler_app.engine.runner import carry_out
+from scheduler_app.engine.run_log import RunLog
+from scheduler_app.engine.runner import Outcome, carry_out, execute, storable
 from scheduler_app.executors import Executor
 from scheduler_app.models import JobRun
-from scheduler_app.registry import JobContext, Registry
+from scheduler_app.registry import JobContext, JobDefinition, Registry
 
 logger = logging.getLogger(__name__)
 
 
 class Dispatcher:
     """Every run handed over is recorded as begun before its function is called, and its outcome
-    after; a run that is no longer this node's is not begun. At most `size` go at a time.
+    after; a run that is no longer this node's is not begun.
 
     `progressed` is called, in another thread, whenever outcomes have been recorded."""
 
@@ -28,16 +31,17 @@ class Dispatcher:
         self,
         registry: Registry,
         executor: Executor,
-        size: int,
+        isolation: Isolation,
         progressed: Callable[[], None] = lambda: None,
     ) -> None:
         self._registry = registry
         self._executor = executor
-        self._size = size
+        self._isolation = isolation
+        self._settings = scheduler_settings()
+        self._size = self._settings.max_concurrent_runs
         self._progressed = progressed
         self._recorder = Recorder(self._committed)
-        self._pace = Pace(size)
-        self._stale_after = scheduler_settings().heartbeat
+        self._pace = Pace(self._size)
         self._lock = threading.Lock()
         self._pending: deque[JobRun] = deque()
         self._going: dict[int, JobContext] = {}
@@ -100,8 +104,10 @@ class Dispatcher:
         """This node was taken for dead: whatever goes here has been given up, and should end."""
         with self._lock:
             self._pending.clear()
-            going = dict.fromkeys(self._going, "Its scheduler was taken for dead.")
-        self.cancel(going)
+            contexts = list(self._going.values())
+        for context in contexts:
+            context.is_given_up = True
+            context.cancel_event.set()
 
     def drain(self, timeout: float) -> bool:
         """After stop_all(): wait until what has begun has ended and is recorded. False if something
@@ -144,16 +150,36 @@ class Dispatcher:
         try:
             definition = self._registry.get(run.job_name)
             if definition and not self._was_given_up(run, begun_at):
-                carry_out(run, definition, self._going[run.pk])
+                self._call(run, definition, self._going[run.pk])
                 ended = [run]
         except Exception:
             logger.exception("run %d of %s was not carried out", run.pk, run.job_name)
         self._ended([run], ended)
 
+    def _call(self, run: JobRun, definition: JobDefinition, context: JobContext) -> None:
+        log = RunLog(self._settings.log_limit)
+        if definition.policies.needs_process:
+            carry_out(run, context, lambda: self._call_isolated(definition, context, log))
+        else:
+            with capture(log):
+                carry_out(run, context, lambda: execute(definition, context))
+        run.log = storable(log.text(), self._settings.log_limit)
+
+    def _call_isolated(
+        self, definition: JobDefinition, context: JobContext, log: RunLog
+    ) -> Outcome:
+        return self._isolation.execute(
+            definition,
+            context,
+            log,
+            timeout=definition.policies.timeout,
+            cancel_grace=self._settings.cancel_grace,
+        )
+
     def _was_given_up(self, run: JobRun, begun_at: float) -> bool:
         """Whether others have recorded the run as lost, because this process stood still between
         recording its start and now."""
-        if time.monotonic() - begun_at < self._stale_after:
+        if time.monotonic() - begun_at < self._settings.heartbeat:
             return False
         return not JobRun.objects.running().filter(pk=run.pk, node=run.node_id).exists()
 

@@ -140,9 +140,10 @@ class _Watch:
         if not self._told:
             self._told = True
             self.process.send({"cancel": self.context.cancel_reason})
-        if self.spared.is_set():
+        if self.spared.is_set() and not self.context.is_given_up:
             return
         self._cancelled_at = min(self._cancelled_at, now)
-        if now >= self._cancelled_at + self.cancel_grace and not self.killed:
+        grace = 0.0 if self.context.is_given_up else self.cancel_grace
+        if now >= self._cancelled_at + grace and not self.killed:
             self.killed = True
             self.process.kill()

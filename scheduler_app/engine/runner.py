@@ -6,7 +6,7 @@ import json
 import logging
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -34,19 +34,18 @@ class Outcome:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
-def carry_out(run: JobRun, definition: JobDefinition, context: JobContext) -> None:
-    """Call the function and set the run's moments and outcome. Never raises."""
+def carry_out(run: JobRun, context: JobContext, perform: Callable[[], Outcome]) -> None:
+    """Have the function called by `perform`, and set the run's moments and outcome."""
     run.started_at = clock.now()
     began = time.monotonic()
-    outcome = execute(definition, context)
+    outcome = perform()
     run.finished_at = run.started_at + timedelta(seconds=time.monotonic() - began)
     run.state, run.message = outcome.state, outcome.message
     run.traceback, run.metadata = outcome.traceback, outcome.metadata
     if context.cancel_reason and (context.was_told or run.state == RunState.CANCELLED):
         run.state = RunState.CANCELLED
-        run.message = storable(
-            "\n".join([context.cancel_reason, outcome.message]).strip(), MESSAGE_LIMIT
-        )
+        why = "\n".join([context.cancel_reason, outcome.message]).strip()
+        run.message = storable(why, MESSAGE_LIMIT)
 
 
 def execute(definition: JobDefinition, context: JobContext) -> Outcome:

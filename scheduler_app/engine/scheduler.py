@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from scheduler_app.conf import scheduler_settings
-from scheduler_app.engine import clock, recovery, sync
+from scheduler_app.engine import capture, clock, recovery, sync
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
+from scheduler_app.engine.isolated import Isolation
 from scheduler_app.engine.timetable import Timetable
 from scheduler_app.executors import ThreadExecutor
 from scheduler_app.models import Job, JobRun, Node, database
@@ -46,9 +47,8 @@ class Scheduler(BackgroundScheduler):
             executors={"default": self._executor},
         )
         self._registry = registry
-        self._dispatcher = Dispatcher(
-            registry, self._executor, self._settings.max_concurrent_runs, self._on_progress
-        )
+        self._isolation = Isolation()
+        self._dispatcher = Dispatcher(registry, self._executor, self._isolation, self._on_progress)
         self._more_waits = False
         self._failures = 0
         self._next_beat = 0.0
@@ -69,6 +69,9 @@ class Scheduler(BackgroundScheduler):
         self._claimer = Claimer(self.node, self._registry, after_stop=alone)
         sync.sync_jobs(self._registry, now)
         self._judges_from = time.monotonic() + (self._settings.heartbeat if alone else 0.0)
+        if any(definition.policies.needs_process for definition in self._registry):
+            self._isolation.start()
+        capture.install()
         self._dispatcher.start()
         _running.add(self)
         super().start()
@@ -79,10 +82,14 @@ class Scheduler(BackgroundScheduler):
         False if some runs did not end in time; they are recorded as LOST."""
         deadline = time.monotonic() + self._settings.shutdown_timeout
         _running.discard(self)
+        self._isolation.spare()
         self._dispatcher.stop_all()
         self.shutdown(wait=False)  # also waits for a tick that is under way
         ended = self._drain(deadline)
+        self._isolation.close()
+        self._dispatcher.drain(STOP_MARGIN if not ended else 0.0)
         self._dispatcher.stop(STOP_MARGIN)
+        capture.uninstall()
         self._executor.close()
         with database.atomic():
             message = "Lost: its scheduler stopped, and it did not end in time."

@@ -23,8 +23,8 @@ CLEAR = "\033[2J\033[H"
 
 class Command(BaseCommand):
     help = (
-        "Shows the scheduler and its jobs, pauses and resumes jobs, cancels runs, over gRPC; audits "
-        "and explains what is in the database."
+        "Shows the scheduler and its jobs, pauses and resumes jobs, cancels runs, over gRPC; "
+        "audits and explains what is in the database."
     )
     requires_system_checks = []
 
