@@ -53,7 +53,7 @@ class Claimer:
         runs = self._claim_due(now) if self._is_due(now) else []
         self.after_stop = self.after_stop and self._is_due(now)
         if len(runs) < room and self.has_waiting(now):
-            runs += adopt.adopt(self.node, self._is_ours, now, room - len(runs))
+            runs += adopt.adopt(self.node, self.registry, self.foreign, now, room - len(runs))
         return runs
 
     def _is_due(self, now: datetime) -> bool:
