@@ -10,7 +10,7 @@ from django.db import transaction
 
 from scheduler_app.engine import ledger, periods, timetable
 from scheduler_app.engine.scheduler import wake
-from scheduler_app.engine.sync import next_due
+from scheduler_app.engine.sync import next_due, restore_entries
 from scheduler_app.exceptions import ActionRefused, JobNotFound, RunNotFound
 from scheduler_app.models import AuditEntry, Job, JobRun, RunState, Surface, Trigger, database
 
@@ -107,6 +107,7 @@ def cancel(run_id: int, *, by: Actor, reason: str = "") -> bool:
 
 def _lock(name: str) -> tuple[Job, datetime | None]:
     """The job and its due moment, both locked, the timetable first as the claim does."""
+    restore_entries([name])
     dues = timetable.lock([name])
     job = Job.objects.select_for_update().filter(name=name).first()
     if job is None:

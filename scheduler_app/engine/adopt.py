@@ -1,7 +1,7 @@
 """Runs that no node has: requests, retries, what waits for another run to end, what a node had no
 room for, and what stopped or dead nodes did not begin."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -10,6 +10,7 @@ from django_apscheduler.models import DjangoJob
 from scheduler_app.engine import ledger
 from scheduler_app.models import Job, JobRun, Node, RunState, Trigger, database
 from scheduler_app.policies import CatchUp, Overlap
+from scheduler_app.registry import Registry
 
 _JOB = Job.objects.filter(name=OuterRef("job_name"))
 _PAUSED = Exists(_JOB.paused())
@@ -17,12 +18,17 @@ _MAY_OVERLAP = Exists(_JOB.filter(overlap=Overlap.ALLOW))
 _GOING = Exists(JobRun.objects.assigned().filter(job_name=OuterRef("job_name")))
 
 
-def adopt(node: Node, is_ours: Callable[[str], bool], now: datetime, room: int) -> list[JobRun]:
+def adopt(
+    node: Node, registry: Registry, foreign: set[str], now: datetime, room: int
+) -> list[JobRun]:
     """Take up to `room` of the runs that wait, in the order in which they were due. Those of a job
-    that may not overlap start one at a time; those of a paused job wait, unless asked for."""
+    that may not overlap start one at a time; those of a paused job wait, unless asked for. Jobs
+    that this node's code lacks stand in nobody's way: they are added to `foreign`."""
     with database.atomic():
-        found = _startable(now).order_by("due_at", "id").values_list("job_name", flat=True)
-        ours = {name for name in found[:room] if is_ours(name)}
+        ours = set[str]()
+        while not ours and (found := _first_jobs(now, foreign, room)):
+            ours = {name for name in found if name in registry}
+            foreign |= found - ours
         entries = DjangoJob.objects.select_for_update(skip_locked=True).filter(id__in=ours)
         locked = list(entries.values_list("id", flat=True))
         # Only now nobody else can start these jobs' runs: look again.
@@ -41,6 +47,12 @@ def miss_what_is_too_late(now: datetime, grace: timedelta) -> None:
         waiting = JobRun.objects.unassigned().scheduled().filter(wants_none, attempt=1)
         late = waiting.due(now - grace).select_for_update()
         ledger.end_waiting(late, RunState.MISSED, now, "Missed: no scheduler was running.")
+
+
+def _first_jobs(now: datetime, foreign: set[str], room: int) -> set[str]:
+    """The jobs of the first runs that could start now."""
+    names = _startable(now).exclude(job_name__in=foreign).order_by("due_at", "id")
+    return set(names.values_list("job_name", flat=True)[:room])
 
 
 def _startable(now: datetime) -> QuerySet[JobRun]:

@@ -50,11 +50,15 @@ class Claimer:
         due it takes whole, for most runs are quick, and gives back soon what is too much."""
         if self.after_stop:
             adopt.miss_what_is_too_late(now, _grace())
-        due_at = self.next_due()
-        runs = self._claim_due(now) if due_at and due_at <= now else []
+        runs = self._claim_due(now) if self._is_due(now) else []
+        self.after_stop = self.after_stop and self._is_due(now)
         if len(runs) < room and self.has_waiting(now):
-            runs += adopt.adopt(self.node, self._is_ours, now, room - len(runs))
+            runs += adopt.adopt(self.node, self.registry, self.foreign, now, room - len(runs))
         return runs
+
+    def _is_due(self, now: datetime) -> bool:
+        due_at = self.next_due()
+        return due_at is not None and due_at <= now
 
     def _is_ours(self, name: str) -> bool:
         if name not in self.registry:
@@ -71,8 +75,7 @@ class Claimer:
                 return self._claim_rows(now, again=True)
 
     def _claim_rows(self, now: datetime, *, again: bool = False) -> list[JobRun]:
-        due = self._lock_due(now)
-        ours = {name: due_at for name, due_at in due if self._is_ours(name)}
+        ours = {name: due_at for name, due_at in self._lock_due(now) if self._is_ours(name)}
         terms = terms_of(ours)
         blockers = blockers_of([name for name in terms if not terms[name].may_overlap])
         plans = {
@@ -94,7 +97,6 @@ class Claimer:
             run.node = self.node
         timetable.advance({name: planned.next_due for name, planned in plans.items()})
         ledger.insert(starts + others)
-        self.after_stop = self.after_stop and len(due) == LIMIT
         return starts
 
     def _lock_due(self, now: datetime) -> list[tuple[str, datetime]]:

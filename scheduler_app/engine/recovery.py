@@ -4,9 +4,11 @@ import logging
 from datetime import datetime
 
 from scheduler_app.engine import ledger
-from scheduler_app.models import JobRun, Node, RunState, database
+from scheduler_app.models import Job, JobRun, Node, RunState, database
 
 logger = logging.getLogger(__name__)
+
+UNDECLARED = "Cancelled: no scheduler's code declares the job any more."
 
 
 def close_dead_nodes(now: datetime) -> int:
@@ -20,7 +22,8 @@ def close_dead_nodes(now: datetime) -> int:
 
 def leave(node: Node, now: datetime, message: str) -> list[JobRun]:
     """End a node's hold on its runs: those going are LOST for the reason given (and returned),
-    those not begun are left for any node to take. Call it in a transaction."""
+    those not begun are left for any node to take, or end here if no code declares their job any
+    more. Call it in a transaction."""
     lost = list(JobRun.objects.running().filter(node=node).select_for_update())
     JobRun.objects.filter(pk__in=[run.pk for run in lost]).update(
         state=RunState.LOST, finished_at=now, message=message
@@ -28,7 +31,10 @@ def leave(node: Node, now: datetime, message: str) -> list[JobRun]:
     for run in lost:
         run.state = RunState.LOST
     ledger.settle(lost, now)
-    JobRun.objects.queued().filter(node=node).update(node=None)
+    left = JobRun.objects.queued().filter(node=node)
+    orphaned = left.filter(job_name__in=Job.objects.orphaned().values("name"))
+    ledger.end_waiting(orphaned.select_for_update(), RunState.CANCELLED, now, UNDECLARED)
+    left.update(node=None)
     return lost
 
 

@@ -4,6 +4,7 @@ New jobs are added, changed schedules updated; pauses, counters and history stay
 living scheduler's code declares are marked as orphaned and no longer fire; nothing is deleted."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from itertools import chain
@@ -32,12 +33,12 @@ def sync_jobs(registry: Registry, now: datetime) -> Changes:
     declared = {definition.name: definition for definition in registry}
     with database.atomic():
         added = _add_missing(declared, now)
+        restore_entries(declared)
         known = Job.objects.in_bulk(list(declared))
         stale = sorted(name for name, job in known.items() if _differs(job, declared[name]))
         dues = timetable.lock(stale)
         jobs = Job.objects.select_for_update().order_by("name").in_bulk(stale)
         _update([jobs[name] for name in stale], declared, dues, now)
-        _add_entries(declared)
     return Changes(added, stale)
 
 
@@ -50,6 +51,7 @@ def mark_orphans(now: datetime) -> list[str]:
         orphans = sorted(set(names) - declared)
         if not orphans:
             return []
+        restore_entries(orphans)
         dues = timetable.lock(orphans)
         message = "Skipped: no scheduler's code declares the job any more."
         waiting = JobRun.objects.unassigned().filter(job_name__in=orphans)
@@ -80,12 +82,12 @@ def _add_missing(declared: dict[str, JobDefinition], now: datetime) -> list[str]
     return missing
 
 
-def _add_entries(declared: dict[str, JobDefinition]) -> None:
+def restore_entries(names: Collection[str]) -> None:
     """Add timetable rows for new jobs, and for jobs whose row somebody has deleted: these go on
     where their ledger ends."""
-    lacking = sorted(set(declared) - timetable.known(declared))
+    lacking = sorted(set(names) - timetable.known(names))
     ends = periods.accounted_to(lacking)
-    jobs = Job.objects.filter(name__in=lacking)
+    jobs = Job.objects.filter(name__in=ends)
     timetable.add({job.name: next_due(job, ends[job.name]) for job in jobs})
 
 

@@ -5,15 +5,17 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django_apscheduler.models import DjangoJob
 from pytest_django import DjangoAssertNumQueries
 
+from scheduler_app.engine import plan
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.models import Job, JobRun, Node, RunState, Trigger
 from scheduler_app.policies import Overlap
-from scheduler_app.registry import Registry
-from tests.engine.conftest import T0
+from scheduler_app.registry import Registry, job
+from tests.engine.conftest import T0, nothing
+from tests.engine.faults import failing_commit
 
 Declare = Callable[..., None]
 Start = Callable[..., Claimer]
@@ -85,6 +87,33 @@ def test_after_stop_holds_for_the_first_claim_only(declare: Declare, start: Star
     assert len(claimer.claim(T0 + timedelta(minutes=2))) == 2
 
 
+def test_start_after_a_stop_is_over_although_nothing_was_due(declare: Declare, start: Start) -> None:
+    declare("a", cron="0 12 * * *")
+    start().claim(T0)
+    JobRun.objects.update(node=None)
+    claimer = start(after_stop=True)
+    assert claimer.claim(T0 + timedelta(seconds=10), room=0) == []
+    assert len(claimer.claim(T0 + timedelta(seconds=61))) == 1
+
+
+def test_after_stop_holds_if_the_first_claim_fails(declare: Declare, start: Start) -> None:
+    declare("a", overlap="allow")
+    claimer = start(after_stop=True)
+    with failing_commit(2), pytest.raises(OperationalError):
+        claimer.claim(T0 + timedelta(seconds=60))
+    assert len(claimer.claim(T0 + timedelta(seconds=60))) == 1
+
+
+def test_after_stop_holds_until_a_long_downtime_is_dealt_with(
+    declare: Declare, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "SLICE", 3)
+    declare("a", overlap="allow")
+    claimer = start(after_stop=True)
+    now = T0 + timedelta(minutes=4)
+    assert [len(claimer.claim(now)) for _ in range(3)] == [0, 1, 0]
+
+
 def test_jobs_due_together_share_their_updates(
     declare: Declare, start: Start, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
@@ -118,6 +147,19 @@ def test_job_that_this_code_lacks_is_left_to_others(
     assert without.claim(T0) == []
     assert without.next_due() is None
     assert DjangoJob.objects.get().next_run_time == T0
+
+
+def test_waiting_run_of_a_job_that_this_code_lacks_stands_in_nobodys_way(
+    declare: Declare, start: Start, node: Node
+) -> None:
+    declare("a", cron="0 0 1 1 *")
+    declare("b", cron="0 0 1 1 *")
+    start()
+    rows = [JobRun(job_name=name, scheduled_for=T0, due_at=T0) for name in ("a", "b")]
+    _, ours = JobRun.objects.bulk_create(rows)
+    code = Registry()
+    job(name="b", cron="0 0 1 1 *", timezone="UTC", registry=code)(nothing)
+    assert Claimer(node, code).claim(T0, room=1) == [ours]
 
 
 def test_request_is_taken(declare: Declare, start: Start, node: Node) -> None:

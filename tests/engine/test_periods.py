@@ -10,7 +10,7 @@ from scheduler_app import control
 from scheduler_app.control import Actor
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.sync import mark_orphans, sync_jobs
-from scheduler_app.models import Job, Node, SchedulePeriod, Surface, database
+from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, Surface, database
 from scheduler_app.registry import Registry, job
 from tests.engine.conftest import T0, nothing
 
@@ -110,3 +110,28 @@ def test_deleted_timetable_row_goes_on_where_the_ledger_ends(
     DjangoJob.objects.all().delete()
     sync_jobs(registry, T0 + timedelta(hours=1))
     assert DjangoJob.objects.get().next_run_time == T0 + timedelta(minutes=1)
+
+
+def test_deleted_timetable_row_loses_nothing_that_was_due_before_a_pause(
+    declare: Declare, start: Start, at: Callable[[datetime], None]
+) -> None:
+    declare("a")
+    start().claim(T0)
+    DjangoJob.objects.all().delete()
+    at(T0 + timedelta(minutes=5))
+    control.pause("a", by=ADA)
+    skipped = JobRun.objects.get(state=RunState.SKIPPED)
+    assert (skipped.first_scheduled_for, skipped.occurrences) == (T0 + timedelta(minutes=1), 5)
+
+
+def test_deleted_timetable_row_loses_nothing_that_was_due_before_a_change(
+    declare: Declare, start: Start
+) -> None:
+    declare("a")
+    start().claim(T0)
+    DjangoJob.objects.all().delete()
+    other = Registry()
+    job(name="a", cron="30 * * * *", timezone="UTC", registry=other)(nothing)
+    sync_jobs(other, T0 + timedelta(minutes=5))
+    assert JobRun.objects.get(state=RunState.SKIPPED).occurrences == 5
+    assert DjangoJob.objects.get().next_run_time == T0 + timedelta(minutes=30)

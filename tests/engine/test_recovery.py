@@ -73,3 +73,14 @@ def test_runs_of_the_living_are_left_alone(running: JobRun) -> None:
     close_dead_nodes(timezone.now())
     running.refresh_from_db()
     assert running.state == RunState.RUNNING
+
+
+def test_run_of_an_orphaned_job_that_had_not_begun_is_cancelled(
+    running: JobRun, node: Node
+) -> None:
+    JobRun.objects.update(state=RunState.QUEUED)
+    Job.objects.update(orphaned_at=timezone.now())
+    silent_for(node, 60)
+    close_dead_nodes(timezone.now())
+    running.refresh_from_db()
+    assert running.state == RunState.CANCELLED

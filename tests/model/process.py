@@ -1,0 +1,88 @@
+"""A scheduler process without threads: the parts of the real engine, each moved by hand."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from scheduler_app.engine import recovery, sync
+from scheduler_app.engine.claim import Claimer
+from scheduler_app.engine.recorder import record
+from scheduler_app.models import Job, JobRun, Node, RunState, database
+from scheduler_app.registry import Registry
+from tests.model.clock import CLOCK, seems_alive
+
+
+@dataclass(slots=True)
+class Process:
+    """What Scheduler does, in its order, when it is told to."""
+
+    registry: Registry
+    node: Node = field(init=False)
+    claimer: Claimer = field(init=False)
+    pending: list[JobRun] = field(default_factory=list)
+    """Claimed, not begun."""
+    going: list[JobRun] = field(default_factory=list)
+    after_stop: bool = False
+    """Whether it began alone, and has not yet dealt with all that was due."""
+    peers: set[int] = field(default_factory=set)
+
+    def start(self) -> None:
+        self.after_stop = not Node.objects.alive().exists()
+        self.node = self._register()
+        self.claimer = Claimer(self.node, self.registry, after_stop=self.after_stop)
+        sync.sync_jobs(self.registry, CLOCK.now)
+
+    def beat(self) -> None:
+        """Find out whether this process was taken for dead, and which of its runs went astray."""
+        if not Node.objects.filter(pk=self.node.pk).beat():
+            self.pending.clear()
+            self.node = self.claimer.node = self._register()
+        seems_alive(self.node, True)
+        in_hand = {run.pk for run in [*self.pending, *self.going]}
+        own = JobRun.objects.queued().filter(node=self.node)
+        self.pending += [run for run in own if run.pk not in in_hand]
+
+    def check(self) -> None:
+        """Look for what other processes have changed."""
+        orphaned = Job.objects.orphaned().values_list("name", flat=True)
+        if any(name in self.registry for name in orphaned):
+            sync.sync_jobs(self.registry, CLOCK.now)
+        recovery.close_dead_nodes(CLOCK.now)
+        peers = set(Node.objects.alive().values_list("pk", flat=True))
+        if peers != self.peers:
+            sync.mark_orphans(CLOCK.now)
+            self.peers = peers
+
+    def claim(self, room: int) -> list[JobRun]:
+        runs = self.claimer.claim(CLOCK.now, room)
+        self.pending += runs
+        return runs
+
+    def begin(self, count: int) -> set[int]:
+        """Record the start of the next runs; those that it no longer holds are dropped."""
+        starts, self.pending = self.pending[:count], self.pending[count:]
+        begun = record(starts, [])
+        self.going += [run for run in starts if run.pk in begun]
+        return begun
+
+    def end(self, run: JobRun, state: RunState) -> None:
+        """Record what became of a run that was going."""
+        self.going.remove(run)
+        run.started_at = run.started_at or CLOCK.now
+        run.finished_at, run.state, run.message = CLOCK.now, state, ""
+        record([], [run])
+
+    def stop(self) -> None:
+        """Go in good order; what is still going is lost."""
+        with database.atomic():
+            if Node.objects.filter(pk=self.node.pk).close():
+                recovery.leave(self.node, CLOCK.now, "Lost: its scheduler stopped.")
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether something is still to be claimed, of the jobs that it declares."""
+        due_at = self.claimer.next_due()
+        return due_at is not None and due_at <= now
+
+    def _register(self) -> Node:
+        node = Node.objects.create(name="modelled", declares=self.registry.names)
+        seems_alive(node, True)
+        return node

@@ -1,0 +1,102 @@
+"""What a claim promises about the occurrences that are due: said of each by itself, as the README
+says it, and so another way round than the engine's plan."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from scheduler_app.cron import Fire
+from scheduler_app.models import Job, JobRun, RunState, Trigger
+from scheduler_app.policies import CatchUp, Overlap
+from tests.model.snapshot import Snapshot, is_going, is_occurrence, is_waiting
+
+GRACE = timedelta(seconds=60)
+
+
+@dataclass(slots=True)
+class Moment:
+    """The circumstances of a claim, for one job."""
+
+    job: Job
+    now: datetime
+    after_stop: bool
+    due: Sequence[Fire]
+    """All that was due before the claim, in order."""
+    active: Sequence[JobRun]
+    """The job's runs that had not ended."""
+
+    def is_missed(self, fire: Fire) -> bool:
+        newer = sum(other.due_at > fire.due_at for other in self.due)
+        if self.job.catch_up == CatchUp.ALL:
+            return newer >= self.job.catch_up_limit
+        if fire.due_at < self.now - GRACE:
+            return newer > 0 or self.job.catch_up == CatchUp.SKIP
+        may_run_together = self.job.overlap == Overlap.ALLOW and not self.after_stop
+        return newer > 0 and not may_run_together
+
+    def is_skipped(self) -> bool:
+        """Whether the only occurrence that may run is skipped, because another run has not ended."""
+        blockers = [run for run in self.active if not (is_waiting(run) and run.attempt > 1)]
+        if len([fire for fire in self.due if not self.is_missed(fire)]) > 1 or not blockers:
+            return False
+        if self.job.overlap == Overlap.QUEUE:
+            return any(is_waiting(run) for run in blockers)
+        return self.job.overlap == Overlap.SKIP
+
+    def supersedes(self) -> bool:
+        """Whether the runs that have not ended make room for the only one that may run."""
+        wanted = [fire for fire in self.due if not self.is_missed(fire)]
+        return self.job.overlap == Overlap.CANCEL_PREVIOUS and len(wanted) == 1
+
+    def expected(self, fire: Fire) -> str:
+        if self.is_missed(fire):
+            return RunState.MISSED
+        return RunState.SKIPPED if self.is_skipped() else RunState.QUEUED
+
+
+def check_outcomes(moment: Moment, found: Sequence[tuple[Fire, str]]) -> None:
+    """What became of the occurrences that this claim dealt with."""
+    for fire, state in found:
+        assert state == moment.expected(fire), f"{fire}: {state}, not {moment.expected(fire)}"
+
+
+def check_superseded(moment: Moment, after: Snapshot) -> None:
+    """Those that go are asked to end; occurrences that have not begun end here."""
+    for run in moment.active:
+        if is_waiting(run) and run.attempt > 1:
+            continue
+        now = after.runs[run.pk]
+        if run.state == RunState.RUNNING:
+            assert now.cancel_requested_at is not None
+        elif is_occurrence(run):
+            assert now.state == RunState.CANCELLED
+
+
+def check_taken(before: Snapshot, after: Snapshot, taken: Sequence[JobRun], node_id: int) -> None:
+    """Each run that was handed out is this node's, may start, and is alone if it must be."""
+    for run in taken:
+        row = after.runs[run.pk]
+        assert (row.state, row.node_id) == (RunState.QUEUED, node_id)
+        assert run.pk not in before.runs or is_waiting(before.runs[run.pk])
+        job = after.jobs[run.job_name]
+        assert not job.is_paused or run.trigger == Trigger.MANUAL, "a paused job starts"
+        beside = [other.pk for other in after.of(job.name) if is_going(other)]
+        assert job.overlap == Overlap.ALLOW or beside == [run.pk], f"{beside} go together"
+
+
+def check_nothing_waits_in_vain(after: Snapshot, names: Sequence[str], now: datetime) -> None:
+    """A node with room that took nothing has left nothing that it could have taken."""
+    for run in after.runs.values():
+        if is_waiting(run) and run.due_at <= now and run.job_name in names:
+            assert run.job_name not in after.dues or not after.is_allowed(run), f"{run!r} waits"
+
+
+def check_end_of_waiting(before: Snapshot, after: Snapshot, after_stop: bool, now: datetime) -> None:
+    """What was claimed is missed only after a stop, and if its job wants nothing late."""
+    for pk, run in before.runs.items():
+        if after.runs[pk].state == RunState.MISSED and run.state == RunState.QUEUED:
+            assert after_stop
+            assert is_occurrence(run)
+            assert is_waiting(run)
+            assert run.due_at <= now - GRACE
+            assert after.jobs[run.job_name].catch_up == CatchUp.SKIP

@@ -1,0 +1,175 @@
+"""Processes, the database and the model of it: every step of the engine is checked as it is made."""
+
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from unittest import mock
+
+from django.db import OperationalError, transaction
+
+from scheduler_app.cron import Fire
+from scheduler_app.engine import adopt, ledger
+from scheduler_app.models import Job, JobRun, Node, RunState, database
+from scheduler_app.registry import Registry
+from tests.model import promises
+from tests.model.clock import CLOCK, seems_alive
+from tests.model.coverage import Coverage, State
+from tests.model.process import Process
+from tests.model.promises import Moment
+from tests.model.snapshot import (
+    Snapshot,
+    check_counters,
+    check_periods,
+    check_retries,
+    check_steps,
+    is_active,
+    is_occurrence,
+)
+
+Found = dict[str, list[tuple[Fire, str]]]
+
+
+class World:
+    """Some processes on one database, and what its rows must say."""
+
+    def __init__(self) -> None:
+        self.processes: list[Process] = []
+        self.crashed: list[Node] = []
+        self.jobs: dict[str, Coverage] = {}
+        self.put_back: set[str] = set()
+        self.held = Snapshot.take()
+
+    def observe(self, turned: Collection[str] = ()) -> Found:
+        """Check what the last step did. `turned`: the jobs that somebody paused or resumed."""
+        before, after = self.held, Snapshot.take()
+        self.held = after
+        check_steps(before, after)
+        check_counters(after)
+        check_retries(before, after, CLOCK.now)
+        found = self._absorb(before, after)
+        for job in after.jobs.values():
+            self._turn(job, job.name in turned)
+        check_periods({name: coverage.periods for name, coverage in self.jobs.items()})
+        for name, coverage in self.jobs.items():
+            self._check_due(name, coverage)
+        return found
+
+    def quiet_step(self, turned: Collection[str] = ()) -> None:
+        """Check a step that claims nothing: all that was due at a turn is skipped."""
+        found = self.observe(turned)
+        for fire, state in (pair for pairs in found.values() for pair in pairs):
+            assert state == RunState.SKIPPED, f"{fire}: {state}"
+
+    def start(self, registry: Registry) -> Process:
+        process = Process(registry)
+        process.start()
+        self.quiet_step()
+        for definition in registry:
+            job = self.held.jobs[definition.name]
+            assert (job.schedule, job.policies) == (definition.schedule, definition.policies)
+        self.processes.append(process)
+        return process
+
+    def check(self, process: Process) -> None:
+        process.check()
+        self.quiet_step()
+        declared = {name for node in Node.objects.alive() for name in node.declares}
+        orphaned = {job.name for job in self.held.jobs.values() if job.is_orphaned}
+        assert not orphaned & declared & set(process.registry.names)
+        assert set(self.held.jobs) - declared <= orphaned
+
+    def claim(self, process: Process, room: int) -> list[JobRun]:
+        moments = self._moments(process)
+        before = self.held
+        taken = process.claim(room)
+        found = self.observe()
+        after = self.held
+        assert len(taken) <= room
+        promises.check_taken(before, after, taken, process.node.pk)
+        promises.check_end_of_waiting(before, after, process.after_stop, CLOCK.now)
+        self._check_claimed(moments, found)
+        process.after_stop = process.after_stop and self.is_due(process)
+        if room and not taken and not self.is_due(process):
+            promises.check_nothing_waits_in_vain(after, process.registry.names, CLOCK.now)
+        return taken
+
+    def claim_fails(self, process: Process, fault: str) -> None:
+        """A claim in the middle of which the database goes away."""
+        moments = self._moments(process)
+        before = self.held
+        failing = {"insert": (ledger, "insert"), "adopt": (adopt, "adopt")}.get(fault)
+        with suppress(OperationalError):
+            if failing:
+                with mock.patch.object(*failing, side_effect=OperationalError):
+                    process.claim(9)
+            else:
+                with database.atomic():
+                    process.claimer.claim(CLOCK.now, 9)
+                    raise OperationalError
+        found = self.observe()
+        promises.check_end_of_waiting(before, self.held, process.after_stop, CLOCK.now)
+        self._check_claimed(moments, found)
+
+    def is_due(self, process: Process) -> bool:
+        """Whether something is still to be claimed, of the jobs that this process declares."""
+        dues = [self.held.dues.get(name) for name in process.registry.names]
+        return any(due is not None and due <= CLOCK.now for due in dues)
+
+    def crash(self, process: Process) -> None:
+        self.processes.remove(process)
+        self.crashed.append(process.node)
+
+    def notice_crashes(self) -> None:
+        for node in self.crashed:
+            seems_alive(node, False)
+        self.crashed.clear()
+
+    def _moments(self, process: Process) -> dict[str, Moment]:
+        moments = {}
+        for name in process.registry.names:
+            due = self.jobs[name].due(CLOCK.now) if name in self.jobs else []
+            active = [run for run in self.held.of(name) if is_active(run)]
+            job = self.held.jobs[name]
+            moments[name] = Moment(job, CLOCK.now, process.after_stop, due, active)
+        return moments
+
+    def _check_claimed(self, moments: dict[str, Moment], found: Found) -> None:
+        assert set(found) <= set(moments), "a job that this code lacks was claimed"
+        for name, pairs in found.items():
+            moment = moments[name]
+            states = {pk: run.state for pk, run in self.held.runs.items()}
+            moment.active = [r for r in moment.active if states[r.pk] != RunState.MISSED]
+            promises.check_outcomes(moment, pairs)
+            if moment.supersedes() and pairs[-1][0] == moment.due[-1]:
+                promises.check_superseded(moment, self.held)
+
+    def _absorb(self, before: Snapshot, after: Snapshot) -> Found:
+        new = [run for pk, run in after.runs.items() if pk not in before.runs]
+        states = {run.pk: run.state for run in new}
+        found: Found = {}
+        for name in {run.job_name for run in new if is_occurrence(run)}:
+            rows: Iterable[JobRun] = (r for r in new if r.job_name == name and is_occurrence(r))
+            found[name] = self.jobs[name].absorb(rows, states)
+        return found
+
+    def _turn(self, job: Job, turned: bool) -> None:
+        state = State.PAUSED if job.is_paused else State.ACTIVE
+        state = State.ORPHANED if job.is_orphaned else state
+        coverage = self.jobs.get(job.name)
+        if coverage is None:
+            self.jobs[job.name] = Coverage(job.schedule, CLOCK.now)
+        elif turned or (coverage.state, coverage.schedule) != (state, job.schedule):
+            coverage.turn(state, job.schedule, CLOCK.now)
+
+    def _check_due(self, name: str, coverage: Coverage) -> None:
+        if name not in self.held.dues:
+            return
+        due, fire = self.held.dues[name], coverage.next()
+        if name in self.put_back and due and fire and due < fire.due_at:
+            return
+        assert due == (fire and fire.due_at), f"{name} is due {due}, not {fire}"
+        self.put_back.discard(name)
+
+
+def rolled_back() -> transaction.Atomic:
+    """A transaction for a world of its own; nothing of it stays."""
+    return database.atomic()
