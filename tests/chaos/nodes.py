@@ -45,6 +45,7 @@ class Nodes(Site):
             CHAOS_BUSY_TIMEOUT=str(form.busy_timeout),
             CHAOS_LOAD=str(form.load),
             CHAOS_NOTES=str(self._notes),
+            CHAOS_FINISH=str(folder / "finish-{}"),
             **env,
         )
 
@@ -73,6 +74,10 @@ class Nodes(Site):
         before = self.begun_by(node)
         eventually(lambda: self.begun_by(node) > before + self.form.load // 4, seconds)
 
+    def all_work(self) -> None:
+        for node in self._nodes:
+            self.works(node)
+
     def begun_by(self, node: Node) -> int:
         return Counter(pid for what, _, _, pid in self.notes() if what == "begun")[node.pid]
 
@@ -86,6 +91,24 @@ class Nodes(Site):
     def stop_all(self) -> set[int]:
         """SIGTERM to all that live; their exit codes."""
         return {daemon.stop() for daemon in self._daemons if daemon.process.poll() is None}
+
+    def let_finish(self, run: int) -> None:
+        """Have the attentive run end of itself."""
+        (self._folder / f"finish-{run}").touch()
+
+    def outcome(self, run: int) -> str:
+        """Its final state, once it has one."""
+        eventually(lambda: self.row(run)[2])
+        return str(self.row(run)[0])
+
+    def given_up(self) -> int:
+        """How many times a process that lives had to go on as a new node."""
+        ((lives,),) = self.rows("SELECT count(*) FROM scheduler_app_node")
+        return int(lives) - len(self._nodes)
+
+    def lost(self) -> list[Any]:
+        """The runs that were given up."""
+        return self.rows("SELECT job_name, id FROM scheduler_app_jobrun WHERE state = 'lost'")
 
     def held_by(self, node: Node) -> int:
         """How many runs that have not ended this process has, under any of its lives; -1 while

@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 from scheduler_app import JobContext, job
 
@@ -32,14 +33,15 @@ def two_seconds(context: JobContext) -> None:
 
 
 def attentive(context: JobContext) -> None:
-    """CHAOS_LONG seconds, but end when told so."""
+    """Until the test lets it finish, or it is told to end."""
     note(context, "begun")
-    deadline = time.monotonic() + float(os.environ.get("CHAOS_LONG", "600"))
-    while time.monotonic() < deadline:
+    finish = Path(os.environ["CHAOS_FINISH"].format(context.run_id))
+    while not finish.exists():
         if context.cancelled:
             note(context, "told")
             return
         time.sleep(0.1)
+    note(context, "finished")
 
 
 for number in range(int(os.environ["CHAOS_LOAD"])):
