@@ -51,10 +51,10 @@ def _arm(name: str, point: Point, order: Path) -> None:
     original = getattr(point.owner, point.function)
 
     @wraps(original)
-    def with_fault(*args: Any) -> Any:
+    def with_fault(*args: Any, **options: Any) -> Any:
         if not point.after and point.is_it(args, None):
             _obey(order, name)
-        result = original(*args)
+        result = original(*args, **options)
         if point.after and point.is_it(args, result):
             _obey(order, name)
         return result
