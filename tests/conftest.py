@@ -1,14 +1,17 @@
 """Fixtures of several rooms, and what becomes of a database server that is missing."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from scheduler_app.engine import timetable
 from scheduler_app.models import Job
+from tests.harness import Database, postgres_database, sqlite_database
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,3 +41,13 @@ def make_job(db: None) -> Callable[..., Job]:
         return job
 
     return _make_job
+
+
+@pytest.fixture
+def site_database(tmp_path: Path) -> Iterator[Database]:
+    """An empty database for real processes, of the kind that the tests run on."""
+    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        yield sqlite_database(tmp_path)
+        return
+    with postgres_database(os.environ["DATABASE_URL"]) as database:
+        yield database

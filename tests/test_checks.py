@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from scheduler_app import checks
 from scheduler_app.registry import Registry, job
-from tests.acceptance.conftest import ROOT
+from tests.harness import ROOT
 
 
 def ids(found: list[CheckMessage]) -> list[str | None]:

@@ -9,7 +9,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from tests.acceptance.conftest import ROOT, Site, eventually
+from tests.harness import ROOT, Site, eventually
 
 
 def _free_port() -> int:

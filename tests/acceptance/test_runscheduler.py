@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from tests.acceptance.conftest import Site, eventually
+from tests.harness import Site, eventually
 
 
 def test_job_runs_is_seen_paused_and_resumed(site: Site) -> None:

@@ -1,0 +1,64 @@
+"""Nodes on a fresh database, in a short form and, for `make chaos`, in full length."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from tests.chaos.form import FULL, SHORT, Form
+from tests.chaos.needs import missing
+from tests.chaos.nodes import Nodes
+from tests.harness import Database, postgres_database
+from tests.harness.cluster import Cluster, binaries, cluster, server_folder
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(SHORT, id="short"),
+        pytest.param(FULL, id="full", marks=pytest.mark.chaos),
+    ]
+)
+def form(request: pytest.FixtureRequest) -> Form:
+    form: Form = request.param
+    return form
+
+
+@pytest.fixture
+def nodes(site_database: Database, tmp_path: Path, form: Form) -> Iterator[Nodes]:
+    with closing(Nodes(site_database, tmp_path, form)) as nodes:
+        yield nodes
+
+
+@pytest.fixture
+def on_sqlite() -> bool:
+    engine: str = settings.DATABASES["default"]["ENGINE"]
+    return engine.endswith("sqlite3")
+
+
+@pytest.fixture
+def sqlite_only(on_sqlite: bool) -> None:
+    if not on_sqlite:
+        pytest.skip("a fault of SQLite")
+
+
+@pytest.fixture
+def own_server(on_sqlite: bool) -> Iterator[Cluster]:
+    """A PostgreSQL server of this test's own."""
+    if on_sqlite:
+        pytest.skip("a fault of PostgreSQL")
+    bin_folder = binaries()
+    if bin_folder is None:
+        missing("No initdb: install the PostgreSQL server's package.")
+    with server_folder() as folder, cluster(folder, bin_folder) as server:
+        yield server
+
+
+@pytest.fixture
+def nodes_on_own_server(own_server: Cluster, tmp_path: Path, form: Form) -> Iterator[Nodes]:
+    with (
+        postgres_database(own_server.url) as database,
+        closing(Nodes(database, tmp_path, form)) as nodes,
+    ):
+        yield nodes

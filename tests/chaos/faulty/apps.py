@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class FaultyConfig(AppConfig):
+    name = "tests.chaos.faulty"
+
+    def ready(self) -> None:
+        from tests.chaos.faulty import faults  # the engine's models have to be loaded first
+
+        faults.arm()

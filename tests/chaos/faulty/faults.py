@@ -1,0 +1,72 @@
+"""Faults that strike at one point of the engine for sure, when the test orders them.
+
+An order is a file, named by CHAOS_ORDER, that reads for example "SIGKILL claim"."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from scheduler_app.engine.claim import Claimer
+from scheduler_app.engine.dispatcher import Dispatcher
+from scheduler_app.models.job import JobQuerySet
+
+
+class Point(NamedTuple):
+    """A call of `owner.function`, before it or after it, that passes the test `is_it`."""
+
+    owner: type
+    function: str
+    after: bool
+    is_it: Callable[[tuple[Any, ...], Any], bool]
+
+
+def _in_recorder(*_: object) -> bool:
+    return threading.current_thread().name == "scheduler-recorder"
+
+
+POINTS = {
+    # The rows are inserted and the timetable is advanced, neither is committed.
+    "claim": Point(Claimer, "_claim_rows", True, lambda _, runs: bool(runs)),
+    # The claim is committed, nothing of it has reached the executor.
+    "hand-over": Point(Dispatcher, "hand_over", False, lambda args, _: bool(args[1])),
+    # Outcomes are written and counted, neither is committed.
+    "recording": Point(JobQuerySet, "add_to_counters", True, _in_recorder),
+}
+
+
+def arm() -> None:
+    """Have every point look for orders, if this process takes any."""
+    order = os.environ.get("CHAOS_ORDER")
+    if order:
+        for name, point in POINTS.items():
+            _arm(name, point, Path(order))
+
+
+def _arm(name: str, point: Point, order: Path) -> None:
+    original = getattr(point.owner, point.function)
+
+    @wraps(original)
+    def with_fault(*args: Any, **options: Any) -> Any:
+        if not point.after and point.is_it(args, None):
+            _obey(order, name)
+        result = original(*args, **options)
+        if point.after and point.is_it(args, result):
+            _obey(order, name)
+        return result
+
+    setattr(point.owner, point.function, with_fault)
+
+
+def _obey(order: Path, name: str) -> None:
+    if not order.exists():
+        return
+    number, where = order.read_text().split()
+    if where == name:
+        order.unlink()
+        os.kill(os.getpid(), signal.Signals[number])
+        time.sleep(0.5)  # the signal may reach another thread first: do not get past this point
