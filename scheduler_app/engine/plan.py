@@ -27,6 +27,11 @@ class Circumstances:
     after_stop: bool = False
     """Whether no scheduler was alive until just now."""
 
+    @property
+    def only_latest_runs(self) -> bool:
+        """Whether an occurrence that is not too late is missed because a later one is due, too."""
+        return self.after_stop or self.policies.overlap != Overlap.ALLOW
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -48,7 +53,7 @@ def plan(schedule: Schedule, due_at: datetime, circumstances: Circumstances) -> 
     chooses those that may run, the others are missed; the overlap policy tells how they run."""
     fires = list(islice(schedule.due(due_at, circumstances.now), SLICE + 1))
     if len(fires) > SLICE:
-        return _slice(fires, circumstances.policies)
+        return _slice(fires, circumstances)
     following = schedule.next(circumstances.now)
     chosen = _chosen(fires, circumstances)
     return _overlapped(
@@ -59,11 +64,16 @@ def plan(schedule: Schedule, due_at: datetime, circumstances: Circumstances) -> 
     )
 
 
-def _slice(fires: list[Fire], policies: Policies) -> Plan:
-    """More is due than one plan deals with. What surely is too old is missed."""
+def _slice(fires: list[Fire], circumstances: Circumstances) -> Plan:
+    """More is due than one plan deals with. What surely is too old, or makes room for a later one,
+    is missed."""
+    policies = circumstances.policies
     may_run = {CatchUp.SKIP: 0, CatchUp.ONCE: 1, CatchUp.ALL: policies.catch_up_limit}
     end = SLICE - may_run[policies.catch_up]
-    return Plan(missed=fires[:end], next_due=fires[end].due_at)
+    runs = []
+    if policies.catch_up != CatchUp.ALL and not circumstances.only_latest_runs:
+        runs = _in_time(fires[:end], circumstances)
+    return Plan(missed=fires[: end - len(runs)], runs=runs, next_due=fires[end].due_at)
 
 
 def _chosen(fires: list[Fire], circumstances: Circumstances) -> list[Fire]:
@@ -71,13 +81,17 @@ def _chosen(fires: list[Fire], circumstances: Circumstances) -> list[Fire]:
     policies = circumstances.policies
     if policies.catch_up == CatchUp.ALL:
         return fires[-policies.catch_up_limit :]
-    oldest = circumstances.now - circumstances.grace
-    in_time = [fire for fire in fires if fire.due_at >= oldest]
-    if policies.overlap != Overlap.ALLOW or circumstances.after_stop:
+    in_time = _in_time(fires, circumstances)
+    if circumstances.only_latest_runs:
         in_time = in_time[-1:]
     if policies.catch_up == CatchUp.ONCE:
         return in_time or fires[-1:]
     return in_time
+
+
+def _in_time(fires: list[Fire], circumstances: Circumstances) -> list[Fire]:
+    oldest = circumstances.now - circumstances.grace
+    return [fire for fire in fires if fire.due_at >= oldest]
 
 
 def _overlapped(

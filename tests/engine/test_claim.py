@@ -87,7 +87,9 @@ def test_after_stop_holds_for_the_first_claim_only(declare: Declare, start: Star
     assert len(claimer.claim(T0 + timedelta(minutes=2))) == 2
 
 
-def test_start_after_a_stop_is_over_although_nothing_was_due(declare: Declare, start: Start) -> None:
+def test_start_after_a_stop_is_over_although_nothing_was_due(
+    declare: Declare, start: Start
+) -> None:
     declare("a", cron="0 12 * * *")
     start().claim(T0)
     JobRun.objects.update(node=None)

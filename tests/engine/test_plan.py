@@ -175,6 +175,16 @@ def test_more_than_one_plan_deals_with_loses_nothing(
     assert (planned.runs, planned.waits) == (whole.runs, whole.waits)
 
 
+def test_more_than_one_plan_deals_with_runs_what_is_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "SLICE", 8)
+    planned = decide(SECONDLY, late=62, overlap=Overlap.ALLOW)
+    assert moments(planned.missed) == [0, 1]
+    assert moments(planned.runs) == [2, 3, 4, 5, 6, 7]
+    assert planned.next_due == NOON + timedelta(seconds=8)
+
+
 def test_queue_lets_one_wait() -> None:
     planned = decide(busy=True, overlap=Overlap.QUEUE)
     assert moments(planned.waits) == [0]
