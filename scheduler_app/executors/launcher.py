@@ -3,7 +3,11 @@
 It has imported Django and the jobs, so that a worker is there in milliseconds, and runs no code of
 theirs besides, so that nothing can keep it from its duty. A worker is killed with its whole
 process group when its time is up, when the scheduler asks for it, and when the scheduler is gone.
-The group is also killed after the worker has ended: what a job starts ends with its run."""
+The group is also killed after the worker has ended: what a job starts ends with its run.
+
+Two things escape: a process that a job puts into a session of its own, as daemons do; and, when
+scheduler and launcher are killed at the same moment, what the worker has started (Linux kills the
+worker itself)."""
 
 import os
 import selectors
