@@ -1,5 +1,5 @@
-"""Runs that no node has: requests, retries, what waits for another run to end, what a node had no
-room for, and what stopped or dead nodes did not begin."""
+"""Runs that no node has, or that their node has not begun in time: requests, retries, what waits for
+another run to end, and what a node that has too much, or has died, has claimed."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -15,7 +15,9 @@ from scheduler_app.registry import Registry
 _JOB = Job.objects.filter(name=OuterRef("job_name"))
 _PAUSED = Exists(_JOB.paused())
 _MAY_OVERLAP = Exists(_JOB.filter(overlap=Overlap.ALLOW))
-_GOING = Exists(JobRun.objects.assigned().filter(job_name=OuterRef("job_name")))
+_GOING = Exists(
+    JobRun.objects.assigned().filter(job_name=OuterRef("job_name")).exclude(pk=OuterRef("pk"))
+)
 
 
 def adopt(
@@ -26,15 +28,15 @@ def adopt(
     that this node's code lacks stand in nobody's way: they are added to `foreign`."""
     with database.atomic():
         ours = set[str]()
-        while not ours and (found := _first_jobs(now, foreign, room)):
+        while not ours and (found := _first_jobs(now, node, foreign, room)):
             ours = {name for name in found if name in registry}
             foreign |= found - ours
         entries = DjangoJob.objects.select_for_update(skip_locked=True).filter(id__in=ours)
         locked = list(entries.values_list("id", flat=True))
         # Only now nobody else can start these jobs' runs: look again.
-        waiting = _startable(now).filter(job_name__in=locked).order_by("due_at", "id")
+        waiting = _startable(now, node).filter(job_name__in=locked).order_by("due_at", "id")
         taken = _one_at_a_time(waiting[:room], but_not=_overlapping(locked))
-        JobRun.objects.unassigned().filter(pk__in=[run.pk for run in taken]).update(node=node)
+        JobRun.objects.queued().filter(pk__in=[run.pk for run in taken]).update(node=node)
     for run in taken:
         run.node = node
     return taken
@@ -49,15 +51,16 @@ def miss_what_is_too_late(now: datetime, grace: timedelta) -> None:
         ledger.end_waiting(late, RunState.MISSED, now, "Missed: no scheduler was running.")
 
 
-def _first_jobs(now: datetime, foreign: set[str], room: int) -> set[str]:
+def _first_jobs(now: datetime, node: Node, foreign: set[str], room: int) -> set[str]:
     """The jobs of the first runs that could start now."""
-    names = _startable(now).exclude(job_name__in=foreign).order_by("due_at", "id")
+    names = _startable(now, node).exclude(job_name__in=foreign).order_by("due_at", "id")
     return set(names.values_list("job_name", flat=True)[:room])
 
 
-def _startable(now: datetime) -> QuerySet[JobRun]:
-    waiting = JobRun.objects.unassigned().due(now)
-    return waiting.filter(~_GOING | _MAY_OVERLAP, ~_PAUSED | Q(trigger=Trigger.MANUAL))
+def _startable(now: datetime, node: Node) -> QuerySet[JobRun]:
+    return JobRun.objects.free(now, node).filter(
+        ~_GOING | _MAY_OVERLAP, ~_PAUSED | Q(trigger=Trigger.MANUAL)
+    )
 
 
 def _overlapping(names: Iterable[str]) -> set[str]:

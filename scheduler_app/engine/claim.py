@@ -33,32 +33,35 @@ class Claimer:
     """Whether no scheduler was alive before this one; until the first claim is complete."""
     foreign: set[str] = field(default_factory=set)
     """Due jobs that this node's code lacks. Other nodes fire them."""
-
-    def next_due(self) -> datetime | None:
-        """When this node should claim next."""
-        return timetable.next_due(excluding=self.foreign)
-
-    def has_waiting(self, now: datetime) -> bool:
-        """Whether runs wait for a node: for room, or for another run to end."""
-        return JobRun.objects.unassigned().due(now).exists()
+    next_due: datetime | None = None
+    """When this node should claim next, as far as the last claim could see."""
+    more_waits: bool = False
+    """Whether the last claim left runs that wait for room, or for another run to end."""
 
     def claim(self, now: datetime, room: int = LIMIT) -> list[JobRun]:
         """Take what is due, and what waits for a node. The runs returned are committed, QUEUED and
         this node's, to be carried out now.
 
         `room`: how many this node can start soon. Of what waits it takes no more than that; what is
-        due it takes whole, for most runs are quick, and gives back soon what is too much."""
+        due it takes whole, for most runs are quick, and what it does not begin others take over."""
         if self.after_stop:
             adopt.miss_what_is_too_late(now, _grace())
-        runs = self._claim_due(now) if self._is_due(now) else []
+        runs = []
+        if self._look(now):
+            runs = self._claim_due(now)
+            self._look(now)
         self.after_stop = self.after_stop and self._is_due(now)
-        if len(runs) < room and self.has_waiting(now):
+        self.more_waits = len(runs) >= room or JobRun.objects.free(now, self.node).exists()
+        if self.more_waits and len(runs) < room:
             runs += adopt.adopt(self.node, self.registry, self.foreign, now, room - len(runs))
         return runs
 
+    def _look(self, now: datetime) -> bool:
+        self.next_due = timetable.next_due(excluding=self.foreign)
+        return self._is_due(now)
+
     def _is_due(self, now: datetime) -> bool:
-        due_at = self.next_due()
-        return due_at is not None and due_at <= now
+        return self.next_due is not None and self.next_due <= now
 
     def _is_ours(self, name: str) -> bool:
         if name not in self.registry:

@@ -74,14 +74,6 @@ class Dispatcher:
         if starts:
             self._recorder.submit(starts)
 
-    def give_back(self) -> list[int]:
-        """Forget the last of those that wait here, if they are more than can be started soon;
-        returns their ids."""
-        with self._lock:
-            surplus = self._pace.surplus(len(self._pending) + len(self._going))
-            surplus = min(surplus, len(self._pending))
-            return [self._pending.pop().pk for _ in range(surplus)]
-
     def cancel(self, reasons: Mapping[int, str]) -> None:
         """Tell those of these runs that are going that they should end early: `{id: why}`."""
         with self._lock:

@@ -27,10 +27,6 @@ class Pace:
         """How many runs to take beyond the `in_hand` that wait or go."""
         return max(0, self._size + self._lately() - in_hand)
 
-    def surplus(self, in_hand: int) -> int:
-        """How many of the `in_hand` that wait or go cannot be started soon."""
-        return max(0, in_hand - self._size - self._lately())
-
     def is_worth_a_look(self, in_hand: int) -> bool:
         """Whether there is room for enough runs to look for more: a look costs as much as a few
         runs do."""

@@ -12,12 +12,16 @@ UNDECLARED = "Cancelled: no scheduler's code declares the job any more."
 
 
 def close_dead_nodes(now: datetime) -> int:
-    """Close every node that has been silent for too long, and what closed nodes hold after all (one
-    that froze in the middle of a claim, say); returns how many this call closed."""
+    """Close every node that has been silent for too long; returns how many this call closed."""
+    return sum(_close(node, now) for node in Node.objects.dead())
+
+
+def take_from_stopped_nodes(now: datetime) -> None:
+    """End the hold of nodes that were given up, and have come by runs afterwards: one that froze in
+    the middle of a claim, say."""
     for node in Node.objects.filter(pk__in=JobRun.objects.of_stopped_nodes().values("node")):
         with database.atomic():
             leave(node, now, f"Lost: its scheduler, {node.name}, had been given up before.")
-    return sum(_close(node, now) for node in Node.objects.dead())
 
 
 def leave(node: Node, now: datetime, message: str) -> list[JobRun]:

@@ -49,7 +49,6 @@ class Scheduler(BackgroundScheduler):
         self._registry = registry
         self._isolation = Isolation()
         self._dispatcher = Dispatcher(registry, self._executor, self._isolation, self._on_progress)
-        self._more_waits = False
         self._failures = 0
         self._next_beat = 0.0
         self._next_check = 0.0
@@ -130,11 +129,9 @@ class Scheduler(BackgroundScheduler):
             self._check(now)
         runs = self._claimer.claim(now, self._dispatcher.room)
         self._dispatcher.hand_over(runs)
-        self._more_waits = self._claimer.has_waiting(now)
-        next_due = self._claimer.next_due()
-        if next_due is None:
+        if self._claimer.next_due is None:
             return LONGEST_WAIT
-        seconds: float = (next_due - clock.now()).total_seconds()
+        seconds: float = (self._claimer.next_due - clock.now()).total_seconds()
         return max(0.0, min(seconds, LONGEST_WAIT))
 
     def _back_off(self, error: Exception) -> float:
@@ -157,10 +154,12 @@ class Scheduler(BackgroundScheduler):
             self._judges_from = max(self._judges_from, now + self._settings.heartbeat)
         self._last_beat, self._next_beat = now, now + self._settings.heartbeat
         self._find_strays()
+        self._declare_again()
+        recovery.take_from_stopped_nodes(clock.now())
 
     def _on_progress(self) -> None:
         """Runs have ended: what waited for them, or for room, can start."""
-        if self._more_waits and self._dispatcher.is_hungry and self.running:
+        if self._claimer.more_waits and self._dispatcher.is_hungry and self.running:
             self.wakeup()
 
     def _find_strays(self) -> None:
@@ -169,23 +168,26 @@ class Scheduler(BackgroundScheduler):
         own = JobRun.objects.queued().filter(node=self.node)
         self._dispatcher.hand_over([run for run in own if run.pk not in in_hand])
 
-    def _check(self, now: datetime) -> None:
-        """What another process may have changed: looked for once a second."""
-        asked = JobRun.objects.running().cancel_requested().filter(node=self.node)
-        self._dispatcher.cancel(dict(asked.values_list("pk", "cancel_reason")))
+    def _declare_again(self) -> None:
+        """Jobs of this node's code that others took for orphaned while it was away."""
         orphaned = Job.objects.orphaned().values_list("name", flat=True)
         if any(name in self._registry for name in orphaned):
-            sync.sync_jobs(self._registry, now)
+            sync.sync_jobs(self._registry, clock.now())
+
+    def _check(self, now: datetime) -> None:
+        """What another process may have changed: looked for once a second."""
+        if self._dispatcher.in_hand:
+            asked = JobRun.objects.running().cancel_requested().filter(node=self.node)
+            self._dispatcher.cancel(dict(asked.values_list("pk", "cancel_reason")))
         if time.monotonic() >= self._judges_from:
             self._judge_others(now)
-        if len(self._peers) > 1:
-            surplus = JobRun.objects.queued().filter(node=self.node)
-            surplus.filter(pk__in=self._dispatcher.give_back()).update(node=None)
         self._next_check = time.monotonic() + LONGEST_WAIT
 
     def _judge_others(self, now: datetime) -> None:
-        recovery.close_dead_nodes(now)
-        peers = set(Node.objects.alive().values_list("pk", flat=True))
+        freshness = Node.objects.freshness()
+        if not all(freshness.values()):
+            recovery.close_dead_nodes(now)
+        peers = {pk for pk, is_fresh in freshness.items() if is_fresh}
         if peers != self._peers:
             sync.mark_orphans(now)
             self._peers = peers

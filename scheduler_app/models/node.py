@@ -21,6 +21,13 @@ class NodeQuerySet(models.QuerySet["Node"]):
         """Nodes that never said goodbye and have been silent for too long."""
         return self._unstopped().filter(heartbeat_at__lt=self._limit())
 
+    def freshness(self) -> dict[int, bool]:
+        """The nodes that have not said goodbye, and whether each is alive."""
+        is_fresh = models.ExpressionWrapper(
+            models.Q(heartbeat_at__gte=self._limit()), models.BooleanField()
+        )
+        return dict(self._unstopped().annotate(is_fresh=is_fresh).values_list("pk", "is_fresh"))
+
     def beat(self) -> bool:
         """Say that this one node is alive. False: it has been given up for dead meanwhile."""
         return self._unstopped().update(heartbeat_at=Now()) == 1

@@ -28,7 +28,13 @@ class RunState(models.TextChoices):
 
 ACTIVE = (RunState.QUEUED, RunState.RUNNING)
 _IS_ACTIVE = models.Q(state__in=ACTIVE)
-_IS_UNASSIGNED = models.Q(state=RunState.QUEUED, node=None)
+_HAS_NOT_ENDED = models.Q(finished_at__isnull=True)
+_HAS_NOT_BEGUN = models.Q(finished_at__isnull=True, started_at__isnull=True)
+"""The conditions of partial indexes. SQLite uses one only if the query repeats its condition without
+a parameter, so the questions below ask for the moments, too, and not for the state alone."""
+
+TAKE_OVER_AFTER = timedelta(seconds=0.5)
+"""A run that its node has not begun so long after its time may be taken over by another."""
 
 
 class Trigger(models.TextChoices):
@@ -46,13 +52,13 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
 
     def active(self) -> JobRunQuerySet:
         """Runs that have not ended: waiting or going."""
-        return self.filter(_IS_ACTIVE)
+        return self.filter(_HAS_NOT_ENDED)
 
     def queued(self) -> JobRunQuerySet:
-        return self.filter(state=RunState.QUEUED)
+        return self.filter(_HAS_NOT_BEGUN, state=RunState.QUEUED)
 
     def running(self) -> JobRunQuerySet:
-        return self.filter(state=RunState.RUNNING)
+        return self.filter(_HAS_NOT_ENDED, state=RunState.RUNNING)
 
     def cancel_requested(self) -> JobRunQuerySet:
         """Runs that somebody has asked to end early."""
@@ -68,7 +74,14 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
 
     def unassigned(self) -> JobRunQuerySet:
         """Runs that wait for any node to take them, retries whose time has not come included."""
-        return self.filter(_IS_UNASSIGNED)
+        return self.queued().filter(node=None)
+
+    def free(self, now: datetime, node: Node) -> JobRunQuerySet:
+        """Runs that are due, and that this node may take: those that no node has, and those that
+        another has not begun. Whoever loses such a run does not begin it: its row tells whose it
+        is."""
+        late = models.Q(due_at__lte=now - TAKE_OVER_AFTER, created_at__lte=now - TAKE_OVER_AFTER)
+        return self.queued().due(now).filter(models.Q(node=None) | (late & ~models.Q(node=node)))
 
     def due(self, now: datetime) -> JobRunQuerySet:
         """Runs that were due at this moment or before."""
@@ -89,7 +102,7 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
         with connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT id, node_id FROM {self.model._meta.db_table} "  # noqa: S608
-                f"WHERE id IN ({bulk.numbers(ids)}) AND state IN ('queued', 'running') {lock}"
+                f"WHERE id IN ({bulk.numbers(ids)}) AND finished_at IS NULL {lock}"
             )
             return dict(cursor.fetchall())
 
@@ -116,7 +129,7 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
         return self.active().filter(node__stopped_at__isnull=False)
 
     def finished(self) -> JobRunQuerySet:
-        return self.exclude(finished_at=None)
+        return self.filter(finished_at__isnull=False)
 
     def ended_before(self, moment: datetime) -> JobRunQuerySet:
         """First attempts that finished before this moment, as did all their retries."""
@@ -126,7 +139,7 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
 
     def executed(self) -> JobRunQuerySet:
         """Finished runs whose function was called (not skipped, not missed)."""
-        return self.finished().exclude(started_at=None)
+        return self.finished().filter(started_at__isnull=False)
 
 
 class JobRun(models.Model):
@@ -196,6 +209,12 @@ class JobRun(models.Model):
                 | models.Q(~_IS_ACTIVE, finished_at__isnull=False),
                 name="run_is_finished_iff_state_is_final",
             ),
+            models.CheckConstraint(
+                condition=~_IS_ACTIVE
+                | models.Q(state=RunState.QUEUED, started_at__isnull=True)
+                | models.Q(state=RunState.RUNNING, started_at__isnull=False),
+                name="run_has_begun_iff_it_is_not_queued",
+            ),
         )
         indexes = (
             models.Index(fields=("job_name", "-finished_at"), name="run_last_outcome"),
@@ -204,13 +223,13 @@ class JobRun(models.Model):
                 condition=models.Q(started_at__isnull=False),
                 name="run_last_executed",
             ),
-            models.Index(fields=("job_name",), condition=_IS_ACTIVE, name="run_active"),
+            models.Index(fields=("job_name",), condition=_HAS_NOT_ENDED, name="run_active"),
             models.Index(
                 fields=("first_attempt",),
                 condition=models.Q(first_attempt__isnull=False),
                 name="run_retries",
             ),
-            models.Index(fields=("due_at",), condition=_IS_UNASSIGNED, name="run_unassigned"),
+            models.Index(fields=("due_at",), condition=_HAS_NOT_BEGUN, name="run_not_begun"),
             models.Index(fields=("finished_at",), name="run_by_age"),
         )
 

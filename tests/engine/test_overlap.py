@@ -58,6 +58,7 @@ def test_queue_lets_only_one_wait(declare: Declare, start: Start) -> None:
 def test_queue_holds_across_nodes(declare: Declare, start: Start, registry: Registry) -> None:
     declare("a", overlap="queue")
     (first,) = start().claim(T0)
+    record([first], [])
     other = Claimer(Node.objects.create(name="there:2", declares=["a"]), registry)
     assert other.claim(minute(1)) == []
     end(first)
@@ -118,6 +119,28 @@ def test_occurrence_released_by_a_dead_node_runs_however_late_while_others_live(
     claimer.claim(T0)
     JobRun.objects.update(node=None)
     assert len(claimer.claim(minute(30))) == 1
+
+
+def test_run_that_its_node_does_not_begin_is_taken_over_and_begins_once(
+    declare: Declare, start: Start, registry: Registry
+) -> None:
+    declare("a", cron="0 12 * * *")
+    (first,) = start().claim(T0)
+    other = Claimer(Node.objects.create(name="there:2", declares=["a"]), registry)
+    assert other.claim(T0 + timedelta(seconds=0.4)) == []
+    (taken,) = other.claim(T0 + timedelta(seconds=0.6))
+    assert (taken.pk, taken.node) == (first.pk, other.node)
+    assert record([first], []) == set()
+    assert record([taken], []) == {taken.pk}
+
+
+def test_run_that_has_begun_is_not_taken_over(
+    declare: Declare, start: Start, registry: Registry
+) -> None:
+    declare("a", cron="0 12 * * *")
+    record(start().claim(T0), [])
+    other = Claimer(Node.objects.create(name="there:2", declares=["a"]), registry)
+    assert other.claim(minute(5)) == []
 
 
 def test_what_waits_is_taken_oldest_first_up_to_the_room(declare: Declare, start: Start) -> None:

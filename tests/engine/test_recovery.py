@@ -50,7 +50,7 @@ def test_run_of_a_dead_node_is_lost_and_counted(running: JobRun, node: Node) -> 
 
 
 def test_run_that_had_not_begun_is_left_to_others(running: JobRun, node: Node) -> None:
-    JobRun.objects.update(state=RunState.QUEUED)
+    JobRun.objects.update(state=RunState.QUEUED, started_at=None)
     silent_for(node, 60)
     close_dead_nodes(timezone.now())
     assert JobRun.objects.unassigned().get() == running
@@ -78,7 +78,7 @@ def test_runs_of_the_living_are_left_alone(running: JobRun) -> None:
 def test_run_of_an_orphaned_job_that_had_not_begun_is_cancelled(
     running: JobRun, node: Node
 ) -> None:
-    JobRun.objects.update(state=RunState.QUEUED)
+    JobRun.objects.update(state=RunState.QUEUED, started_at=None)
     Job.objects.update(orphaned_at=timezone.now())
     silent_for(node, 60)
     close_dead_nodes(timezone.now())

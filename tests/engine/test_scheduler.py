@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from scheduler_app import control
 from scheduler_app.control import Actor
-from scheduler_app.engine import recovery, sync
+from scheduler_app.engine import recovery, sync, timetable
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.models import Job, JobRun, Node, RunState, Surface
@@ -101,8 +101,7 @@ def test_stop_consumes_nothing_that_is_due(declare: Declare, scheduler: Schedule
     rows = list(JobRun.objects.order_by("scheduled_for"))
     gaps = {b.scheduled_for - a.scheduled_for for a, b in pairwise(rows)}
     assert gaps <= {timedelta(seconds=1)}
-    scheduler_again = Claimer(scheduler.node, scheduler._registry)
-    due_at = scheduler_again.next_due()
+    due_at = timetable.next_due()
     assert due_at == rows[-1].scheduled_for + timedelta(seconds=1)
 
 
@@ -261,19 +260,6 @@ def test_runs_of_a_scheduler_taken_for_dead_are_told_and_not_recorded(
     eventually(lambda: not scheduler._dispatcher.in_hand)
     time.sleep(0.2)
     assert JobRun.objects.get().state == RunState.LOST
-
-
-def test_many_queued_runs_are_given_back_when_another_scheduler_is_there(
-    declare: Declare, scheduler: Scheduler
-) -> None:
-    go = threading.Event()
-    for number in range(30):
-        declare(f"job-{number}", lambda: go.wait(20), cron=SECONDLY)
-    scheduler.start()
-    Node.objects.create(name="there:2", declares=scheduler._registry.names)
-    eventually(lambda: JobRun.objects.unassigned().count() == 10)
-    go.set()
-    eventually(lambda: not JobRun.objects.unassigned().exists())
 
 
 def test_job_that_was_taken_for_orphaned_is_declared_again(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from scheduler_app.engine import recovery, sync
+from scheduler_app.engine import recovery, sync, timetable
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.recorder import record
 from scheduler_app.models import Job, JobRun, Node, RunState, database
@@ -79,7 +79,7 @@ class Process:
 
     def is_due(self, now: datetime) -> bool:
         """Whether something is still to be claimed, of the jobs that it declares."""
-        due_at = self.claimer.next_due()
+        due_at = timetable.next_due(excluding=self.claimer.foreign)
         return due_at is not None and due_at <= now
 
     def _register(self) -> Node:

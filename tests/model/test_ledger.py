@@ -33,7 +33,10 @@ from tests.model.world import World, rolled_back
 
 EXAMPLES = int(os.environ.get("LEDGER_EXAMPLES", "25"))
 from hypothesis import Phase
-PH = [Phase.explicit, Phase.reuse, Phase.generate] + ([Phase.shrink] if os.environ.get("SHRINK") else [])
+
+PH = [Phase.explicit, Phase.reuse, Phase.generate] + (
+    [Phase.shrink] if os.environ.get("SHRINK") else []
+)
 STEPS = int(os.environ.get("LEDGER_STEPS", "40"))
 
 ADA = control.Actor("ada", Surface.CODE)
@@ -75,7 +78,9 @@ class History(RuleBasedStateMachine):
         self.transaction.__enter__()
         self.broken = True
 
-    @initialize(at=st.sampled_from(BEGINNINGS), code=st.dictionaries(NAMES, DECLARATIONS, min_size=1))
+    @initialize(
+        at=st.sampled_from(BEGINNINGS), code=st.dictionaries(NAMES, DECLARATIONS, min_size=1)
+    )
     def begin_of_time(self, at: datetime, code: dict[str, dict[str, Any]]) -> None:
         CLOCK.now = at
         self.world = World()
@@ -283,7 +288,8 @@ def test_no_occurrence_is_lost_or_doubled(monkeypatch: pytest.MonkeyPatch) -> No
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
-            deadline=None, phases=PH,
+            deadline=None,
+            phases=PH,
             suppress_health_check=list(HealthCheck),
         ),
     )
