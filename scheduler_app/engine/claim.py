@@ -149,8 +149,7 @@ def _due_after_ledger(names: list[str], terms: dict[str, Terms]) -> dict[str, da
     """When each of these jobs is due next, going by the ledger: somebody may have put the timetable
     back. A claim of one occurrence alone need not ask: the ledger takes none twice."""
     ends = periods.accounted_to(names) if names else {}
-    fires = {name: terms[name].schedule.next(end) for name, end in ends.items()}
-    return {name: fire and fire.due_at for name, fire in fires.items()}
+    return {name: periods.next_due(terms[name].schedule, name, end) for name, end in ends.items()}
 
 
 def _grace() -> timedelta:

@@ -35,9 +35,7 @@ class Site:
             capture_output=True, timeout=60, check=False,
         )  # fmt: skip
 
-    def start(
-        self, command: str = "runscheduler", jobs: str | None = None, **env: str
-    ) -> Daemon:
+    def start(self, command: str = "runscheduler", jobs: str | None = None, **env: str) -> Daemon:
         """Start a daemon whose code declares these jobs (by default those of the last start)."""
         if jobs is not None:
             self.env["NIGHT_JOBS"] = jobs

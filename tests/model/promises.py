@@ -91,7 +91,9 @@ def check_nothing_waits_in_vain(after: Snapshot, names: Sequence[str], now: date
             assert run.job_name not in after.dues or not after.is_allowed(run), f"{run!r} waits"
 
 
-def check_end_of_waiting(before: Snapshot, after: Snapshot, after_stop: bool, now: datetime) -> None:
+def check_end_of_waiting(
+    before: Snapshot, after: Snapshot, after_stop: bool, now: datetime
+) -> None:
     """What was claimed is missed only after a stop, and if its job wants nothing late."""
     for pk, run in before.runs.items():
         if after.runs[pk].state == RunState.MISSED and run.state == RunState.QUEUED:
