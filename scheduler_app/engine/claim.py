@@ -12,7 +12,7 @@ from django_apscheduler.models import DjangoJob
 
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.cron import Fire
-from scheduler_app.engine import adopt, ledger, timetable
+from scheduler_app.engine import adopt, ledger, periods, timetable
 from scheduler_app.engine.blockers import Blocker, blockers_of, cancel_previous
 from scheduler_app.engine.plan import Circumstances, Plan, plan
 from scheduler_app.engine.terms import Terms, terms_of
@@ -86,6 +86,10 @@ class Claimer:
             for name, due_at in ours.items()
             if name in terms
         }
+        suspects = [name for name, planned in plans.items() if again or planned.size > 1]
+        for name, due_at in _due_after_ledger(suspects, terms).items():
+            if due_at is None or due_at > ours[name]:
+                plans[name] = self._plan(terms[name], due_at, blockers.get(name), now)
         superseding = [name for name, planned in plans.items() if planned.cancels_previous]
         if superseding:
             cancel_previous(superseding, now)
@@ -94,8 +98,6 @@ class Claimer:
         for name, planned in plans.items():
             starts += [_run(name, fire, now) for fire in planned.runs]
             others += self._others(name, planned, blockers.get(name), now)
-        if again:
-            starts, others = _not_in_ledger(starts), _not_in_ledger(others)
         for run in starts:
             run.node = self.node
         timetable.advance({name: planned.next_due for name, planned in plans.items()})
@@ -111,7 +113,11 @@ class Claimer:
         )
         return list(rows.values_list("id", "next_run_time")[:LIMIT])
 
-    def _plan(self, terms: Terms, due_at: datetime, blocker: Blocker | None, now: datetime) -> Plan:
+    def _plan(
+        self, terms: Terms, due_at: datetime | None, blocker: Blocker | None, now: datetime
+    ) -> Plan:
+        if due_at is None or due_at > now:
+            return Plan(next_due=due_at)
         circumstances = Circumstances(
             now=now,
             grace=_grace(),
@@ -142,13 +148,11 @@ def _run(name: str, fire: Fire, now: datetime) -> JobRun:
     )
 
 
-def _not_in_ledger(runs: list[JobRun]) -> list[JobRun]:
-    rows = JobRun.objects.scheduled().filter(
-        job_name__in={run.job_name for run in runs},
-        scheduled_for__in={run.scheduled_for for run in runs},
-    )
-    known = set(rows.values_list("job_name", "scheduled_for"))
-    return [run for run in runs if (run.job_name, run.scheduled_for) not in known]
+def _due_after_ledger(names: list[str], terms: dict[str, Terms]) -> dict[str, datetime | None]:
+    """When each of these jobs is due next, going by the ledger: somebody may have put the timetable
+    back. A claim of one occurrence alone need not ask: the ledger takes none twice."""
+    ends = periods.accounted_to(names) if names else {}
+    return {name: periods.next_due(terms[name].schedule, name, end) for name, end in ends.items()}
 
 
 def _grace() -> timedelta:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db.models import OuterRef, Subquery
 
+from scheduler_app.cron import Fire, Schedule
 from scheduler_app.models import Job, JobRun, SchedulePeriod
 
 
@@ -28,6 +29,19 @@ def turning_points(names: Iterable[str], now: datetime) -> dict[str, datetime]:
     names = list(names)
     known = accounted_to(names)
     return {name: max(known.get(name, now), now) for name in names}
+
+
+def next_due(schedule: Schedule, job_name: str, after: datetime) -> datetime | None:
+    """When the job is due next after this moment. Not at an occurrence that is in the ledger: more
+    jitter than before would have it due a second time."""
+    fire = schedule.next(after)
+    if fire and fire.scheduled_for <= after and _is_in_ledger(job_name, fire):
+        fire = schedule.next(fire.due_at)
+    return fire.due_at if fire else None
+
+
+def _is_in_ledger(job_name: str, fire: Fire) -> bool:
+    return JobRun.objects.accounting_for(job_name, fire.scheduled_for).exists()
 
 
 def begin(jobs: Iterable[Job], moments: Mapping[str, datetime], because: str) -> None:

@@ -47,6 +47,11 @@ class Plan:
     """Whether the runs that have not ended are to end for the one that waits."""
     next_due: datetime | None = None
 
+    @property
+    def size(self) -> int:
+        """How many occurrences it deals with."""
+        return len(self.runs) + len(self.waits) + len(self.skipped) + len(self.missed)
+
 
 def plan(schedule: Schedule, due_at: datetime, circumstances: Circumstances) -> Plan:
     """Decide about all occurrences from the one due at `due_at` until now: the catch-up policy

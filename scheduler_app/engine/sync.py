@@ -135,5 +135,4 @@ def next_due(job: Job, after: datetime) -> datetime | None:
     """When the job, as its row is, is due next after this moment; None if it does not fire."""
     if job.is_paused or job.is_orphaned:
         return None
-    fire = job.schedule.next(after)
-    return fire.due_at if fire else None
+    return periods.next_due(job.schedule, job.name, after)

@@ -68,6 +68,12 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
         """Runs of occurrences, as against requests."""
         return self.filter(trigger=Trigger.SCHEDULE)
 
+    def accounting_for(self, job_name: str, moment: datetime) -> JobRunQuerySet:
+        """The row, if there is one, of the job's occurrence scheduled for this moment."""
+        inside = models.Q(first_scheduled_for__lte=moment, scheduled_for__gte=moment)
+        rows = self.scheduled().filter(job_name=job_name, attempt=1)
+        return rows.filter(inside | models.Q(scheduled_for=moment))
+
     def requests(self) -> JobRunQuerySet:
         """The first attempts of runs that somebody asked for."""
         return self.filter(trigger=Trigger.MANUAL, attempt=1)

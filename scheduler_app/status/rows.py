@@ -53,6 +53,5 @@ def rows_of(job_name: str, window: Window) -> Iterator[Row]:
 
 
 def is_in_ledger(job_name: str, scheduled_for: datetime) -> bool:
-    """Whether a row ends with this occurrence."""
-    rows = JobRun.objects.scheduled().filter(job_name=job_name, attempt=1)
-    return rows.filter(scheduled_for=scheduled_for).exists()
+    """Whether a row accounts for this occurrence."""
+    return JobRun.objects.accounting_for(job_name, scheduled_for).exists()

@@ -140,6 +140,32 @@ def test_timetable_put_back_does_not_double_a_run(declare: Declare, start: Start
     assert JobRun.objects.count() == 4
 
 
+@pytest.mark.parametrize("back", [timedelta(0), timedelta(minutes=3)])
+def test_timetable_put_back_does_not_double_what_was_missed(
+    declare: Declare, start: Start, back: timedelta
+) -> None:
+    declare("a")
+    claimer = start()
+    claimer.claim(T0 + timedelta(minutes=5))
+    DjangoJob.objects.update(next_run_time=T0 + back)
+    claimer.claim(T0 + timedelta(minutes=10))
+    assert sum(JobRun.objects.values_list("occurrences", flat=True)) == 11
+    assert JobRun.objects.get(scheduled_for=T0 + timedelta(minutes=9)).occurrences == 4
+
+
+def test_timetable_put_back_does_not_cancel_the_run_for_itself(
+    declare: Declare, start: Start
+) -> None:
+    declare("a", overlap="cancel_previous")
+    claimer = start()
+    claimer.claim(T0)
+    DjangoJob.objects.update(next_run_time=T0)
+    claimer.claim(T0)
+    run = JobRun.objects.get()
+    assert (run.state, run.cancel_requested_at) == ("queued", None)
+    assert DjangoJob.objects.get().next_run_time == T0 + timedelta(minutes=1)
+
+
 def test_job_that_this_code_lacks_is_left_to_others(
     declare: Declare, start: Start, node: Node
 ) -> None:

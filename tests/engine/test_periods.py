@@ -135,3 +135,33 @@ def test_deleted_timetable_row_loses_nothing_that_was_due_before_a_change(
     sync_jobs(other, T0 + timedelta(minutes=5))
     assert JobRun.objects.get(state=RunState.SKIPPED).occurrences == 5
     assert DjangoJob.objects.get().next_run_time == T0 + timedelta(minutes=30)
+
+
+@pytest.fixture
+def put_off(declare: Declare, start: Start) -> Registry:
+    """An hourly job that ran at noon; and its next release, in which noon is due later."""
+    declare("a", cron="0 * * * *")
+    start().claim(T0)
+    release = Registry()
+    job(name="a", cron="0 * * * *", timezone="UTC", jitter=3000, registry=release)(nothing)
+    return release
+
+
+def test_more_jitter_does_not_have_an_occurrence_due_twice(put_off: Registry) -> None:
+    sync_jobs(put_off, T0 + timedelta(seconds=1))
+    next_due = DjangoJob.objects.get().next_run_time
+    assert next_due is not None
+    assert next_due >= T0 + timedelta(hours=1)
+
+
+def test_more_jitter_during_a_pause_does_not_have_an_occurrence_due_twice(
+    put_off: Registry, at: Callable[[datetime], None]
+) -> None:
+    at(T0 + timedelta(seconds=1))
+    control.pause("a", by=ADA)
+    sync_jobs(put_off, T0 + timedelta(seconds=2))
+    at(T0 + timedelta(seconds=3))
+    control.resume("a", by=ADA)
+    next_due = DjangoJob.objects.get().next_run_time
+    assert next_due is not None
+    assert next_due >= T0 + timedelta(hours=1)

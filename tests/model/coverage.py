@@ -30,6 +30,8 @@ class Coverage:
     """What became first of each occurrence, by the moment it was scheduled for."""
     last_due: datetime | None = None
     ended: list[Period] = field(default_factory=list)
+    ranges: list[tuple[datetime, datetime]] = field(default_factory=list)
+    """First and last moment of each row."""
     upcoming: list[Fire] = field(default_factory=list)
     _source: Iterator[Fire] = iter(())
 
@@ -42,8 +44,7 @@ class Coverage:
             fire = next(self._source, None)
             if fire is None:
                 return None
-            if fire.scheduled_for not in self.covered:
-                self.upcoming.append(fire)
+            self._expect(fire)
         return self.upcoming[0]
 
     def due(self, now: datetime) -> list[Fire]:
@@ -52,8 +53,7 @@ class Coverage:
             fire = next(self._source, None)
             if fire is None:
                 break
-            if fire.scheduled_for not in self.covered:
-                self.upcoming.append(fire)
+            self._expect(fire)
         return [fire for fire in self.upcoming if fire.due_at <= now]
 
     def absorb(self, rows: Iterable[JobRun], states: dict[int, str]) -> list[tuple[Fire, str]]:
@@ -72,6 +72,7 @@ class Coverage:
             last, _ = found[-1]
             assert (row.scheduled_for, row.due_at) == (last.scheduled_for, last.due_at)
             self.last_due = last.due_at
+            self.ranges.append((first, last.scheduled_for))
         return found
 
     def turn(self, state: State, schedule: Schedule, now: datetime) -> None:
@@ -85,6 +86,11 @@ class Coverage:
     @property
     def periods(self) -> list[Period]:
         return [*self.ended, (self.state, self.schedule, self.begins_at, None)]
+
+    def _expect(self, fire: Fire) -> None:
+        """More jitter than before may put off what is accounted for: it is not due again."""
+        if not any(first <= fire.scheduled_for <= last for first, last in self.ranges[-20:]):
+            self.upcoming.append(fire)
 
     def _begin(self) -> None:
         active = self.state == State.ACTIVE
