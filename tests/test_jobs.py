@@ -28,6 +28,7 @@ def add_runs(name: str, number: int, days_old: float, state: RunState = RunState
             scheduled_for=moment - timedelta(seconds=i),
             due_at=moment,
             state=state,
+            started_at=moment if state == RunState.RUNNING else None,
             finished_at=finished and finished - timedelta(seconds=i),
         )
         for i in range(number)

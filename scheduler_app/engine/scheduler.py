@@ -129,10 +129,14 @@ class Scheduler(BackgroundScheduler):
             self._check(now)
         runs = self._claimer.claim(now, self._dispatcher.room)
         self._dispatcher.hand_over(runs)
+        return max(0.0, min(LONGEST_WAIT, self._next_beat - time.monotonic(), self._until_due()))
+
+    def _until_due(self) -> float:
+        """Seconds until the next job is due."""
         if self._claimer.next_due is None:
             return LONGEST_WAIT
         seconds: float = (self._claimer.next_due - clock.now()).total_seconds()
-        return max(0.0, min(seconds, LONGEST_WAIT))
+        return seconds
 
     def _back_off(self, error: Exception) -> float:
         self._failures += 1

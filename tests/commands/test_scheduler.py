@@ -73,7 +73,10 @@ def test_json_has_every_field(call: Call, make_job: MakeJob) -> None:
 
 def add_run(state: RunState) -> JobRun:
     now = timezone.now()
-    return JobRun.objects.create(job_name="nightly", scheduled_for=now, due_at=now, state=state)
+    started_at = now if state == RunState.RUNNING else None
+    return JobRun.objects.create(
+        job_name="nightly", scheduled_for=now, due_at=now, state=state, started_at=started_at
+    )
 
 
 def test_status_names_the_run_that_cancel_ends(call: Call, make_job: MakeJob) -> None:

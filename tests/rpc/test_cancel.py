@@ -21,6 +21,7 @@ def make_run(make_job: Callable[..., Job]) -> Callable[[RunState], JobRun]:
         active = state in (RunState.QUEUED, RunState.RUNNING)
         return JobRun.objects.create(
             job_name="nightly", scheduled_for=now, due_at=now, state=state,
+            started_at=now if state == RunState.RUNNING else None,
             finished_at=None if active else now,
         )  # fmt: skip
 

@@ -28,6 +28,8 @@ def only_job(stub: Any) -> pb.JobStatusProto:
 
 
 def add_run(state: RunState, **fields: Any) -> JobRun:
+    if state == RunState.RUNNING:
+        fields.setdefault("started_at", NOW)
     active = state in (RunState.QUEUED, RunState.RUNNING)
     return JobRun.objects.create(
         job_name="nightly", scheduled_for=NOW, due_at=NOW, state=state,
