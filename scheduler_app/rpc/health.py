@@ -2,6 +2,8 @@
 
 import logging
 import threading
+from collections.abc import Callable
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError
 from grpc_health.v1 import health, health_pb2
@@ -16,12 +18,24 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 INTERVAL = 1.0
 
 
+class HealthServicer(health.HealthServicer):
+    """The library's, without its deadlock: when a watching client goes, its callback, which gRPC
+    makes on the one thread that serves all calls, waits for a lock that set() holds while it waits
+    for that thread."""
+
+    def _on_close_callback(
+        self, send_response_callback: Callable[[Any], None], service: str
+    ) -> Callable[[], None]:
+        forget = super()._on_close_callback(send_response_callback, service)
+        return lambda: threading.Thread(target=forget, daemon=True).start()
+
+
 class HealthReporter:
-    """Sets the health of these services, every second, until it is stopped."""
+    """Keeps the health of these services true, to the second, until it is stopped."""
 
     def __init__(self, services: tuple[str, ...]) -> None:
         # Watching clients are called back on gRPC's own threads, and hold none of the pool's.
-        self.servicer = health.HealthServicer(experimental_non_blocking=True)
+        self.servicer = HealthServicer(experimental_non_blocking=True)
         self._services = services
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="scheduler-health", daemon=True)
@@ -43,7 +57,7 @@ class HealthReporter:
             ready = is_ready()
             if ready != was_ready:
                 logger.info("gRPC is %s", "serving" if ready else "not serving")
-            self._set(SERVING if ready else NOT_SERVING)
+                self._set(SERVING if ready else NOT_SERVING)
             was_ready = ready
             self._stopped.wait(INTERVAL)
         database.connection().close()

@@ -57,6 +57,24 @@ def test_many_watchers_do_not_starve_a_check(channel: grpc.Channel) -> None:
         watcher.cancel()
 
 
+def test_watchers_that_go_while_the_health_changes_block_nothing(serve: Serve) -> None:
+    server = serve()
+    servicer = server._health.servicer
+    for _ in range(20):
+        with grpc.insecure_channel(server.address) as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            watchers = [stub.Watch(health_pb2.HealthCheckRequest()) for _ in range(10)]
+            for watcher in watchers:
+                next(iter(watcher))
+            for state in (SERVING, NOT_SERVING):
+                change = threading.Thread(target=servicer.set, args=("", state), daemon=True)
+                change.start()
+                for watcher in watchers:
+                    watcher.cancel()
+                change.join(10)
+                assert not change.is_alive()
+
+
 def test_reflection_lists_the_services(channel: grpc.Channel) -> None:
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
     request = reflection_pb2.ServerReflectionRequest(list_services="")
