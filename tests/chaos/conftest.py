@@ -44,13 +44,16 @@ def sqlite_only(on_sqlite: bool) -> None:
 
 
 @pytest.fixture
-def own_server(on_sqlite: bool) -> Iterator[Cluster]:
-    """A PostgreSQL server of this test's own."""
+def bin_folder(on_sqlite: bool) -> Path:
+    """Where the programs of a PostgreSQL server are."""
     if on_sqlite:
         pytest.skip("a fault of PostgreSQL")
-    bin_folder = binaries()
-    if bin_folder is None:
-        missing("No initdb: install the PostgreSQL server's package.")
+    return binaries() or missing("No initdb: install the package of PostgreSQL's server.")
+
+
+@pytest.fixture
+def own_server(bin_folder: Path) -> Iterator[Cluster]:
+    """A PostgreSQL server of this test's own."""
     with server_folder() as folder, cluster(folder, bin_folder) as server:
         yield server
 

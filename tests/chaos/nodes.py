@@ -34,6 +34,7 @@ class Nodes(Site):
     def __init__(self, database: Database, folder: Path, form: Form, **env: str) -> None:
         self.form = form
         self._folder = folder
+        self.database_file = database.url.removeprefix("sqlite:///")
         self._notes = folder / "notes"
         self._notes.touch()
         self._nodes: list[Node] = []
@@ -109,6 +110,21 @@ class Nodes(Site):
     def lost(self) -> list[Any]:
         """The runs that were given up."""
         return self.rows("SELECT job_name, id FROM scheduler_app_jobrun WHERE state = 'lost'")
+
+    def ended(self, run: int) -> bool:
+        """Whether the attentive run has returned, told or finished."""
+        return any(n[0] != "begun" and n[2] == run for n in self.notes())
+
+    def until_runs(self, name: str, count: int) -> None:
+        eventually(lambda: len(self.runs(name)) >= count)
+
+    def is_up_to_date(self) -> bool:
+        """Whether no job of every second waits to be claimed."""
+        ((first, last),) = self.rows(
+            "SELECT min(next_run_time), max(next_run_time) FROM django_apscheduler_djangojob "
+            "WHERE id LIKE 'load-%' OR id LIKE 'two-seconds-%'"
+        )
+        return bool(first == last)
 
     def held_by(self, node: Node) -> int:
         """How many runs that have not ended this process has, under any of its lives; -1 while

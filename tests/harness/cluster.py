@@ -11,6 +11,10 @@ from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
 
+import psycopg
+
+from tests.harness.waiting import eventually
+
 OPTIONS = "-c fsync=off -c min_wal_size=2MB -c max_wal_size=8MB -c max_connections=60"
 
 
@@ -24,25 +28,50 @@ def binaries() -> Path | None:
 class Cluster:
     """One in a folder, which is empty and the server's user's own."""
 
-    def __init__(self, folder: Path, bin_folder: Path) -> None:
+    def __init__(self, folder: Path, bin_folder: Path, data: Path | None = None) -> None:
         self._bin = bin_folder
-        self._data = folder / "data"
+        self._data = data or folder / "data"
         self._port = _free_port()
         self._folder = folder
+        self._log = folder / "log"
         self.url = f"postgres://postgres@127.0.0.1:{self._port}/postgres"
         self._run("initdb", "-U", "postgres", "-A", "trust", "--no-sync", "--wal-segsize=1")
         self.start()
 
     def start(self) -> None:
         options = f"{OPTIONS} -c port={self._port} -c unix_socket_directories={self._folder}"
-        log = str(self._folder / "log")
-        self._run("pg_ctl", "start", "--wait", "--log", log, "-o", options)
+        self._run("pg_ctl", "start", "--wait", "--log", str(self._log), "-o", options)
 
     def stop(self, mode: str = "fast") -> None:
         self._run("pg_ctl", "stop", "--wait", "-m", mode)
 
     def is_up(self) -> bool:
         return self._try("pg_ctl", "status").returncode == 0
+
+    def revive(self) -> None:
+        """Have it answer, be it up, recovering from a crash, or down."""
+        eventually(self._answers, seconds=30)
+
+    def _answers(self) -> bool:
+        if not self.is_up():
+            self.start()
+        try:
+            psycopg.connect(self.url).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def keep_tables_in(self, folder: Path) -> None:
+        """Have new databases keep their tables and indexes in this folder, but not the log."""
+        folder.mkdir()
+        if user := server_user():
+            shutil.chown(folder, user)
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f"CREATE TABLESPACE small LOCATION '{folder}'")
+            connection.execute("ALTER DATABASE template1 SET TABLESPACE small")
 
     def _run(self, program: str, *arguments: str) -> None:
         done = self._try(program, *arguments)
@@ -75,8 +104,8 @@ def server_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def cluster(folder: Path, bin_folder: Path) -> Iterator[Cluster]:
-    cluster = Cluster(folder, bin_folder)
+def cluster(folder: Path, bin_folder: Path, data: Path | None = None) -> Iterator[Cluster]:
+    cluster = Cluster(folder, bin_folder, data)
     try:
         yield cluster
     finally:

@@ -32,16 +32,17 @@ def two_seconds(context: JobContext) -> None:
     time.sleep(2)
 
 
-def attentive(context: JobContext) -> None:
-    """Until the test lets it finish, or it is told to end."""
+def attentive(context: JobContext) -> dict[str, str]:
+    """Until the test lets it finish, or it is told to end. Its outcome takes pages to record."""
     note(context, "begun")
     finish = Path(os.environ["CHAOS_FINISH"].format(context.run_id))
     while not finish.exists():
         if context.cancelled:
             note(context, "told")
-            return
+            return {}
         time.sleep(0.1)
     note(context, "finished")
+    return {"record": os.urandom(20_000).hex()}
 
 
 for number in range(int(os.environ["CHAOS_LOAD"])):
