@@ -1,4 +1,4 @@
-"""Moments at which a job's schedule has nothing, and times that the clock on the wall never shows."""
+"""Moments at which a schedule has nothing, and times that the clock on the wall never shows."""
 
 from datetime import UTC, datetime, timedelta
 
