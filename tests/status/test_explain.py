@@ -361,6 +361,11 @@ def test_minute_stands_for_the_seconds_in_it(declare: Declare, start: Start) -> 
     assert "first of" not in why(T0 + 15 * SECOND)
 
 
+def test_second_stands_for_itself_alone(claimer: Claimer) -> None:
+    assert ": not in the schedule." in why(T0 - 0.5 * SECOND)
+    assert ": will run in" in why(T0 + 0.5 * SECOND, now=T0 - SECOND)
+
+
 def test_unknown_job(db: None) -> None:
     with pytest.raises(JobNotFound, match="nope"):
         why(name="nope")
