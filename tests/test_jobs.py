@@ -131,3 +131,52 @@ def test_database_is_measured() -> None:
     measured = jobs.measure_database()
     assert measured["database_bytes"] > 0
     assert (measured["runs"], measured["jobs"], measured["audit_entries"]) == (3, 0, 0)
+
+
+@pytest.mark.django_db
+def test_pruning_writes_down_how_far_it_went(context: JobContext) -> None:
+    Job.objects.create(name="a", cron="* * * * *", timezone="UTC")
+    Job.objects.create(name="b", cron="* * * * *", timezone="UTC")
+    add_runs("a", 25, days_old=100)
+    add_runs("b", 5, days_old=100)
+    jobs.prune_run_history(context)
+    first = JobRun.objects.filter(job_name="a").earliest("scheduled_for").scheduled_for
+    assert Job.objects.get(name="a").pruned_to == first - timedelta(seconds=1)
+    assert Job.objects.get(name="b").pruned_to is None
+
+
+@pytest.mark.django_db
+def test_interrupted_pruning_has_deleted_the_oldest(
+    context: JobContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Job.objects.create(name="a", cron="* * * * *", timezone="UTC")
+    add_runs("a", 25, days_old=100)
+    oldest = JobRun.objects.earliest("scheduled_for").scheduled_for
+    monkeypatch.setattr(jobs, "BATCH", 3)
+    monkeypatch.setattr(JobContext, "report", lambda self, **_: self.cancel_event.set())
+    jobs.prune_run_history(context)
+    assert kept("a") == 22
+    assert Job.objects.get().pruned_to == oldest + timedelta(seconds=2)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("retry_days_old", "left"), [(1, 12), (99, 10)])
+def test_attempts_of_one_occurrence_are_pruned_together(
+    context: JobContext, retry_days_old: float, left: int
+) -> None:
+    add_runs("a", 10, days_old=0)
+    add_runs("a", 1, days_old=100, state=RunState.FAILED)
+    first = JobRun.objects.get(state=RunState.FAILED)
+    finished = NOW - timedelta(days=retry_days_old)
+    JobRun.objects.create(
+        job_name="a",
+        scheduled_for=first.scheduled_for,
+        due_at=first.due_at,
+        attempt=2,
+        first_attempt=first,
+        state=RunState.SUCCESS,
+        finished_at=finished,
+    )
+    jobs.prune_run_history(context)
+    assert kept("a") == left
+    assert not JobRun.objects.filter(attempt=2, first_attempt=None).exists()

@@ -12,6 +12,8 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.text import Truncator
 
+from scheduler_app.status import words
+
 EMPTY = "-"
 LONGEST_LINE = 120
 NBSP = "\N{NO-BREAK SPACE}"
@@ -40,32 +42,14 @@ def moment(at: datetime | None) -> str:
 
 
 def length(of: timedelta | None) -> str:
-    """A length of time in its largest units: "12 ms", "1.2 s", "3 min 5 s", "2 d 4 h"; the spaces
-    do not break."""
-    if of is None:
-        return EMPTY
-    seconds = of.total_seconds()
-    sign = "-" if seconds < 0 else ""
-    return sign + _length(abs(seconds)).replace(" ", NBSP)
+    """A length of time in its largest units; the spaces do not break."""
+    return EMPTY if of is None else words.length(of).replace(" ", NBSP)
 
 
 def round_length(of: timedelta | None) -> str:
     """A length that somebody chose, not measured: "2 s", "1 min", without parts that are zero."""
     text = length(of).replace(f".0{NBSP}s", f"{NBSP}s")
     return ZERO_PART.sub("", text)
-
-
-def _length(seconds: float) -> str:
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, second = divmod(round(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    days, hour = divmod(hours, 24)
-    if days:
-        return f"{days} d {hour} h"
-    return f"{hours} h {minute} min" if hours else f"{minutes} min {second} s"
 
 
 def took(duration: timedelta | None) -> str:

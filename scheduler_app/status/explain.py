@@ -43,8 +43,9 @@ def _in_gap(moment: datetime, gap: Gap, history: History) -> str:
 
 
 def _at(moment: datetime, history: History) -> str:
-    until = moment + (SECOND if moment.second or moment.microsecond else MINUTE)
+    width = SECOND if moment.second or moment.microsecond else MINUTE
     moment = moment.replace(microsecond=0)
+    until = moment + width
     occurrences = history.occurrences(moment, until)
     if occurrences:
         first = occurrences[0].fire.scheduled_for

@@ -33,16 +33,16 @@ class Outage:
 def outage_at(moment: datetime, now: datetime) -> Outage | None:
     """The outage in which this moment lies; None: some scheduler was alive, as far as is known."""
     lives = _lives(now)
-    if lives.filter(started_at__lte=moment, alive_to__gt=moment).exists():
+    if lives.filter(started_at__lte=moment, alive_to__gte=moment).exists():
         return None
-    begin = lives.filter(alive_to__lte=moment).aggregate(at=Max("alive_to"))["at"]
+    begin = lives.filter(alive_to__lt=moment).aggregate(at=Max("alive_to"))["at"]
     end = lives.filter(started_at__gt=moment).aggregate(at=Min("started_at"))["at"]
     return Outage(begin, end)
 
 
 def schedulers_without(job_name: str, moment: datetime, now: datetime) -> list[str]:
     """The schedulers that were alive at this moment, if none of them had the job in its code."""
-    alive = _lives(now).filter(started_at__lte=moment, alive_to__gt=moment)
+    alive = _lives(now).filter(started_at__lte=moment, alive_to__gte=moment)
     found = list(alive.values_list("name", "declares"))
     return [] if any(job_name in declares for _, declares in found) else [name for name, _ in found]
 

@@ -1,21 +1,23 @@
 """The ledger held against the schedules: clean after whatever the engine does, and nothing wrong
 goes unseen."""
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
 
 import pytest
+from django.db import connection
 from django.db.models import F
 from django_apscheduler.models import DjangoJob
 
-from scheduler_app import control
+from scheduler_app import control, jobs
 from scheduler_app.control import Actor
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.sync import mark_orphans, sync_jobs
 from scheduler_app.exceptions import JobNotFound
 from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, Surface
-from scheduler_app.registry import Registry, job
+from scheduler_app.registry import JobContext, Registry, job
 from scheduler_app.status.audit import audit_ledger
 from scheduler_app.status.discrepancy import Kind, Tally
 from tests.engine.conftest import T0, nothing
@@ -314,3 +316,69 @@ def test_summary_tells_the_equation(ten: Claimer) -> None:
         "1 job, 10 occurrences = 10 runs + 0 skipped + 0 missed + 0 paused + 0 orphaned + "
         "0 unaccounted; no discrepancy"
     )
+
+
+def test_pruned_ledger_is_clean(ten: Claimer) -> None:
+    for minute in range(10, 30):
+        finish(ten.claim(T0 + minute * MINUTE))
+    ten.claim(T0 + 35 * MINUTE)
+    jobs.prune_run_history(JobContext(job_name="p", run_id=1, scheduled_for=T0))
+    assert JobRun.objects.count() < 15
+    assert found() == []
+    counted = Tally()
+    list(audit_ledger(T0, tally=counted))
+    assert counted.occurrences == {"runs": 10, "missed": 5}
+
+
+def test_prune_that_breaks_off_leaves_a_clean_ledger(
+    ten: Claimer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for minute in range(10, 30):
+        finish(ten.claim(T0 + minute * MINUTE))
+    monkeypatch.setattr(jobs, "BATCH", 3)
+    context = JobContext(job_name="p", run_id=1, scheduled_for=T0)
+    monkeypatch.setattr(JobContext, "report", lambda self, **_: self.cancel_event.set())
+    jobs.prune_run_history(context)
+    assert JobRun.objects.count() == 27
+    assert found() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_claims_beside_the_audit_are_no_false_alarm(declare: Declare, start: Start) -> None:
+    declare("a", overlap="allow")
+    claimer = start()
+    stop = threading.Event()
+
+    def claim() -> None:
+        for minute in range(10_000):
+            if stop.is_set():
+                break
+            claimer.claim(T0 + minute * MINUTE)
+        connection.close()
+
+    thread = threading.Thread(target=claim)
+    thread.start()
+    try:
+        while JobRun.objects.count() < 200:
+            assert found() == []
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_audit_keeps_no_scheduler_waiting(ten: Claimer) -> None:
+    JobRun.objects.all().delete()
+    audit = audit_ledger(since=T0)
+    next(audit)  # it stands in the middle of its reading
+
+    def claim() -> None:
+        ten.claim(T0 + 10 * MINUTE)
+        connection.close()
+
+    thread = threading.Thread(target=claim)
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert list(audit) == []
+    assert JobRun.objects.count() == 1
