@@ -1,5 +1,5 @@
-"""Runs that no node has, or that their node has not begun in time: requests, retries, what waits for
-another run to end, and what a node that has too much, or has died, has claimed."""
+"""Runs that no node has, or that their node has not begun in time: requests, retries, what waits
+for another run to end, and what a node that has too much, or has died, has claimed."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta

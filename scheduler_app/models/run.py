@@ -30,8 +30,8 @@ ACTIVE = (RunState.QUEUED, RunState.RUNNING)
 _IS_ACTIVE = models.Q(state__in=ACTIVE)
 _HAS_NOT_ENDED = models.Q(finished_at__isnull=True)
 _HAS_NOT_BEGUN = models.Q(finished_at__isnull=True, started_at__isnull=True)
-"""The conditions of partial indexes. SQLite uses one only if the query repeats its condition without
-a parameter, so the questions below ask for the moments, too, and not for the state alone."""
+"""The conditions of partial indexes. SQLite uses one only if the query repeats its condition
+without a parameter, so the questions below ask for the moments, too, not for the state alone."""
 
 TAKE_OVER_AFTER = timedelta(seconds=0.5)
 """A run that its node has not begun so long after its time may be taken over by another."""

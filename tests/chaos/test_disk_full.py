@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-
 import pytest
 
 from tests.chaos.audit import audit
@@ -32,10 +31,12 @@ def test_sqlite(tmp_path: Path, form: Form) -> None:
 
             def fill() -> None:
                 disk.fill()
-                with closing(sqlite3.connect(nodes.database_file)) as connection:
+                with (
+                    closing(sqlite3.connect(nodes.database_file)) as connection,
+                    suppress(sqlite3.OperationalError),
+                ):
                     # What is left of the log's file would take more writes.
-                    with suppress(sqlite3.OperationalError):
-                        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 disk.fill()
 
             _go_through(nodes, node, fill, disk.free)

@@ -33,7 +33,7 @@ class Coverage:
     ranges: list[tuple[datetime, datetime]] = field(default_factory=list)
     """First and last moment of each row."""
     upcoming: list[Fire] = field(default_factory=list)
-    _source: Iterator[Fire] = iter(())
+    _source: Iterator[Fire] = field(default_factory=lambda: iter(()))
 
     def __post_init__(self) -> None:
         self._begin()

@@ -35,7 +35,7 @@ class Moment:
         return newer > 0 and not may_run_together
 
     def is_skipped(self) -> bool:
-        """Whether the only occurrence that may run is skipped, because another run has not ended."""
+        """Whether the only occurrence that may run is skipped: another run has not ended."""
         blockers = [run for run in self.active if not (is_waiting(run) and run.attempt > 1)]
         if len([fire for fire in self.due if not self.is_missed(fire)]) > 1 or not blockers:
             return False
@@ -72,16 +72,25 @@ def check_superseded(moment: Moment, after: Snapshot) -> None:
             assert now.state == RunState.CANCELLED
 
 
-def check_taken(before: Snapshot, after: Snapshot, taken: Sequence[JobRun], node_id: int) -> None:
+def check_taken(
+    before: Snapshot, after: Snapshot, taken: Sequence[JobRun], node_id: int, now: datetime
+) -> None:
     """Each run that was handed out is this node's, may start, and is alone if it must be."""
     for run in taken:
         row = after.runs[run.pk]
         assert (row.state, row.node_id) == (RunState.QUEUED, node_id)
-        assert run.pk not in before.runs or is_waiting(before.runs[run.pk])
+        was = before.runs.get(run.pk)
+        assert was is None or is_waiting(was) or is_taken_over(was, node_id, now)
         job = after.jobs[run.job_name]
         assert not job.is_paused or run.trigger == Trigger.MANUAL, "a paused job starts"
         beside = [other.pk for other in after.of(job.name) if is_going(other)]
         assert job.overlap == Overlap.ALLOW or beside == [run.pk], f"{beside} go together"
+
+
+def is_taken_over(was: JobRun, node_id: int, now: datetime) -> bool:
+    """Whether another node had it, and has not begun it in time."""
+    late = now - was.due_at >= timedelta(seconds=0.5)
+    return was.state == RunState.QUEUED and was.node_id != node_id and late
 
 
 def check_nothing_waits_in_vain(after: Snapshot, names: Sequence[str], now: datetime) -> None:

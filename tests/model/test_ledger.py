@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django_apscheduler.models import DjangoJob
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -18,7 +19,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from django_apscheduler.models import DjangoJob
 
 from scheduler_app import control
 from scheduler_app.engine import claim as claim_module
@@ -33,11 +33,6 @@ from tests.model.snapshot import is_active, is_waiting
 from tests.model.world import World, rolled_back
 
 EXAMPLES = int(os.environ.get("LEDGER_EXAMPLES", "25"))
-from hypothesis import Phase
-
-PH = [Phase.explicit, Phase.reuse, Phase.generate] + (
-    [Phase.shrink] if os.environ.get("SHRINK") else []
-)
 STEPS = int(os.environ.get("LEDGER_STEPS", "40"))
 
 ADA = control.Actor("ada", Surface.CODE)
@@ -291,7 +286,6 @@ def test_no_occurrence_is_lost_or_doubled(monkeypatch: pytest.MonkeyPatch) -> No
             stateful_step_count=STEPS,
             deadline=None,
             report_multiple_bugs=False,
-            phases=PH,
             suppress_health_check=list(HealthCheck),
         ),
     )

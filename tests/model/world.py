@@ -1,4 +1,4 @@
-"""Processes, the database and the model of it: every step of the engine is checked as it is made."""
+"""Processes, the database and the model of it: every step is checked as it is made."""
 
 from collections.abc import Collection, Iterable
 from contextlib import suppress
@@ -83,8 +83,8 @@ class World:
         taken = process.claim(room)
         found = self.observe()
         after = self.held
-        assert len(taken) <= room
-        promises.check_taken(before, after, taken, process.node.pk)
+        assert len([run for run in taken if run.pk in before.runs]) <= room
+        promises.check_taken(before, after, taken, process.node.pk, CLOCK.now)
         promises.check_end_of_waiting(before, after, process.after_stop, CLOCK.now)
         self._check_claimed(moments, found)
         process.after_stop = process.after_stop and self.is_due(process)
