@@ -10,7 +10,7 @@ from django.db import transaction
 
 from scheduler_app.engine import ledger, periods, timetable
 from scheduler_app.engine.scheduler import wake
-from scheduler_app.engine.sync import next_due, restore_entries
+from scheduler_app.engine.sync import next_due, restore_entries, skip_overdue
 from scheduler_app.exceptions import ActionRefused, JobNotFound, RunNotFound
 from scheduler_app.models import AuditEntry, Job, JobRun, RunState, Surface, Trigger, database
 
@@ -31,14 +31,13 @@ def pause(name: str, *, by: Actor, reason: str = "") -> bool:
     A run that is going goes on; occurrences that are due but not yet claimed are recorded as
     skipped; what waits (a retry, say) waits until the job is resumed."""
     with database.atomic():
-        job, due_at = _lock(name)
+        job = _lock(name)
         changed = not job.is_paused
         if changed:
             now = database.now()
             moment = periods.turning_points([name], now)[name]
             message = f"Skipped: {by.name} paused the job before it was run."
-            overdue = ledger.overdue_not_run(name, job.schedule, due_at, moment, message)
-            ledger.insert(overdue)
+            skip_overdue([job], {name: moment}, message)
             _set_paused(job, now, moment, _because(f"Paused by {by.name}", by, reason))
         _audit(Action.PAUSE, name, by, reason, changed)
     return changed
@@ -48,7 +47,7 @@ def resume(name: str, *, by: Actor, reason: str = "") -> bool:
     """Fire the job again, from its next occurrence on. False: it was not paused.
     Raises JobNotFound."""
     with database.atomic():
-        job, _ = _lock(name)
+        job = _lock(name)
         changed = job.is_paused
         if changed:
             moment = periods.turning_points([name], database.now())[name]
@@ -63,7 +62,7 @@ def trigger(name: str, *, by: Actor, reason: str = "") -> JobRun:
     Raises JobNotFound, and ActionRefused if the job is orphaned or such a request waits
     already."""
     with database.atomic():
-        job, _ = _lock(name)
+        job = _lock(name)
         if job.is_orphaned:
             raise ActionRefused(f"{name} cannot be run: no scheduler's code declares it any more.")
         waiting = JobRun.objects.queued().requests().filter(job_name=name).first()
@@ -105,14 +104,14 @@ def cancel(run_id: int, *, by: Actor, reason: str = "") -> bool:
     return going or waiting
 
 
-def _lock(name: str) -> tuple[Job, datetime | None]:
-    """The job and its due moment, both locked, the timetable first as the claim does."""
+def _lock(name: str) -> Job:
+    """The job; its timetable row is locked, too, and first, as the claim does."""
     restore_entries([name])
-    dues = timetable.lock([name])
+    timetable.lock([name])
     job = Job.objects.select_for_update().filter(name=name).first()
     if job is None:
         raise JobNotFound(name)
-    return job, dues.get(name)
+    return job
 
 
 def _set_paused(job: Job, paused_at: datetime | None, moment: datetime, because: str) -> None:

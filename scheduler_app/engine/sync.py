@@ -4,7 +4,7 @@ New jobs are added, changed schedules updated; pauses, counters and history stay
 living scheduler's code declares are marked as orphaned and no longer fire; nothing is deleted."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from itertools import chain
@@ -36,9 +36,9 @@ def sync_jobs(registry: Registry, now: datetime) -> Changes:
         restore_entries(declared)
         known = Job.objects.in_bulk(list(declared))
         stale = sorted(name for name, job in known.items() if _differs(job, declared[name]))
-        dues = timetable.lock(stale)
+        timetable.lock(stale)
         jobs = Job.objects.select_for_update().order_by("name").in_bulk(stale)
-        _update([jobs[name] for name in stale], declared, dues, now)
+        _update([jobs[name] for name in stale], declared, now)
     return Changes(added, stale)
 
 
@@ -52,15 +52,14 @@ def mark_orphans(now: datetime) -> list[str]:
         if not orphans:
             return []
         restore_entries(orphans)
-        dues = timetable.lock(orphans)
+        timetable.lock(orphans)
         message = "Skipped: no scheduler's code declares the job any more."
         waiting = JobRun.objects.unassigned().filter(job_name__in=orphans)
         ledger.end_waiting(waiting.select_for_update(), RunState.CANCELLED, now, message)
         jobs = Job.objects.select_for_update().order_by("name").in_bulk(orphans)
         moments = periods.turning_points(orphans, now)
-        for name, job in jobs.items():
-            due = ledger.overdue_not_run(name, job.schedule, dues.get(name), moments[name], message)
-            ledger.insert(due)
+        skip_overdue(jobs.values(), moments, message)
+        for job in jobs.values():
             job.orphaned_at = now
         timetable.advance(dict.fromkeys(orphans))
         Job.objects.filter(name__in=orphans).update(orphaned_at=now)
@@ -106,22 +105,14 @@ def _differs(job: Job, definition: JobDefinition) -> bool:
     return job.is_orphaned or any(getattr(job, key) != value for key, value in wanted.items())
 
 
-def _update(
-    jobs: list[Job],
-    declared: dict[str, JobDefinition],
-    dues: dict[str, datetime | None],
-    now: datetime,
-) -> None:
+def _update(jobs: list[Job], declared: dict[str, JobDefinition], now: datetime) -> None:
     """Take over the declarations; a job whose schedule changes begins a new period."""
     turning = [
         job for job in jobs if job.is_orphaned or job.schedule != declared[job.name].schedule
     ]
     moments = periods.turning_points([job.name for job in turning], now)
     message = "Skipped: the schedule was changed before it was run."
-    for job in turning:
-        moment = moments[job.name]
-        overdue = ledger.overdue_not_run(job.name, job.schedule, dues[job.name], moment, message)
-        ledger.insert(overdue)
+    skip_overdue(turning, moments, message)
     for job in jobs:
         job.orphaned_at = None
         for key, value in _declared_values(declared[job.name]).items():
@@ -129,6 +120,17 @@ def _update(
     Job.objects.bulk_update(jobs, [*DECLARED, "orphaned_at"], batch_size=500)
     timetable.advance({job.name: next_due(job, moments[job.name]) for job in turning})
     periods.begin(turning, moments, "The schedule was changed, or declared again.")
+
+
+def skip_overdue(jobs: Iterable[Job], moments: Mapping[str, datetime], message: str) -> None:
+    """Record as skipped what is due by these moments and not in the ledger: the (locked) jobs'
+    periods end there. The ledger tells where it ends, whatever the timetable says."""
+    jobs = list(jobs)
+    ends = periods.accounted_to([job.name for job in jobs])
+    for job in jobs:
+        moment = moments[job.name]
+        due_at = next_due(job, ends.get(job.name, moment))
+        ledger.insert(ledger.overdue_not_run(job.name, job.schedule, due_at, moment, message))
 
 
 def next_due(job: Job, after: datetime) -> datetime | None:

@@ -42,10 +42,10 @@ def next_due(excluding: Iterable[str] = ()) -> datetime | None:
     return earliest
 
 
-def lock(names: Iterable[str]) -> dict[str, datetime | None]:
-    """Lock these jobs' rows, waiting for whoever has them, and return their due moments."""
+def lock(names: Iterable[str]) -> None:
+    """Lock these jobs' rows, waiting for whoever has them."""
     rows = DjangoJob.objects.select_for_update().filter(id__in=list(names)).order_by("id")
-    return dict(rows.values_list("id", "next_run_time"))
+    list(rows.values_list("id"))
 
 
 def advance(next_dues: Mapping[str, datetime | None]) -> None:

@@ -96,7 +96,12 @@ def _go_through(
     run, _ = nodes.run_of("attentive")
     fill()
     nodes.let_finish(run)
-    eventually(lambda: fill() or "cannot record runs" in node.output())
+
+    def finds_no_room() -> bool:
+        fill()
+        return "cannot record runs" in node.output()
+
+    eventually(finds_no_room)
     time.sleep(nodes.form.outage)
     free()
     nodes.works(node)
