@@ -144,7 +144,8 @@ def test_last_retry_that_failed(retrying: Claimer) -> None:
 
 
 def test_run_that_waits_for_room(claimer: Claimer) -> None:
-    claimer.claim(T0, room=0)
+    claimer.claim(T0)
+    JobRun.objects.update(node=None)
     assert "waits for room on a scheduler (run" in why(now=T0 + SECOND)
 
 
