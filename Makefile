@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export TEST_POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 
-.PHONY: help run test test-sqlite test-postgres check bench proto clean
+.PHONY: help run test test-sqlite test-postgres check chaos bench proto clean
 help: ## Tell what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
 
@@ -24,6 +24,10 @@ check: $(BIN)/.dev ## Check style, types, rooms, settings and migrations
 	$(BIN)/lint-imports
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -W error manage.py check --fail-level WARNING
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
+
+chaos: $(BIN)/.dev ## Every fault in full length, on SQLite and on PostgreSQL (some ten minutes)
+	$(BIN)/python -m pytest tests/chaos -m chaos
+	TEST_DATABASE=postgres $(BIN)/python -m pytest tests/chaos -m chaos
 
 bench: $(BIN)/.dev ## Measure against plain django-apscheduler (a quarter of an hour); PARTS="idle --seconds 20" for less
 	$(BIN)/python -m benchmarks $(PARTS)

@@ -24,6 +24,8 @@ def audit(nodes: Nodes) -> None:
     assert nodes.stop_all() == {0}
     assert nodes.rows("SELECT count(*) FROM scheduler_app_jobrun WHERE state = 'running'") == [(0,)]
     assert [*_gaps(nodes), *_miscounts(nodes), *_misruns(nodes)] == []
+    ledger = nodes.manage("scheduler", "audit-ledger")
+    assert ledger.returncode == 0, ledger.stdout + ledger.stderr
 
 
 def _overdue(nodes: Nodes) -> list[Any]:

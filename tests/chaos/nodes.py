@@ -126,6 +126,12 @@ class Nodes(Site):
         """The runs that were given up."""
         return self.rows("SELECT job_name, id FROM scheduler_app_jobrun WHERE state = 'lost'")
 
+    def backward_runs(self) -> list[Any]:
+        """Runs that ended before they started."""
+        return self.rows(
+            "SELECT job_name, id FROM scheduler_app_jobrun WHERE finished_at < started_at"
+        )
+
     def ended(self, run: int) -> bool:
         """Whether the attentive run has returned, told or finished."""
         return any(n[0] != "begun" and n[2] == run for n in self.notes())
