@@ -24,6 +24,7 @@ def test_frozen_node_does_not_go_on_with_what_was_given_up(nodes: Nodes) -> None
     audit(nodes)
 
 
+@pytest.mark.chaos
 def test_frozen_node_does_not_record_what_ended_after_it_was_given_up(nodes: Nodes) -> None:
     nodes.node()
     nodes.node()
@@ -39,6 +40,7 @@ def test_frozen_node_does_not_record_what_ended_after_it_was_given_up(nodes: Nod
     audit(nodes)
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("point", ["claim", "hand-over", "recording"])
 def test_node_frozen_at_its_work_does_not_hold_up_the_others(
     nodes: Nodes, point: str, on_sqlite: bool

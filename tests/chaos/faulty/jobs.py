@@ -1,7 +1,7 @@
 """Jobs that note in a file what they do, so that a test can tell what ran, how often and where."""
 
 import os
-import time
+import threading
 from pathlib import Path
 
 from scheduler_app import JobContext, job
@@ -29,7 +29,7 @@ def load(context: JobContext) -> None:
 def two_seconds(context: JobContext) -> None:
     """Two seconds."""
     note(context, "begun")
-    time.sleep(2)
+    threading.Event().wait(2)
 
 
 def attentive(context: JobContext) -> dict[str, str]:
@@ -40,7 +40,7 @@ def attentive(context: JobContext) -> dict[str, str]:
         if context.cancelled:
             note(context, "told")
             return {}
-        time.sleep(0.1)
+        threading.Event().wait(0.1)
     note(context, "finished")
     return {"record": os.urandom(20_000).hex()}
 
