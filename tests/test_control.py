@@ -11,7 +11,7 @@ from scheduler_app import control
 from scheduler_app.control import Actor
 from scheduler_app.engine.recorder import record
 from scheduler_app.exceptions import ActionRefused, JobNotFound, RunNotFound
-from scheduler_app.models import AuditEntry, Job, JobRun, Node, RunState, Surface
+from scheduler_app.models import AuditEntry, Job, JobRun, Node, RunState, SchedulePeriod, Surface
 
 pytestmark = pytest.mark.django_db
 ADA = Actor("ada", Surface.CLI)
@@ -49,7 +49,10 @@ def test_second_pause_changes_nothing_and_says_so(nightly: Job) -> None:
 
 
 def test_what_was_due_when_it_was_paused_is_accounted_for(nightly: Job) -> None:
-    DjangoJob.objects.update(next_run_time=timezone.now() - timedelta(minutes=1))
+    SchedulePeriod.objects.create(
+        job_name="nightly", cron="0 1 * * *", timezone="UTC",
+        state=SchedulePeriod.State.ACTIVE, begins_at=timezone.now() - timedelta(days=1),
+    )  # fmt: skip
     control.pause("nightly", by=ADA)
     run = JobRun.objects.get()
     assert run.state == RunState.SKIPPED
