@@ -103,6 +103,8 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
 
     def hold(self, ids: Sequence[int]) -> dict[int, int | None]:
         """Lock those of these runs that have not ended; which node has each."""
+        if not ids:
+            return {}
         connection = self._connection()
         lock = "FOR UPDATE" if connection.features.has_select_for_update else ""
         with connection.cursor() as cursor:

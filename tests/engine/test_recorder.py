@@ -32,6 +32,11 @@ def test_start_is_recorded(queued: JobRun) -> None:
     assert queued.started_at is not None
 
 
+@pytest.mark.django_db
+def test_nothing_to_record_is_no_error() -> None:
+    assert record([], []) == set()
+
+
 def test_start_is_recorded_again_after_a_commit_of_unknown_outcome(queued: JobRun) -> None:
     record([queued], [])
     assert record([queued], []) == {queued.pk}
