@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from scheduler_app.engine import ledger
-from scheduler_app.models import JobRun, RunState
+from scheduler_app.models import JobRun, RunState, bulk
 
 SUPERSEDED = "Cancelled: the next occurrence took its place."
 
@@ -25,9 +25,10 @@ class Blocker:
 def blockers_of(names: Iterable[str]) -> dict[str, Blocker]:
     """Those of these jobs that are busy. A retry that waits for its time makes no job busy."""
     waits_to_retry = Q(node=None, attempt__gt=1)
-    active = JobRun.objects.active().filter(job_name__in=list(names)).exclude(waits_to_retry)
+    active = JobRun.objects.active().filter(bulk.Among("job_name", names)).exclude(waits_to_retry)
     found: dict[str, Blocker] = {}
-    for name, run_id, node in active.order_by("-id").values_list("job_name", "id", "node_id"):
+    rows = active.order_by("-id").values_list("job_name", "id", "node_id")
+    for name, run_id, node in bulk.fetch(rows):
         later = found.get(name)
         found[name] = Blocker(run_id, node is None or (later is not None and later.has_waiting))
     return found

@@ -4,11 +4,11 @@ A crash before the commit: nothing happened. After it: the runs exist, and whoev
 carry them out leaves rows that say so. Locks are taken in one order everywhere: timetable, runs,
 jobs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError
-from django_apscheduler.models import DjangoJob
 
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.cron import Fire
@@ -16,7 +16,7 @@ from scheduler_app.engine import adopt, ledger, periods, timetable
 from scheduler_app.engine.blockers import Blocker, blockers_of, cancel_previous
 from scheduler_app.engine.plan import Circumstances, Plan, plan
 from scheduler_app.engine.terms import Terms, terms_of
-from scheduler_app.models import JobRun, Node, RunState, database
+from scheduler_app.models import JobRun, Node, RunState, bulk, database
 from scheduler_app.registry import Registry
 
 LIMIT = 5_000
@@ -63,11 +63,6 @@ class Claimer:
     def _is_due(self, now: datetime) -> bool:
         return self.next_due is not None and self.next_due <= now
 
-    def _is_ours(self, name: str) -> bool:
-        if name not in self.registry:
-            self.foreign.add(name)
-        return name in self.registry
-
     def _claim_due(self, now: datetime) -> list[JobRun]:
         try:
             with database.atomic():
@@ -78,43 +73,40 @@ class Claimer:
                 return self._claim_rows(now, again=True)
 
     def _claim_rows(self, now: datetime, *, again: bool = False) -> list[JobRun]:
-        ours = {name: due_at for name, due_at in self._lock_due(now) if self._is_ours(name)}
-        terms = terms_of(ours)
+        due = timetable.lock_due(now, self.foreign, LIMIT)
+        self.foreign |= {name for name in due if name not in self.registry}
+        terms = terms_of(name for name in due if name not in self.foreign)
         blockers = blockers_of([name for name in terms if not terms[name].may_overlap])
-        plans = {
-            name: self._plan(terms[name], due_at, blockers.get(name), now)
-            for name, due_at in ours.items()
-            if name in terms
-        }
+        decided: dict[tuple[Terms, datetime | None, bool, bool], Plan] = {}
+
+        def decide(name: str, due_at: datetime | None) -> Plan:
+            blocker = blockers.get(name)
+            key = (terms[name], due_at, bool(blocker), bool(blocker and blocker.has_waiting))
+            if key not in decided:  # many jobs are alike
+                decided[key] = self._plan(now, *key)
+            return decided[key]
+
+        plans = {name: decide(name, due_at) for name, due_at in due.items() if name in terms}
         suspects = [name for name, planned in plans.items() if again or planned.size > 1]
-        for name, due_at in _due_after_ledger(suspects, terms).items():
-            if due_at is None or due_at > ours[name]:
-                plans[name] = self._plan(terms[name], due_at, blockers.get(name), now)
+        for name, due_at in _due_after_ledger(suspects, due, terms).items():
+            plans[name] = decide(name, due_at)
         superseding = [name for name, planned in plans.items() if planned.cancels_previous]
         if superseding:
             cancel_previous(superseding, now)
+        blank = JobRun(scheduled_for=now, due_at=now, created_at=now, node=self.node)
         starts: list[JobRun] = []
         others: list[JobRun] = []
         for name, planned in plans.items():
-            starts += [_run(name, fire, now) for fire in planned.runs]
-            others += self._others(name, planned, blockers.get(name), now)
-        for run in starts:
-            run.node = self.node
+            for fire in planned.runs:
+                starts.append(_like(blank, name, fire))
+            if planned.waits or planned.missed or planned.skipped:
+                others += self._others(name, planned, blockers.get(name), now)
         timetable.advance({name: planned.next_due for name, planned in plans.items()})
         ledger.insert(starts + others)
         return starts
 
-    def _lock_due(self, now: datetime) -> list[tuple[str, datetime]]:
-        rows = (
-            DjangoJob.objects.select_for_update(skip_locked=True)
-            .filter(next_run_time__lte=now)
-            .exclude(id__in=self.foreign)
-            .order_by("next_run_time")
-        )
-        return list(rows.values_list("id", "next_run_time")[:LIMIT])
-
     def _plan(
-        self, terms: Terms, due_at: datetime | None, blocker: Blocker | None, now: datetime
+        self, now: datetime, terms: Terms, due_at: datetime | None, is_busy: bool, has_waiting: bool
     ) -> Plan:
         if due_at is None or due_at > now:
             return Plan(next_due=due_at)
@@ -122,8 +114,8 @@ class Claimer:
             now=now,
             grace=_grace(),
             policies=terms.policies,
-            is_busy=blocker is not None,
-            has_waiting=blocker is not None and blocker.has_waiting,
+            is_busy=is_busy,
+            has_waiting=has_waiting,
             after_stop=self.after_stop,
         )
         return plan(terms.schedule, due_at, circumstances)
@@ -131,7 +123,8 @@ class Claimer:
     def _others(
         self, name: str, planned: Plan, blocker: Blocker | None, now: datetime
     ) -> list[JobRun]:
-        rows = [_run(name, fire, now) for fire in planned.waits]
+        blank = JobRun(scheduled_for=now, due_at=now, created_at=now)
+        rows = [_like(blank, name, fire) for fire in planned.waits]
         if planned.missed:
             why = "no scheduler was running" if self.after_stop else "the scheduler came too late"
             message = f"Missed: {why}."
@@ -142,17 +135,23 @@ class Claimer:
         return rows
 
 
-def _run(name: str, fire: Fire, now: datetime) -> JobRun:
-    return JobRun(
-        job_name=name, scheduled_for=fire.scheduled_for, due_at=fire.due_at, created_at=now
-    )
+def _like(blank: JobRun, name: str, fire: Fire) -> JobRun:
+    return bulk.like(blank, job_name=name, scheduled_for=fire.scheduled_for, due_at=fire.due_at)
 
 
-def _due_after_ledger(names: list[str], terms: dict[str, Terms]) -> dict[str, datetime | None]:
-    """When each of these jobs is due next, going by the ledger: somebody may have put the timetable
-    back. A claim of one occurrence alone need not ask: the ledger takes none twice."""
+def _due_after_ledger(
+    names: Iterable[str], due: dict[str, datetime], terms: dict[str, Terms]
+) -> dict[str, datetime | None]:
+    """When those of these jobs are due next, going by the ledger, for which it has accounted for
+    what is due in the timetable: somebody has put that back. A claim of one occurrence alone need
+    not ask: the ledger takes none twice."""
+    names = list(names)
     ends = periods.accounted_to(names) if names else {}
-    return {name: periods.next_due(terms[name].schedule, name, end) for name, end in ends.items()}
+    return {
+        name: periods.next_due(terms[name].schedule, name, end)
+        for name, end in ends.items()
+        if end >= due[name]
+    }
 
 
 def _grace() -> timedelta:

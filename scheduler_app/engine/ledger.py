@@ -1,6 +1,6 @@
 """What the ledger gets when a run ends or an occurrence does not run: rows, retries, counts."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
@@ -56,7 +56,7 @@ def insert(runs: Iterable[JobRun]) -> None:
     runs = list(runs)
     if runs:
         JobRun.objects.insert(runs)
-        count(runs)
+        count(run for run in runs if run.state != RunState.QUEUED)
 
 
 def settle(ended: Iterable[JobRun], now: datetime) -> None:
@@ -83,11 +83,11 @@ def end_waiting(runs: Iterable[JobRun], state: RunState, now: datetime, message:
 
 def count(runs: Iterable[JobRun]) -> None:
     """Add final runs to their jobs' counters, exactly once each. Call it in a transaction."""
-    deltas: dict[str, Counter[str]] = {}
+    deltas: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
     for run in runs:
         counter = _counter_of(run)
         if counter:
-            deltas.setdefault(run.job_name, Counter())[counter] += run.occurrences
+            deltas[run.job_name][counter] += run.occurrences
     Job.objects.add_to_counters(deltas)
 
 

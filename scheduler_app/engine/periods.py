@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db.models import OuterRef, Subquery
 
 from scheduler_app.cron import Fire, Schedule
-from scheduler_app.models import Job, JobRun, SchedulePeriod
+from scheduler_app.models import Job, JobRun, SchedulePeriod, bulk
 
 
 def accounted_to(names: Iterable[str]) -> dict[str, datetime]:
@@ -15,12 +15,14 @@ def accounted_to(names: Iterable[str]) -> dict[str, datetime]:
     latest = JobRun.objects.scheduled().filter(job_name=OuterRef("job_name"), attempt=1)
     rows = (
         SchedulePeriod.objects.open()
-        .filter(job_name__in=list(names))
+        .filter(bulk.Among("job_name", names))
         .annotate(last_due=Subquery(latest.order_by("-scheduled_for").values("due_at")[:1]))
     )
     return {
         name: max(begins_at, last_due or begins_at)
-        for name, begins_at, last_due in rows.values_list("job_name", "begins_at", "last_due")
+        for name, begins_at, last_due in bulk.fetch(
+            rows.values_list("job_name", "begins_at", "last_due")
+        )
     }
 
 

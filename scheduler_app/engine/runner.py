@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from django.db import close_old_connections
-
 from scheduler_app.engine import clock
-from scheduler_app.models import JobRun, RunState
+from scheduler_app.models import JobRun, RunState, database
 from scheduler_app.registry import JobContext, JobDefinition
 
 logger = logging.getLogger(__name__)
@@ -50,7 +48,7 @@ def carry_out(run: JobRun, context: JobContext, perform: Callable[[], Outcome]) 
 
 def execute(definition: JobDefinition, context: JobContext) -> Outcome:
     """Call the function. Whatever it raises, sys.exit included, is an outcome."""
-    close_old_connections()
+    database.close_old_connections()
     try:
         metadata = context.reported | _mapping(_call(definition, context))
         return Outcome(RunState.SUCCESS, metadata=storable_metadata(metadata))
@@ -69,7 +67,7 @@ def execute(definition: JobDefinition, context: JobContext) -> Outcome:
             metadata=storable_metadata(context.reported),
         )
     finally:
-        close_old_connections()
+        database.close_old_connections()
 
 
 def run_job(name: str) -> None:

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from scheduler_app.cron import Schedule
-from scheduler_app.models import Job
+from scheduler_app.models import Job, bulk
 from scheduler_app.policies import CatchUp, Overlap, Policies
 
 DECISIVE = ("overlap", "catch_up", "catch_up_limit")
 """The policies that decide what becomes of an occurrence."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Terms:
-    """A job's schedule, and those of its policies that decide what becomes of an occurrence."""
+    """A job's schedule, and those of its policies that decide what becomes of an occurrence. Jobs
+    with the same terms share one object."""
 
     schedule: Schedule
     policies: Policies
@@ -28,16 +29,25 @@ class Terms:
 
 def terms_of(names: Iterable[str]) -> dict[str, Terms]:
     """The terms of those of these jobs that have a row."""
-    rows = Job.objects.filter(name__in=list(names))
-    columns = rows.values_list("name", "cron", "timezone", "jitter", *DECISIVE)
+    rows = Job.objects.filter(bulk.Among("name", names)).order_by()
+    columns = bulk.fetch(rows.values_list("name", "cron", "timezone", "jitter", *DECISIVE))
     return {
-        name: Terms(Schedule(cron, timezone, jitter, name), _policies(*decisive))
+        name: _terms(cron, timezone, jitter, name if jitter else "", *decisive)
         for name, cron, timezone, jitter, *decisive in columns
     }
 
 
-@lru_cache(maxsize=1024)
-def _policies(overlap: str, catch_up: str, catch_up_limit: int) -> Policies:
-    return Policies(
+@lru_cache(maxsize=4096)
+def _terms(
+    cron: str,
+    timezone: str,
+    jitter: int,
+    seed: str,
+    overlap: str,
+    catch_up: str,
+    catch_up_limit: int,
+) -> Terms:
+    policies = Policies(
         overlap=Overlap(overlap), catch_up=CatchUp(catch_up), catch_up_limit=catch_up_limit
     )
+    return Terms(Schedule(cron, timezone, jitter, seed), policies)

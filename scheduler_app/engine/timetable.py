@@ -15,7 +15,7 @@ from django_apscheduler.jobstores import DjangoJobStore
 from django_apscheduler.models import DjangoJob
 
 from scheduler_app.cron import CronTrigger
-from scheduler_app.models import Job
+from scheduler_app.models import Job, bulk
 
 RUNNER = "scheduler_app.engine.runner:run_job"
 """The one function that every timetable row refers to."""
@@ -42,6 +42,18 @@ def next_due(excluding: Iterable[str] = ()) -> datetime | None:
     return earliest
 
 
+def lock_due(now: datetime, excluding: Iterable[str], limit: int) -> dict[str, datetime]:
+    """Lock the rows of at most `limit` jobs that are due, the earliest first, but those that
+    somebody else has locked: `{name: due moment}`."""
+    rows = (
+        DjangoJob.objects.select_for_update(skip_locked=True)
+        .filter(next_run_time__lte=now)
+        .exclude(id__in=list(excluding))
+        .order_by("next_run_time", "id")
+    )
+    return dict(bulk.fetch(rows.values_list("id", "next_run_time")[:limit]))
+
+
 def lock(names: Iterable[str]) -> None:
     """Lock these jobs' rows, waiting for whoever has them."""
     rows = DjangoJob.objects.select_for_update().filter(id__in=list(names)).order_by("id")
@@ -54,7 +66,7 @@ def advance(next_dues: Mapping[str, datetime | None]) -> None:
     for name, due_at in next_dues.items():
         shared.setdefault(due_at, []).append(name)
     for due_at, names in shared.items():
-        DjangoJob.objects.filter(id__in=names).update(next_run_time=due_at)
+        DjangoJob.objects.filter(bulk.Among("id", names)).update(next_run_time=due_at)
 
 
 def _state(name: str) -> dict[str, Any]:

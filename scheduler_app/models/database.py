@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+import django.db
 from django.db import connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
@@ -14,7 +15,7 @@ from django.utils import timezone
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.models.run import JobRun
 
-_engine_threads = threading.local()
+_threads = threading.local()
 
 
 def alias() -> str:
@@ -68,16 +69,23 @@ def now() -> datetime:
 def serve_engine() -> None:
     """Call it in a thread of the engine. Should the process freeze within a transaction of this
     thread, PostgreSQL ends that when the node is taken for dead, and so frees the rows it holds."""
-    _engine_threads.serves = True
+    _threads.serves_engine = True
     connection().close()
 
 
-def _guard(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    serves = getattr(_engine_threads, "serves", False)
+def close_old_connections() -> None:
+    """Django's, in a thread that has ever connected to a database; it is slow to find none."""
+    if getattr(_threads, "has_connected", False):
+        django.db.close_old_connections()
+
+
+def _connected(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    _threads.has_connected = True
+    serves = getattr(_threads, "serves_engine", False)
     if serves and connection.vendor == "postgresql" and connection.alias == alias():
         milliseconds = int(scheduler_settings().dead_after * 1000)
         with connection.cursor() as cursor:
             cursor.execute(f"SET idle_in_transaction_session_timeout = {milliseconds}")
 
 
-connection_created.connect(_guard)
+connection_created.connect(_connected)

@@ -8,6 +8,7 @@ from dataclasses import fields
 from django.db import connections, models, router
 
 from scheduler_app.cron import Schedule
+from scheduler_app.models import bulk
 from scheduler_app.policies import CatchUp, Overlap, Policies
 
 
@@ -34,12 +35,13 @@ class JobQuerySet(models.QuerySet["Job"]):
             shared.setdefault(tuple(sorted(deltas[name].items())), []).append(name)
         with connection.cursor() as cursor:
             if len(names) > 1 and connection.features.has_select_for_update:
-                rows = f"SELECT 1 FROM {table} WHERE name = ANY(%s) ORDER BY name FOR UPDATE"  # noqa: S608
-                cursor.execute(rows, [names])
+                these, values = bulk.among("name", names, connection)
+                rows = f"SELECT 1 FROM {table} WHERE {these} ORDER BY name FOR UPDATE"  # noqa: S608
+                cursor.execute(rows, [values])
             for additions, group in shared.items():
                 changes = ", ".join(f"{column} = {column} + {add}" for column, add in additions)
-                marks = ", ".join(["%s"] * len(group))
-                cursor.execute(f"UPDATE {table} SET {changes} WHERE name IN ({marks})", group)  # noqa: S608
+                these, values = bulk.among("name", group, connection)
+                cursor.execute(f"UPDATE {table} SET {changes} WHERE {these}", [values])  # noqa: S608
 
 
 class Job(models.Model):
