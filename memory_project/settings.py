@@ -59,7 +59,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         # reads first fails at once when somebody else has written meanwhile.
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;"
+        ),
     }
     # Threads share a file, and cannot share a database in memory.
     DATABASES["default"]["TEST"] = {"NAME": env.str("TEST_SQLITE", default="test.sqlite3")}

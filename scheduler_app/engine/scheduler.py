@@ -16,7 +16,7 @@ from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.engine.isolated import Isolation
 from scheduler_app.engine.timetable import Timetable
 from scheduler_app.executors import ThreadExecutor
-from scheduler_app.models import Job, JobRun, Node, database
+from scheduler_app.models import Job, JobRun, Node, bulk, database
 from scheduler_app.registry import Registry, registry
 
 logger = logging.getLogger(__name__)
@@ -170,7 +170,9 @@ class Scheduler(BackgroundScheduler):
         """Hand over runs of this node that were claimed, but never reached the executor."""
         in_hand = self._dispatcher.in_hand
         own = JobRun.objects.queued().filter(node=self.node)
-        self._dispatcher.hand_over([run for run in own if run.pk not in in_hand])
+        strays = [pk for (pk,) in bulk.fetch(own.values_list("pk")) if pk not in in_hand]
+        if strays:
+            self._dispatcher.hand_over(own.filter(pk__in=strays))
 
     def _declare_again(self) -> None:
         """Jobs of this node's code that others took for orphaned while it was away."""

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from scheduler_app.conf import scheduler_settings
 from scheduler_app.models.run import JobRun
 
 _threads = threading.local()
+_writing = threading.Lock()
 
 
 def alias() -> str:
@@ -23,9 +24,13 @@ def alias() -> str:
     return router.db_for_write(JobRun)
 
 
-def atomic() -> transaction.Atomic:
-    """A transaction on it; on SQLite, one that has the write lock from its start."""
-    return transaction.atomic(using=alias())
+@contextmanager
+def atomic() -> Iterator[None]:
+    """A transaction on it; on SQLite, one that has the write lock from its start. The threads of
+    this process take turns: SQLite itself makes those that wait sleep, for up to 0.1 s a time."""
+    takes_turns = connection().vendor == "sqlite" and not connection().in_atomic_block
+    with _writing if takes_turns else nullcontext(), transaction.atomic(using=alias()):
+        yield
 
 
 def connection() -> BaseDatabaseWrapper:

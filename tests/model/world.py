@@ -1,10 +1,10 @@
 """Processes, the database and the model of it: every step is checked as it is made."""
 
 from collections.abc import Collection, Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from unittest import mock
 
-from django.db import OperationalError, transaction
+from django.db import OperationalError
 
 from scheduler_app.cron import Fire
 from scheduler_app.engine import adopt, ledger
@@ -170,6 +170,6 @@ class World:
         self.put_back.discard(name)
 
 
-def rolled_back() -> transaction.Atomic:
+def rolled_back() -> AbstractContextManager[None]:
     """A transaction for a world of its own; nothing of it stays."""
     return database.atomic()
