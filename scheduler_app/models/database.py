@@ -73,7 +73,9 @@ def now() -> datetime:
 
 def serve_engine() -> None:
     """Call it in a thread of the engine. Should the process freeze within a transaction of this
-    thread, PostgreSQL ends that when the node is taken for dead, and so frees the rows it holds."""
+    thread, PostgreSQL ends that when the node is taken for dead, and so frees the rows it holds.
+    It also uses indexes for few rows before it has statistics: what the engine asks for is in
+    memory."""
     _threads.serves_engine = True
     connection().close()
 
@@ -91,6 +93,7 @@ def _connected(connection: BaseDatabaseWrapper, **_: Any) -> None:
         milliseconds = int(scheduler_settings().dead_after * 1000)
         with connection.cursor() as cursor:
             cursor.execute(f"SET idle_in_transaction_session_timeout = {milliseconds}")
+            cursor.execute("SET random_page_cost = 1.1")
 
 
 connection_created.connect(_connected)

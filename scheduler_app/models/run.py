@@ -110,11 +110,10 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
         connection = self._connection()
         lock = "FOR UPDATE" if connection.features.has_select_for_update else ""
         these, values = bulk.among("id", ids, connection)
-        query = (
-            f"SELECT id, node_id FROM {self.model._meta.db_table} "  # noqa: S608
-            f"WHERE {these} AND finished_at IS NULL {lock}"
-        )
-        return dict(bulk.read(query, [values], connection, width=2))
+        # Their state is no condition: PostgreSQL would go through all runs that have not ended.
+        query = f"SELECT id, node_id, finished_at FROM {self.model._meta.db_table} WHERE {these}"  # noqa: S608
+        rows = bulk.read(f"{query} {lock}", [values], connection, width=3)
+        return {pk: node for pk, node, finished_at in rows if finished_at is None}
 
     def begin(self, ids: Sequence[int], now: datetime) -> None:
         """Mark those of these (locked) runs that are QUEUED as RUNNING."""
