@@ -19,6 +19,11 @@ MOMENTS = (0.05, 0.1, 0.15)
 second."""
 BEFORE = 4
 NOTICED = 16
+LOST_AND_SKIPPED = (
+    "Lost are runs that had begun on the killed node: their functions are not called again. "
+    "Skipped are the next occurrences of the same jobs, which may not overlap: until the node is "
+    "taken for dead, nobody can know that those runs have ended."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +41,8 @@ class Kill:
 
     @property
     def unmet(self) -> int:
-        """Occurrences whose function was not called, or was called twice."""
-        never = sum(self.states[state] for state in ("missed", "skipped", "queued"))
+        """Occurrences that nobody took care of, or two did."""
+        never = self.states["missed"] + self.states["queued"]
         return never + abs(self.unaccounted) + self.doubled
 
 
@@ -55,8 +60,7 @@ def measure(servers: list[Server], seconds: int) -> str:
     header = ["killed after", "longest gap", "missed", "skipped", "lost", "not accounted for",
               "doubled", ""]  # fmt: skip
     target = f"Target: a gap of at most {TARGET} s, none missed, none doubled."
-    lost = "Lost are runs that had begun on the killed node: their functions are not called again."
-    return f"{table(header, map(_row, kills))}\n\n{target} {lost}"
+    return f"{table(header, map(_row, kills))}\n\n{target} {LOST_AND_SKIPPED}"
 
 
 def _row(kill: Kill) -> list[str]:
