@@ -7,6 +7,7 @@ and a busy one gives the turn back only after milliseconds."""
 import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -43,7 +44,7 @@ def among(column: str, values: Sequence[Any], connection: BaseDatabaseWrapper) -
     """The condition that the column has one of these values, and its one parameter."""
     if connection.vendor == "sqlite":
         return f"{column} IN (SELECT value FROM json_each(%s))", _json(values)  # noqa: S608
-    return f"{column} = ANY(%s)", list(values)
+    return f"{column} = ANY(%s)", _array(values)
 
 
 def fetch(query: "models.QuerySet[Any, tuple[Any, ...]]") -> list[Any]:
@@ -144,7 +145,7 @@ def _table(
         return f"{query} FROM json_each(%s)", [*shared, _json(list(zip(*varying, strict=True)))]
     arrays = ", ".join(f"%s::{kind}[]" for kind in types)
     names = ", ".join(f"v{number}" for number in range(len(varying)))
-    return f"{query} FROM unnest({arrays}) AS varying({names})", [*shared, *varying]
+    return f"{query} FROM unnest({arrays}) AS varying({names})", [*shared, *map(_array, varying)]
 
 
 def _converter(
@@ -154,7 +155,7 @@ def _converter(
     if isinstance(field, models.DateTimeField):
         return _text if connection.vendor == "sqlite" else None
     if isinstance(field, models.JSONField):
-        return lambda value: field.get_db_prep_save(value, connection)
+        return partial(json.dumps, cls=field.encoder)
     return None
 
 
@@ -171,6 +172,20 @@ def _type(field: Any, connection: BaseDatabaseWrapper) -> str:
     """The column's type without its length: what is too long is refused, not cut."""
     kind: str = field.rel_db_type(connection)
     return kind.partition("(")[0]
+
+
+def _array(values: Iterable[Any]) -> str:
+    """PostgreSQL's text of an array."""
+    return f"{{{','.join(map(_element, values))}}}"
+
+
+def _element(value: Any) -> str:
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    if isinstance(value, datetime):
+        return f'"{value.isoformat()}"'
+    return "NULL" if value is None else str(value)
 
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
