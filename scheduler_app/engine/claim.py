@@ -51,10 +51,13 @@ class Claimer:
             runs = self._claim_due(now)
             self._look(now)
         self.after_stop = self.after_stop and self._is_due(now)
-        self.more_waits = len(runs) >= room or JobRun.objects.free(now, self.node).exists()
+        self.more_waits = len(runs) >= room or self._is_any_free(now)
         if self.more_waits and len(runs) < room:
             runs += adopt.adopt(self.node, self.registry, self.foreign, now, room - len(runs))
         return runs
+
+    def _is_any_free(self, now: datetime) -> bool:
+        return JobRun.objects.any_waits() and JobRun.objects.free(now, self.node).exists()
 
     def _look(self, now: datetime) -> bool:
         self.next_due = timetable.next_due(excluding=self.foreign)

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from apscheduler.job import Job as APSchedulerJob
-from django.db.models import Min
 from django_apscheduler.jobstores import DjangoJobStore
 from django_apscheduler.models import DjangoJob
 
@@ -37,8 +36,11 @@ def add(dues: Mapping[str, datetime | None]) -> None:
 
 def next_due(excluding: Iterable[str] = ()) -> datetime | None:
     """The earliest due moment of all jobs but those named."""
-    entries = DjangoJob.objects.filter(next_run_time__isnull=False).exclude(id__in=list(excluding))
-    earliest: datetime | None = entries.aggregate(at=Min("next_run_time"))["at"]
+    entries = DjangoJob.objects.filter(next_run_time__isnull=False)
+    if excluding := list(excluding):
+        entries = entries.exclude(id__in=excluding)
+    dues = entries.order_by("next_run_time").values_list("next_run_time", flat=True)
+    earliest: datetime | None = dues.first()
     return earliest
 
 

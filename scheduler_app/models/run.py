@@ -91,6 +91,15 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
         late = models.Q(due_at__lte=now - TAKE_OVER_AFTER, created_at__lte=now - TAKE_OVER_AFTER)
         return self.queued().due(now).filter(models.Q(node=None) | (late & ~models.Q(node=node)))
 
+    def any_waits(self) -> bool:
+        """Whether any run at all has not begun: asked every second, and quickly answered."""
+        with self._connection().cursor() as cursor:
+            cursor.execute(
+                f"SELECT 1 FROM {self.model._meta.db_table} "  # noqa: S608
+                "WHERE started_at IS NULL AND finished_at IS NULL LIMIT 1"
+            )
+            return cursor.fetchone() is not None
+
     def due(self, now: datetime) -> JobRunQuerySet:
         """Runs that were due at this moment or before."""
         return self.filter(due_at__lte=now)

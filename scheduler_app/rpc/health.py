@@ -15,7 +15,8 @@ logger = logging.getLogger(__name__)
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-INTERVAL = 1.0
+INTERVAL = 2.0
+"""Seconds between two looks. A scheduler that dies is noticed by its heartbeat, much later."""
 
 
 class HealthServicer(health.HealthServicer):
@@ -31,7 +32,7 @@ class HealthServicer(health.HealthServicer):
 
 
 class HealthReporter:
-    """Keeps the health of these services true, to the second, until it is stopped."""
+    """Keeps the health of these services true, to two seconds, until it is stopped."""
 
     def __init__(self, services: tuple[str, ...]) -> None:
         # Watching clients are called back on gRPC's own threads, and hold none of the pool's.
