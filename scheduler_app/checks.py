@@ -1,5 +1,6 @@
 """System checks: what is misconfigured is told, with a hint, before anything starts."""
 
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,8 @@ SQLITE_HINT = (
     'DATABASES["{alias}"]["OPTIONS"] = {{"transaction_mode": "IMMEDIATE", "timeout": 20, '
     '"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"}}'
 )
+OLDEST_SQLITE = (3, 33)
+"""The first with UPDATE ... FROM."""
 
 
 def register() -> None:
@@ -50,7 +53,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 
 def check_databases(**_: Any) -> list[CheckMessage]:
     """scheduler.E004: a claim could not be one transaction; scheduler.E005: an engine that the
-    scheduler does not know; scheduler.E006: SQLite settings under which it would die."""
+    scheduler cannot use; scheduler.E006: SQLite settings under which it would die."""
     alias = database.alias()
     if {router.db_for_write(Job), router.db_for_write(DjangoJob)} != {alias}:
         text = "The tables of scheduler_app and django_apscheduler are in different databases."
@@ -60,6 +63,10 @@ def check_databases(**_: Any) -> list[CheckMessage]:
     if vendor not in ("sqlite", "postgresql"):
         hint = "Use PostgreSQL, or SQLite on one machine."
         return [Error(f"The scheduler does not run on {vendor}.", hint=hint, id="scheduler.E005")]
+    if vendor == "sqlite" and sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        hint = f"Use a Python with SQLite {'.'.join(map(str, OLDEST_SQLITE))} or newer."
+        text = f"SQLite {sqlite3.sqlite_version} is too old."
+        return [Error(text, hint=hint, id="scheduler.E005")]
     faults = _sqlite_faults(connections[alias].settings_dict) if vendor == "sqlite" else []
     hint = SQLITE_HINT.format(alias=alias)
     return [Error(fault, hint=hint, id="scheduler.E006") for fault in faults]

@@ -1,6 +1,7 @@
 """Misconfiguration is told before anything starts."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 from typing import Any
@@ -114,6 +115,16 @@ def test_sqlite_fault_comes_with_the_settings_to_write(
 def test_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(connections["default"]), "vendor", "mysql")
     assert ids(checks.check_databases()) == ["scheduler.E005"]
+
+
+def test_sqlite_without_the_statements_that_are_needed_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(type(connections["default"]), "vendor", "sqlite")
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 32, 3))
+    (error,) = checks.check_databases()
+    assert error.id == "scheduler.E005"
+    assert "3.33 or newer" in str(error.hint)
 
 
 def test_order_of_apps_that_hides_our_command_is_refused(
