@@ -3,7 +3,6 @@
 import math
 import socket
 import struct
-from contextlib import suppress
 
 from scheduler_app.executors.channel import Channel
 
@@ -32,13 +31,13 @@ def receive(requests: socket.socket) -> tuple[float, socket.socket, socket.socke
 
 
 def refuse(requests: socket.socket, reason: str) -> None:
-    """Answer the first request, and those that wait behind it, that it cannot be done."""
-    with suppress(BlockingIOError):
-        while request := receive(requests):
-            _, control, data = request
-            data.close()
-            answer(control, reason)
-            requests.setblocking(False)
+    """Answer the first request, and those that wait behind it, that it cannot be done. Then
+    take no more: what came would be lost with this process."""
+    while request := receive(requests):
+        requests.shutdown(socket.SHUT_RD)
+        _, control, data = request
+        data.close()
+        answer(control, reason)
 
 
 def is_given_up(control: socket.socket) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scheduler_app.executors import Processes, Worker
+from scheduler_app.executors import Processes, Worker, orders
 from scheduler_app.executors.worker import Ending
 from tests.processes import descendants, is_alive, parent_and_state, seconds_until
 
@@ -150,3 +151,12 @@ def test_system_without_room_for_a_process_is_told(start: Start) -> None:
 )
 def test_ending_is_told_in_words(ending: Ending, text: str) -> None:
     assert str(ending) == text
+
+
+def test_request_that_comes_after_a_refusal_is_not_lost() -> None:
+    here, there = socket.socketpair()
+    with here, there, socket.socket() as control, socket.socket() as data:
+        orders.send(here, None, control, data)
+        orders.refuse(there, "why")
+        with pytest.raises(ConnectionError):
+            orders.send(here, None, control, data)
