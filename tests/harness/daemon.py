@@ -22,7 +22,11 @@ class Daemon:
                 stderr=subprocess.STDOUT,
             )  # fmt: skip
         pattern = re.compile(r"gRPC at 127\.0\.0\.1:(\d+)")
-        self.port = int(eventually(lambda: self._is_up() and pattern.search(self.output()))[1])
+        try:
+            self.port = int(eventually(lambda: self._is_up() and pattern.search(self.output()))[1])
+        except BaseException:
+            self.kill()  # nobody else knows of it yet
+            raise
 
     def _is_up(self) -> bool:
         assert self.process.poll() is None, self.output()
