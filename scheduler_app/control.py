@@ -127,6 +127,7 @@ def _because(what: str, by: Actor, reason: str) -> str:
 
 def _audit(action: Action, name: str, by: Actor, reason: str, changed: bool) -> None:
     AuditEntry.objects.create(
+        at=database.now(),
         actor=by.name,
         surface=by.surface,
         action=action,

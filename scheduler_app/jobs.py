@@ -6,7 +6,6 @@ from typing import Any
 from django.apps import apps
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Max, Q
-from django.utils import timezone
 from django_apscheduler.models import DjangoJob
 
 from scheduler_app.conf import scheduler_settings
@@ -26,7 +25,7 @@ TABLES = [
 def prune_run_history(context: JobContext) -> dict[str, int]:
     """Delete finished runs that are older than SCHEDULER["history_days"], but never the last ten
     of a job; and schedulers that stopped before that. The counters stay."""
-    oldest = timezone.now() - timedelta(days=scheduler_settings().history_days)
+    oldest = database.now() - timedelta(days=scheduler_settings().history_days)
     names = JobRun.objects.order_by("job_name").values_list("job_name", flat=True).distinct()
     for name in list(names):
         _prune(context, name, oldest)

@@ -11,7 +11,16 @@ from scheduler_app import control
 from scheduler_app.control import Actor
 from scheduler_app.engine.recorder import record
 from scheduler_app.exceptions import ActionRefused, JobNotFound, RunNotFound
-from scheduler_app.models import AuditEntry, Job, JobRun, Node, RunState, SchedulePeriod, Surface
+from scheduler_app.models import (
+    AuditEntry,
+    Job,
+    JobRun,
+    Node,
+    RunState,
+    SchedulePeriod,
+    Surface,
+    database,
+)
 
 pytestmark = pytest.mark.django_db
 ADA = Actor("ada", Surface.CLI)
@@ -38,6 +47,15 @@ def test_pause_leaves_an_audit_row(nightly: Job) -> None:
     entry = AuditEntry.objects.get()
     assert (entry.actor, entry.surface, entry.action) == ("ada", "cli", "pause")
     assert (entry.job_name, entry.reason, entry.changed) == ("nightly", "maintenance", True)
+
+
+def test_audit_row_has_the_time_of_the_database(
+    nightly: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = timezone.now() + timedelta(hours=1)
+    monkeypatch.setattr(database, "now", lambda: moment)
+    control.pause("nightly", by=ADA)
+    assert AuditEntry.objects.get().at == Job.objects.get().paused_at == moment
 
 
 def test_second_pause_changes_nothing_and_says_so(nightly: Job) -> None:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from scheduler_app import jobs
-from scheduler_app.models import Job, JobRun, Node, RunState
+from scheduler_app.models import Job, JobRun, Node, RunState, database
 from scheduler_app.registry import JobContext, registry
 
 NOW = timezone.now()
@@ -65,6 +65,14 @@ def test_last_ten_runs_are_kept_however_old(context: JobContext) -> None:
     add_runs("b", 5, days_old=100)
     jobs.prune_run_history(context)
     assert (kept("a"), kept("b")) == (10, 5)
+
+
+@pytest.mark.django_db
+def test_age_is_told_by_the_database(context: JobContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "now", lambda: NOW - timedelta(days=60))
+    add_runs("a", 25, days_old=70)
+    jobs.prune_run_history(context)
+    assert kept("a") == 25
 
 
 @pytest.mark.django_db

@@ -313,9 +313,10 @@ def test_row_that_is_gone(claimer: Claimer) -> None:
     assert "no row of the ledger accounts for it" in why()
 
 
-def test_pruned(claimer: Claimer) -> None:
+def test_pruned(claimer: Claimer, set_clock: SetClock) -> None:
     for minute in range(11):
         finish(claimer.claim(T0 + minute * MINUTE))
+    set_clock(T0 + timedelta(days=31))
     jobs.prune_run_history(JobContext(job_name="p", run_id=1, scheduled_for=T0))
     assert why().endswith(
         "was due. What became of it is deleted, like more of the history up to "
