@@ -1,5 +1,6 @@
 """The engine's time: the database's, carried on by a clock that nobody steps."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -27,6 +28,19 @@ def test_step_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     clock.synchronise()
     assert timedelta(minutes=59) < clock.synchronise() <= timedelta(hours=1)
     assert abs(clock.synchronise()) < timedelta(seconds=5)
+
+
+def test_slow_look_does_not_make_the_engine_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monotonic = [100.0]
+
+    def slow() -> datetime:
+        monotonic[0] += 20
+        return NOON
+
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic[0])
+    monkeypatch.setattr(database, "now", slow)
+    clock.synchronise()
+    assert clock.now() == NOON
 
 
 @pytest.mark.django_db
