@@ -37,6 +37,8 @@ index of what has ended costs nothing before the end; run_by_age finds what has 
 
 TAKE_OVER_AFTER = timedelta(seconds=0.5)
 """A run that its node has not begun so long after its time may be taken over by another."""
+PUT_BACK = timedelta(seconds=10)
+"""A run that was made later than now, by more than this: the clock has been put back since."""
 
 
 class Trigger(models.TextChoices):
@@ -87,9 +89,10 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
     def free(self, now: datetime, node: Node) -> JobRunQuerySet:
         """Runs that are due, and that this node may take: those that no node has, and those that
         another has not begun. Whoever loses such a run does not begin it: its row tells whose it
-        is."""
+        is. What waits when the clock is put back does not wait for its time a second time."""
         late = models.Q(due_at__lte=now - TAKE_OVER_AFTER, created_at__lte=now - TAKE_OVER_AFTER)
-        return self.queued().due(now).filter(models.Q(node=None) | (late & ~models.Q(node=node)))
+        due = models.Q(due_at__lte=now) | models.Q(created_at__gt=now + PUT_BACK)
+        return self.queued().filter(due, models.Q(node=None) | (late & ~models.Q(node=node)))
 
     def any_waits(self) -> bool:
         """Whether any run at all has not begun: asked every second, and quickly answered."""

@@ -45,6 +45,16 @@ def test_queue_lets_the_next_start_when_the_run_has_ended(declare: Declare, star
     assert second.scheduled_for == minute(1)
 
 
+def test_what_waits_starts_although_the_clock_was_put_back(declare: Declare, start: Start) -> None:
+    declare("a", overlap="queue")
+    claimer = start()
+    (first,) = claimer.claim(T0)
+    assert claimer.claim(minute(1)) == []
+    end(first)
+    (second,) = claimer.claim(minute(-60))
+    assert second.scheduled_for == minute(1)
+
+
 def test_queue_lets_only_one_wait(declare: Declare, start: Start) -> None:
     declare("a", overlap="queue")
     claimer = start()

@@ -62,6 +62,13 @@ def test_retry_waits_for_its_time(claimer: Claimer) -> None:
     assert [run.attempt for run in claimer.claim(later())] == [2]
 
 
+def test_retry_does_not_wait_longer_when_the_clock_is_put_back(claimer: Claimer) -> None:
+    (run,) = claimer.claim(T0)
+    end(run)
+    assert claimer.claim(timezone.now() - timedelta(seconds=5)) == []
+    assert [run.attempt for run in claimer.claim(timezone.now() - timedelta(hours=1))] == [2]
+
+
 def test_retry_that_succeeds_counts_as_one_success(claimer: Claimer) -> None:
     (run,) = claimer.claim(T0)
     end(run)
