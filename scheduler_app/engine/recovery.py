@@ -3,6 +3,8 @@
 import logging
 from datetime import datetime
 
+from django.db.models.functions import Greatest
+
 from scheduler_app.engine import ledger
 from scheduler_app.models import Job, JobRun, Node, RunState, database
 
@@ -30,7 +32,9 @@ def leave(node: Node, now: datetime, message: str) -> list[JobRun]:
     more. Call it in a transaction."""
     lost = list(JobRun.objects.running().filter(node=node).select_for_update())
     JobRun.objects.filter(pk__in=[run.pk for run in lost]).update(
-        state=RunState.LOST, finished_at=now, message=message
+        state=RunState.LOST,
+        finished_at=Greatest("started_at", now),  # the clock may have been put back
+        message=message,
     )
     for run in lost:
         run.state = RunState.LOST

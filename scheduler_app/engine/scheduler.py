@@ -5,7 +5,7 @@ import os
 import socket
 import time
 import weakref
-from datetime import UTC, datetime
+from datetime import UTC
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -54,8 +54,8 @@ class Scheduler(BackgroundScheduler):
         self._next_check = 0.0
         self._last_beat = time.monotonic()
         self._judges_from = 0.0
-        """Until then it judges nobody: after a stop, or an outage, the others need a moment, too,
-        to be heard."""
+        """Until then it judges nobody: after a start, an outage or a step of the clock the others
+        need a moment, too, to be heard."""
         self._peers: set[int] = set()
 
     def start(self) -> None:
@@ -67,7 +67,7 @@ class Scheduler(BackgroundScheduler):
         self.node = self._register()
         self._claimer = Claimer(self.node, self._registry, after_stop=alone)
         sync.sync_jobs(self._registry, now)
-        self._judges_from = time.monotonic() + (self._settings.heartbeat if alone else 0.0)
+        self._judge_later(self._settings.heartbeat)
         if any(definition.policies.needs_process for definition in self._registry):
             self._isolation.start()
         capture.install()
@@ -113,7 +113,7 @@ class Scheduler(BackgroundScheduler):
         if not self.running:
             return LONGEST_WAIT  # APScheduler's loop comes here once more after the shutdown
         try:
-            wait = self._tick(clock.now())
+            wait = self._tick()
         except Exception as error:
             return self._back_off(error)
         if self._failures:
@@ -121,13 +121,13 @@ class Scheduler(BackgroundScheduler):
             self._failures = 0
         return wait
 
-    def _tick(self, now: datetime) -> float:
+    def _tick(self) -> float:
         """Claim what is due and hand it over; returns the seconds to wait for the next tick."""
         if time.monotonic() >= self._next_beat:
             self._beat()
         if time.monotonic() >= self._next_check:
-            self._check(now)
-        runs = self._claimer.claim(now, self._dispatcher.room)
+            self._check()
+        runs = self._claimer.claim(clock.now(), self._dispatcher.room)
         self._dispatcher.hand_over(runs)
         return max(0.0, min(LONGEST_WAIT, self._next_beat - time.monotonic(), self._until_due()))
 
@@ -148,18 +148,36 @@ class Scheduler(BackgroundScheduler):
         return min(0.05 * 2.0 ** min(self._failures, 10), LONGEST_WAIT)
 
     def _beat(self) -> None:
-        jump = abs(clock.synchronise().total_seconds())
+        self._follow_clock()
         if not Node.objects.filter(pk=self.node.pk).beat():
             logger.error("this scheduler was taken for dead; it goes on as a new node")
             self._dispatcher.abandon_all()
             self.node = self._claimer.node = self._register()
         now = time.monotonic()
-        if max(now - self._last_beat, jump) > 2 * self._settings.heartbeat:
-            self._judges_from = max(self._judges_from, now + self._settings.heartbeat)
+        if now - self._last_beat > 2 * self._settings.heartbeat:
+            self._judge_later(self._settings.heartbeat)
         self._last_beat, self._next_beat = now, now + self._settings.heartbeat
         self._find_strays()
         self._declare_again()
         recovery.take_from_stopped_nodes(clock.now())
+
+    def _follow_clock(self) -> None:
+        """Look at the database's clock. If it was put forward or back, say so at once in a new
+        heartbeat, and leave the others the time that each of them has to do so."""
+        step = clock.synchronise().total_seconds()
+        if abs(step) <= self._settings.heartbeat:
+            return
+        logger.warning(
+            "the clock was put %s by %.0f s; the next job is due at %s",
+            "forward" if step > 0 else "back",
+            abs(step),
+            self._claimer.next_due,
+        )
+        self._judge_later(self._settings.dead_after)
+        self._next_beat = 0.0
+
+    def _judge_later(self, seconds: float) -> None:
+        self._judges_from = max(self._judges_from, time.monotonic() + seconds)
 
     def _on_progress(self) -> None:
         """Runs have ended: what waited for them, or for room, can start."""
@@ -180,22 +198,29 @@ class Scheduler(BackgroundScheduler):
         if any(name in self._registry for name in orphaned):
             sync.sync_jobs(self._registry, clock.now())
 
-    def _check(self, now: datetime) -> None:
+    def _check(self) -> None:
         """What another process may have changed: looked for once a second."""
         if self._dispatcher.in_hand:
             asked = JobRun.objects.running().cancel_requested().filter(node=self.node)
             self._dispatcher.cancel(dict(asked.values_list("pk", "cancel_reason")))
-        if time.monotonic() >= self._judges_from:
-            self._judge_others(now)
+        if self._may_judge:
+            self._judge_others()
         self._next_check = time.monotonic() + LONGEST_WAIT
 
-    def _judge_others(self, now: datetime) -> None:
+    @property
+    def _may_judge(self) -> bool:
+        return time.monotonic() >= self._judges_from
+
+    def _judge_others(self) -> None:
         freshness = Node.objects.freshness()
         if not all(freshness.values()):
-            recovery.close_dead_nodes(now)
+            self._follow_clock()
+            if not self._may_judge:
+                return
+            recovery.close_dead_nodes(clock.now())
         peers = {pk for pk, is_fresh in freshness.items() if is_fresh}
         if peers != self._peers:
-            sync.mark_orphans(now)
+            sync.mark_orphans(clock.now())
             self._peers = peers
 
     def _register(self) -> Node:

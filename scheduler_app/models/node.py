@@ -11,21 +11,21 @@ from scheduler_app.conf import scheduler_settings
 
 
 class NodeQuerySet(models.QuerySet["Node"]):
-    """Freshness is judged by the database's clock alone, so that machines need not agree."""
+    """Freshness is judged by the database's clock alone, so that machines need not agree. When that
+    clock is put forward or back all nodes look dead until they have beaten anew: before you act,
+    ask whether it was."""
 
     def alive(self) -> NodeQuerySet:
         """Nodes that have neither stopped nor been silent for too long."""
-        return self._unstopped().filter(heartbeat_at__gte=self._limit())
+        return self._unstopped().filter(self._fresh())
 
     def dead(self) -> NodeQuerySet:
         """Nodes that never said goodbye and have been silent for too long."""
-        return self._unstopped().filter(heartbeat_at__lt=self._limit())
+        return self._unstopped().exclude(self._fresh())
 
     def freshness(self) -> dict[int, bool]:
         """The nodes that have not said goodbye, and whether each is alive."""
-        is_fresh = models.ExpressionWrapper(
-            models.Q(heartbeat_at__gte=self._limit()), models.BooleanField()
-        )
+        is_fresh = models.ExpressionWrapper(self._fresh(), models.BooleanField())
         return dict(self._unstopped().annotate(is_fresh=is_fresh).values_list("pk", "is_fresh"))
 
     def beat(self) -> bool:
@@ -40,8 +40,10 @@ class NodeQuerySet(models.QuerySet["Node"]):
         return self.filter(stopped_at=None)
 
     @staticmethod
-    def _limit() -> models.expressions.CombinedExpression:
-        return Now() - timedelta(seconds=scheduler_settings().dead_after)
+    def _fresh() -> models.Q:
+        """Neither old, nor of a time that is to come because the clock was put back since."""
+        limit = timedelta(seconds=scheduler_settings().dead_after)
+        return models.Q(heartbeat_at__gte=Now() - limit, heartbeat_at__lte=Now() + limit)
 
 
 class Node(models.Model):

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.utils import timezone
 
 from scheduler_app import status
 from scheduler_app.engine import recovery
@@ -91,8 +90,8 @@ def test_checks_of_an_idle_scheduler_read_no_history(registry: Registry) -> None
     try:
         with plans() as found:
             scheduler._beat()
-            scheduler._check(timezone.now())
-            scheduler._tick(timezone.now())
+            scheduler._check()
+            scheduler._tick()
     finally:
         scheduler.stop()
     assert found

@@ -40,6 +40,19 @@ def test_node_is_dead_before_fifteen_seconds(node: Node) -> None:
     assert Node.objects.dead().get() == node
 
 
+def test_heartbeat_of_a_time_to_come_is_not_fresh(node: Node) -> None:
+    silent_for(node, -3600)
+    assert not Node.objects.alive().exists()
+    assert Node.objects.dead().get() == node
+
+
+def test_run_of_a_dead_node_never_ends_before_it_started(running: JobRun, node: Node) -> None:
+    silent_for(node, 60)
+    close_dead_nodes(T0 - timedelta(hours=1))
+    running.refresh_from_db()
+    assert running.finished_at == running.started_at
+
+
 def test_run_of_a_dead_node_is_lost_and_counted(running: JobRun, node: Node) -> None:
     silent_for(node, 60)
     assert close_dead_nodes(timezone.now()) == 1

@@ -17,7 +17,7 @@ from scheduler_app.control import Actor
 from scheduler_app.engine import recovery, sync, timetable
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.scheduler import Scheduler
-from scheduler_app.models import Job, JobRun, Node, RunState, Surface
+from scheduler_app.models import Job, JobRun, Node, RunState, Surface, database
 from scheduler_app.registry import JobContext, Registry
 from tests.engine.conftest import eventually
 
@@ -271,3 +271,34 @@ def test_job_that_was_taken_for_orphaned_is_declared_again(
     sync.mark_orphans(timezone.now())
     assert Job.objects.get().is_orphaned
     eventually(lambda: not Job.objects.get().is_orphaned)
+
+
+@pytest.fixture
+def other(declare: Declare, scheduler: Scheduler) -> Node:
+    """A second node, beside the scheduler, which may judge it from now on."""
+    declare("a", cron="0 0 1 1 *")
+    scheduler.start()
+    other = Node.objects.create(name="there:1", declares=["a"])
+    scheduler._judges_from = 0.0
+    return other
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_clock_that_is_put_makes_nobody_dead(
+    scheduler: Scheduler, other: Node, hours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour = timedelta(hours=hours)
+    monkeypatch.setattr(database, "now", lambda: timezone.now() + hour)
+    Node.objects.update(heartbeat_at=timezone.now() - hour)
+    eventually(lambda: scheduler._judges_from > time.monotonic())
+    assert Node.objects.filter(stopped_at=None).count() == 2
+    assert not Job.objects.get().is_orphaned
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_node_that_is_silent_is_dead_whatever_the_clock_was_put_to(
+    scheduler: Scheduler, other: Node, hours: int
+) -> None:
+    Node.objects.filter(pk=other.pk).update(heartbeat_at=timezone.now() - timedelta(hours=hours))
+    eventually(lambda: Node.objects.get(pk=other.pk).stopped_at)
+    assert scheduler.node.stopped_at is None

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import override_settings
 from django_apscheduler.models import DjangoJob
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -27,7 +28,7 @@ from scheduler_app.exceptions import ActionRefused
 from scheduler_app.models import Node, RunState, Surface
 from scheduler_app.policies import CatchUp, Overlap
 from scheduler_app.registry import Registry, job
-from tests.model.clock import CLOCK, rule_the_engine, seems_alive
+from tests.model.clock import CLOCK, HEARTBEAT, rule_the_engine, seems_alive
 from tests.model.process import Process
 from tests.model.snapshot import is_active, is_waiting
 from tests.model.world import World, rolled_back
@@ -275,6 +276,7 @@ def nothing() -> None:
 
 
 @pytest.mark.django_db
+@override_settings(SCHEDULER={"heartbeat": HEARTBEAT})
 def test_no_occurrence_is_lost_or_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
     rule_the_engine(monkeypatch)
     monkeypatch.setattr(plan, "SLICE", 40)
