@@ -78,10 +78,14 @@ class Nodes(Site):
     def all_work(self) -> None:
         """Wait until every node has beaten anew, and the load goes on. Which node carries it out is
         nobody's promise: whoever comes first takes it."""
-        for node in self._nodes:
-            self._beats(node, self.last_beat(node))
+        self.all_beat()
         begun = len(self.notes())
         eventually(lambda: len(self.notes()) > begun + self.form.load // 4)
+
+    def all_beat(self) -> None:
+        """Wait until every node has beaten anew."""
+        for node in self._nodes:
+            self._beats(node, self.last_beat(node))
 
     def _beats(self, node: Node, before: Any) -> None:
         eventually(lambda: self.last_beat(node) not in (None, before))
