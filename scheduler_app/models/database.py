@@ -73,9 +73,9 @@ def now() -> datetime:
 
 def serve_engine() -> None:
     """Call it in a thread of the engine. Should the process freeze within a transaction of this
-    thread, PostgreSQL ends that when the node is taken for dead, and so frees the rows it holds.
-    It also uses indexes for few rows before it has statistics: what the engine asks for is in
-    memory."""
+    thread, PostgreSQL ends that within a heartbeat, and so frees the rows it holds before a node
+    that waits for them has been silent for too long itself. PostgreSQL also uses indexes for few
+    rows before it has statistics: what the engine asks for is in memory."""
     _threads.serves_engine = True
     connection().close()
 
@@ -90,7 +90,7 @@ def _connected(connection: BaseDatabaseWrapper, **_: Any) -> None:
     _threads.has_connected = True
     serves = getattr(_threads, "serves_engine", False)
     if serves and connection.vendor == "postgresql" and connection.alias == alias():
-        milliseconds = int(scheduler_settings().dead_after * 1000)
+        milliseconds = int(scheduler_settings().heartbeat * 1000)
         with connection.cursor() as cursor:
             cursor.execute(f"SET idle_in_transaction_session_timeout = {milliseconds}")
             cursor.execute("SET random_page_cost = 1.1")
