@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 
 from scheduler_app.engine import clock, ledger
 from scheduler_app.models import JobRun, database
@@ -95,7 +95,7 @@ class Recorder:
         while True:
             try:
                 return record(starts, ends)
-            except (OperationalError, InterfaceError) as error:
+            except (OperationalError, InterfaceError, InternalError) as error:
                 logger.warning("cannot record runs, will try again: %s", error)
             except Exception:
                 logger.exception("cannot record an outcome as it is; recording it without details")

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 from django.utils import timezone
 
 from scheduler_app.engine import recorder as module
@@ -111,7 +111,8 @@ def test_many_threads_are_recorded(recorder: Recorder, queued: JobRun, node: Nod
 def test_outcome_outlasts_a_database_that_is_away(
     recorder: Recorder, queued: JobRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failures = iter([OperationalError("away"), OperationalError("still away")])
+    frozen = InternalError("terminating connection due to idle-in-transaction timeout")
+    failures = iter([OperationalError("away"), frozen])
 
     def flaky(starts: list[JobRun], ends: list[JobRun]) -> set[int]:
         for error in failures:
@@ -121,7 +122,8 @@ def test_outcome_outlasts_a_database_that_is_away(
     monkeypatch.setattr(module, "record", flaky)
     recorder.submit([], [ended(queued)])
     assert recorder.flush(10)
-    assert JobRun.objects.get().state == RunState.SUCCESS
+    row = JobRun.objects.get()
+    assert (row.state, row.message) == (RunState.SUCCESS, "m")
 
 
 @pytest.mark.django_db(transaction=True)
