@@ -35,7 +35,8 @@ def adopt(
         locked = list(entries.values_list("id", flat=True))
         # Only now nobody else can start these jobs' runs: look again.
         waiting = _startable(now, node).filter(job_name__in=locked).order_by("due_at", "id")
-        taken = _one_at_a_time(waiting[:room], but_not=_overlapping(locked))
+        free = waiting.select_for_update(skip_locked=True)  # another is beginning what is locked
+        taken = _one_at_a_time(free[:room], but_not=_overlapping(locked))
         JobRun.objects.queued().filter(pk__in=[run.pk for run in taken]).update(node=node)
     for run in taken:
         run.node = node

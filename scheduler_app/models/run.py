@@ -116,7 +116,8 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
         bulk.insert(runs, self._connection())
 
     def hold(self, ids: Sequence[int]) -> dict[int, int | None]:
-        """Lock those of these runs that have not ended; which node has each."""
+        """Lock those of these runs that have not ended, in the order in which all lock runs; which
+        node has each."""
         if not ids:
             return {}
         connection = self._connection()
@@ -124,7 +125,7 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
         these, values = bulk.among("id", ids, connection)
         # Their state is no condition: PostgreSQL would go through all runs that have not ended.
         query = f"SELECT id, node_id, finished_at FROM {self.model._meta.db_table} WHERE {these}"  # noqa: S608
-        rows = bulk.read(f"{query} {lock}", [values], connection, width=3)
+        rows = bulk.read(f"{query} ORDER BY id DESC {lock}", [values], connection, width=3)
         return {pk: node for pk, node, finished_at in rows if finished_at is None}
 
     def begin(self, ids: Sequence[int], now: datetime) -> None:
