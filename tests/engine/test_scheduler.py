@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from scheduler_app import control
 from scheduler_app.control import Actor
-from scheduler_app.engine import recovery, sync, timetable
+from scheduler_app.engine import clock, recovery, sync, timetable
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.models import Job, JobRun, Node, RunState, Surface, database
@@ -288,6 +288,7 @@ def test_clock_that_is_put_makes_nobody_dead(
     scheduler: Scheduler, other: Node, hours: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hour = timedelta(hours=hours)
+    monkeypatch.setattr(clock, "_started_at", clock._started_at)  # to be put right afterwards
     monkeypatch.setattr(database, "now", lambda: timezone.now() + hour)
     Node.objects.update(heartbeat_at=timezone.now() - hour)
     eventually(lambda: scheduler._judges_from > time.monotonic())
