@@ -67,9 +67,13 @@ class Dispatcher:
         return self._pace.is_worth_a_look(len(self._pending) + len(self._going))
 
     def hand_over(self, runs: Iterable[JobRun]) -> None:
+        """A run that is in hand already is not taken a second time: another node had taken it over,
+        and this one has taken it back before either began it."""
+        runs = list(runs)
         with self._lock:
-            if not self._closed:
-                self._pending.extend(runs)
+            if runs and not self._closed:
+                in_hand = self._going.keys() | {run.pk for run in self._pending}
+                self._pending.extend(run for run in runs if run.pk not in in_hand)
             starts = self._next_starts()
         if starts:
             self._recorder.submit(starts)

@@ -158,6 +158,27 @@ def test_claimed_run_that_never_reached_the_executor_is_found_by_its_row(
     eventually(lambda: successes() == 1)
 
 
+def test_run_that_a_node_has_taken_back_is_carried_out_once(
+    declare: Declare, registry: Registry, settings: Settings
+) -> None:
+    settings.SCHEDULER = {"max_concurrent_runs": 1}
+    release, calls = threading.Event(), []
+    declare("slow", lambda: release.wait(10), cron="0 0 1 1 *")
+    declare("a", lambda: calls.append(1), cron="0 0 1 1 *")
+    scheduler = Scheduler(registry)
+    scheduler.start()
+    control.trigger("slow", by=ADA)
+    eventually(lambda: JobRun.objects.running().exists())
+    run = control.trigger("a", by=ADA)
+    JobRun.objects.filter(pk=run.pk).update(node=scheduler.node)
+    for _ in range(2):
+        scheduler._dispatcher.hand_over([JobRun.objects.get(pk=run.pk)])
+    release.set()
+    eventually(lambda: successes() == 2)
+    assert scheduler.stop()
+    assert calls == [1]
+
+
 def test_request_is_carried_out_at_once_in_the_same_process(
     declare: Declare, scheduler: Scheduler
 ) -> None:
