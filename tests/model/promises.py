@@ -2,7 +2,7 @@
 says it, and so another way round than the engine's plan."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from scheduler_app.cron import Fire
@@ -24,9 +24,15 @@ class Moment:
     """All that was due before the claim, in order."""
     active: Sequence[JobRun]
     """The job's runs that had not ended."""
+    wanted: Sequence[Fire] = field(init=False)
+    """What was due and is not missed. Found once: after a stop of days, thousands are due."""
 
-    def is_missed(self, fire: Fire) -> bool:
-        newer = sum(other.due_at > fire.due_at for other in self.due)
+    def __post_init__(self) -> None:
+        latest_first = enumerate(reversed(self.due))
+        self.wanted = [fire for newer, fire in latest_first if not self._is_missed(fire, newer)]
+
+    def _is_missed(self, fire: Fire, newer: int) -> bool:
+        """`newer`: how many are due that come later."""
         if self.job.catch_up == CatchUp.ALL:
             return newer >= self.job.catch_up_limit
         if fire.due_at < self.now - GRACE:
@@ -37,7 +43,7 @@ class Moment:
     def is_skipped(self) -> bool:
         """Whether the only occurrence that may run is skipped: another run has not ended."""
         blockers = [run for run in self.active if not (is_waiting(run) and run.attempt > 1)]
-        if len([fire for fire in self.due if not self.is_missed(fire)]) > 1 or not blockers:
+        if len(self.wanted) > 1 or not blockers:
             return False
         if self.job.overlap == Overlap.QUEUE:
             return any(is_waiting(run) for run in blockers)
@@ -45,11 +51,10 @@ class Moment:
 
     def supersedes(self) -> bool:
         """Whether the runs that have not ended make room for the only one that may run."""
-        wanted = [fire for fire in self.due if not self.is_missed(fire)]
-        return self.job.overlap == Overlap.CANCEL_PREVIOUS and len(wanted) == 1
+        return self.job.overlap == Overlap.CANCEL_PREVIOUS and len(self.wanted) == 1
 
     def expected(self, fire: Fire) -> str:
-        if self.is_missed(fire):
+        if fire not in self.wanted:
             return RunState.MISSED
         return RunState.SKIPPED if self.is_skipped() else RunState.QUEUED
 
