@@ -90,7 +90,11 @@ class Claimer:
             return decided[key]
 
         plans = {name: decide(name, due_at) for name, due_at in due.items() if name in terms}
-        suspects = [name for name, planned in plans.items() if again or planned.size > 1]
+        several = JobRun.objects.of_several(min(due.values(), default=now)).order_by()
+        folded = set(several.values_list("job_name", flat=True))
+        suspects = [
+            name for name, planned in plans.items() if again or planned.size > 1 or name in folded
+        ]
         for name, due_at in _due_after_ledger(suspects, due, terms).items():
             plans[name] = decide(name, due_at)
         superseding = [name for name, planned in plans.items() if planned.cancels_previous]
@@ -147,7 +151,7 @@ def _due_after_ledger(
 ) -> dict[str, datetime | None]:
     """When those of these jobs are due next, going by the ledger, for which it has accounted for
     what is due in the timetable: somebody has put that back. A claim of one occurrence alone need
-    not ask: the ledger takes none twice."""
+    not ask, unless a row there stands for several: the ledger takes no row twice."""
     names = list(names)
     ends = periods.accounted_to(names) if names else {}
     return {

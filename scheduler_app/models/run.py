@@ -78,6 +78,10 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
         rows = self.scheduled().filter(job_name=job_name, attempt=1)
         return rows.filter(inside | models.Q(scheduled_for=moment))
 
+    def of_several(self, moment: datetime) -> JobRunQuerySet:
+        """Rows that stand for several occurrences, the last scheduled for this moment or later."""
+        return self.filter(first_scheduled_for__isnull=False, scheduled_for__gte=moment)
+
     def requests(self) -> JobRunQuerySet:
         """The first attempts of runs that somebody asked for."""
         return self.filter(trigger=Trigger.MANUAL, attempt=1)
@@ -255,6 +259,11 @@ class JobRun(models.Model):
             ),
             models.Index(fields=("due_at",), condition=_HAS_NOT_BEGUN, name="run_not_begun"),
             models.Index(fields=("finished_at",), name="run_by_age"),
+            models.Index(
+                fields=("scheduled_for",),
+                condition=models.Q(first_scheduled_for__isnull=False),
+                name="run_of_several",
+            ),
         )
 
     def __str__(self) -> str:

@@ -153,6 +153,22 @@ def test_timetable_put_back_does_not_double_what_was_missed(
     assert JobRun.objects.get(scheduled_for=T0 + timedelta(minutes=9)).occurrences == 4
 
 
+@pytest.mark.parametrize("cron", ["* * * * *", "30 2 * * *"])
+def test_timetable_put_back_into_what_one_row_accounts_for_does_not_double_it(
+    declare: Declare, start: Start, cron: str
+) -> None:
+    """The ledger refuses only the last occurrence of such a row by itself. No other needs to be due
+    again: the clock was put back, too, or the schedule has been changed."""
+    declare("a", overlap="allow")
+    claimer = start(after_stop=True)
+    claimer.claim(T0 + timedelta(minutes=5))
+    Job.objects.update(cron=cron)
+    DjangoJob.objects.update(next_run_time=T0 + timedelta(minutes=3))
+    assert claimer.claim(T0 + timedelta(minutes=3)) == []
+    assert DjangoJob.objects.get().next_run_time > T0 + timedelta(minutes=5)
+    assert sum(JobRun.objects.values_list("occurrences", flat=True)) == 6
+
+
 def test_timetable_put_back_does_not_cancel_the_run_for_itself(
     declare: Declare, start: Start
 ) -> None:
