@@ -122,7 +122,7 @@ def test_jobs_due_together_share_their_updates(
     for number in range(40):
         declare(f"job-{number}")
     claimer = start()
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         assert len(claimer.claim(T0)) == 40
 
 
