@@ -25,7 +25,7 @@ check: $(BIN)/.dev ## Check style, types, rooms, settings and migrations
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -W error manage.py check --fail-level WARNING
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
 
-chaos: $(BIN)/.dev ## Every fault in full length, on SQLite and on PostgreSQL (some ten minutes)
+chaos: $(BIN)/.dev ## Every fault in full length, on SQLite and on PostgreSQL (some seventeen minutes)
 	$(BIN)/python -m pytest tests/chaos -m chaos
 	TEST_DATABASE=postgres $(BIN)/python -m pytest tests/chaos -m chaos
 
