@@ -56,7 +56,8 @@ class Scheduler(BackgroundScheduler):
         self._judges_from = 0.0
         """Until then it judges nobody: after a start, an outage or a step of the clock the others
         need a moment, too, to be heard."""
-        self._peers: set[int] = set()
+        self._seen: tuple[int | None, set[int]] = (None, set())
+        """The newest node and the living ones, when it last looked for orphans."""
 
     def start(self) -> None:
         """Register this process as a node, bring the declared jobs into the database and begin to
@@ -212,16 +213,17 @@ class Scheduler(BackgroundScheduler):
         return time.monotonic() >= self._judges_from
 
     def _judge_others(self) -> None:
+        newest = Node.objects.newest()  # first: whoever starts after it is new the next time
         freshness = Node.objects.freshness()
         if not all(freshness.values()):
             self._follow_clock()
             if not self._may_judge:
                 return
             recovery.close_dead_nodes(clock.now())
-        peers = {pk for pk, is_fresh in freshness.items() if is_fresh}
-        if peers != self._peers:
+        seen = (newest, {pk for pk, is_fresh in freshness.items() if is_fresh})
+        if seen != self._seen:
             sync.mark_orphans(clock.now())
-            self._peers = peers
+            self._seen = seen
 
     def _register(self) -> Node:
         return Node.objects.create(

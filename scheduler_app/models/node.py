@@ -28,6 +28,11 @@ class NodeQuerySet(models.QuerySet["Node"]):
         is_fresh = models.ExpressionWrapper(self._fresh(), models.BooleanField())
         return dict(self._unstopped().annotate(is_fresh=is_fresh).values_list("pk", "is_fresh"))
 
+    def newest(self) -> int | None:
+        """The id of the node that was the last to start, be it alive or not."""
+        newest: int | None = self.aggregate(newest=models.Max("pk"))["newest"]
+        return newest
+
     def beat(self) -> bool:
         """Say that this one node is alive. False: it has been given up for dead meanwhile."""
         return self._unstopped().update(heartbeat_at=Now()) == 1

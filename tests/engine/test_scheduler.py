@@ -18,8 +18,8 @@ from scheduler_app.engine import clock, recovery, sync, timetable
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.models import Job, JobRun, Node, RunState, Surface, database
-from scheduler_app.registry import JobContext, Registry
-from tests.engine.conftest import eventually
+from scheduler_app.registry import JobContext, Registry, job
+from tests.engine.conftest import eventually, nothing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Declare = Callable[..., None]
@@ -292,6 +292,20 @@ def test_job_that_was_taken_for_orphaned_is_declared_again(
     sync.mark_orphans(timezone.now())
     assert Job.objects.get().is_orphaned
     eventually(lambda: not Job.objects.get().is_orphaned)
+
+
+def test_job_of_a_scheduler_that_came_and_went_unseen_is_orphaned(
+    declare: Declare, scheduler: Scheduler
+) -> None:
+    declare("a", cron="0 0 1 1 *")
+    scheduler.start()
+    scheduler._judge_others()
+    theirs = Registry()
+    job(name="b", cron="0 0 1 1 *", registry=theirs)(nothing)
+    Node.objects.create(name="there:1", declares=["b"], stopped_at=timezone.now())
+    sync.sync_jobs(theirs, timezone.now())
+    scheduler._judge_others()
+    assert [job.name for job in Job.objects.orphaned()] == ["b"]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ class Process:
     going: list[JobRun] = field(default_factory=list)
     after_stop: bool = False
     """Whether it began alone, and has not yet dealt with all that was due."""
-    peers: set[int] = field(default_factory=set)
+    seen: tuple[int | None, set[int]] = (None, set())
 
     def start(self) -> None:
         self.after_stop = not Node.objects.alive().exists()
@@ -47,10 +47,10 @@ class Process:
         if any(name in self.registry for name in orphaned):
             sync.sync_jobs(self.registry, CLOCK.now)
         recovery.close_dead_nodes(CLOCK.now)
-        peers = set(Node.objects.alive().values_list("pk", flat=True))
-        if peers != self.peers:
+        seen = (Node.objects.newest(), set(Node.objects.alive().values_list("pk", flat=True)))
+        if seen != self.seen:
             sync.mark_orphans(CLOCK.now)
-            self.peers = peers
+            self.seen = seen
 
     def claim(self, room: int) -> list[JobRun]:
         runs = self.claimer.claim(CLOCK.now, room)
