@@ -13,6 +13,7 @@ from scheduler_app.policies import CatchUp, Overlap
 from scheduler_app.registry import Registry
 
 _JOB = Job.objects.filter(name=OuterRef("job_name"))
+_HAS_ENTRY = Exists(DjangoJob.objects.filter(id=OuterRef("job_name")))
 _PAUSED = Exists(_JOB.paused())
 _MAY_OVERLAP = Exists(_JOB.filter(overlap=Overlap.ALLOW))
 _GOING = Exists(
@@ -25,7 +26,8 @@ def adopt(
 ) -> list[JobRun]:
     """Take up to `room` of the runs that wait, in the order in which they were due. Those of a job
     that may not overlap start one at a time; those of a paused job wait, unless asked for. Jobs
-    that this node's code lacks stand in nobody's way: they are added to `foreign`."""
+    that this node's code lacks stand in nobody's way: they are added to `foreign`. Nor do those
+    whose timetable row, the lock, somebody has deleted: their runs wait until it is back."""
     with database.atomic():
         ours = set[str]()
         while not ours and (found := _first_jobs(now, node, foreign, room)):
@@ -60,7 +62,7 @@ def _first_jobs(now: datetime, node: Node, foreign: set[str], room: int) -> set[
 
 def _startable(now: datetime, node: Node) -> QuerySet[JobRun]:
     return JobRun.objects.free(now, node).filter(
-        ~_GOING | _MAY_OVERLAP, ~_PAUSED | Q(trigger=Trigger.MANUAL)
+        _HAS_ENTRY, ~_GOING | _MAY_OVERLAP, ~_PAUSED | Q(trigger=Trigger.MANUAL)
     )
 
 

@@ -206,6 +206,18 @@ def test_waiting_run_of_a_job_that_this_code_lacks_stands_in_nobodys_way(
     assert Claimer(node, code).claim(T0, room=1) == [ours]
 
 
+def test_waiting_run_of_a_job_without_a_timetable_row_stands_in_nobodys_way(
+    declare: Declare, start: Start
+) -> None:
+    declare("a", cron="0 0 1 1 *")
+    declare("b", cron="0 0 1 1 *")
+    claimer = start()
+    rows = [JobRun(job_name=name, scheduled_for=T0, due_at=T0) for name in ("a", "b")]
+    _, startable = JobRun.objects.bulk_create(rows)
+    DjangoJob.objects.filter(id="a").delete()
+    assert claimer.claim(T0, room=1) == [startable]
+
+
 def test_request_is_taken(declare: Declare, start: Start, node: Node) -> None:
     declare("a")
     claimer = start(T0)
