@@ -77,6 +77,7 @@ def test_clock_is_put_back(clock: MachineClock | ServerClock, nodes: Nodes) -> N
     _nobody_was_taken_for_dead(nodes)
 
 
+@pytest.mark.chaos
 def test_node_is_killed_just_before_the_clock_is_put_back(
     clock: MachineClock | ServerClock, nodes: Nodes
 ) -> None:
@@ -94,6 +95,7 @@ def test_node_is_killed_just_before_the_clock_is_put_back(
     audit(nodes)
 
 
+@pytest.mark.chaos
 def test_clock_of_one_node_is_wrong(nodes: Nodes, tmp_path: Path, on_sqlite: bool) -> None:
     """It lives by the server's."""
     if on_sqlite:
