@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from scheduler_app.engine.recovery import close_dead_nodes
+from scheduler_app.engine.recovery import close_dead_nodes, take_from_stopped_nodes
 from scheduler_app.models import Job, JobRun, Node, RunState
 from tests.engine.conftest import T0
 
@@ -95,5 +95,34 @@ def test_run_of_an_orphaned_job_that_had_not_begun_is_cancelled(
     Job.objects.update(orphaned_at=timezone.now())
     silent_for(node, 60)
     close_dead_nodes(timezone.now())
+    running.refresh_from_db()
+    assert running.state == RunState.CANCELLED
+
+
+@pytest.fixture
+def stopped(node: Node) -> Node:
+    """It froze in the midst of a claim, was given up, and has come by runs afterwards."""
+    Node.objects.update(stopped_at=timezone.now())
+    return node
+
+
+def test_run_that_came_to_a_stopped_node_is_left_to_others(running: JobRun, stopped: Node) -> None:
+    JobRun.objects.update(state=RunState.QUEUED, started_at=None)
+    take_from_stopped_nodes(timezone.now())
+    assert JobRun.objects.unassigned().get() == running
+
+
+def test_run_that_a_stopped_node_began_is_lost(running: JobRun, stopped: Node) -> None:
+    take_from_stopped_nodes(timezone.now())
+    running.refresh_from_db()
+    assert (running.state, Job.objects.get().error_count) == (RunState.LOST, 1)
+
+
+def test_run_of_an_orphaned_job_that_came_to_a_stopped_node_is_cancelled(
+    running: JobRun, stopped: Node
+) -> None:
+    JobRun.objects.update(state=RunState.QUEUED, started_at=None)
+    Job.objects.update(orphaned_at=timezone.now())
+    take_from_stopped_nodes(timezone.now())
     running.refresh_from_db()
     assert running.state == RunState.CANCELLED

@@ -294,6 +294,22 @@ def test_job_that_was_taken_for_orphaned_is_declared_again(
     eventually(lambda: not Job.objects.get().is_orphaned)
 
 
+def test_beat_takes_what_a_stopped_node_holds(declare: Declare, scheduler: Scheduler) -> None:
+    declare("a", cron="0 0 1 1 *")
+    gone = Node.objects.create(name="there:1", declares=["a"], stopped_at=timezone.now())
+    now = timezone.now()
+    JobRun.objects.create(
+        job_name="a",
+        scheduled_for=now,
+        due_at=now,
+        node=gone,
+        state=RunState.RUNNING,
+        started_at=now,
+    )
+    scheduler.start()
+    eventually(lambda: JobRun.objects.get().state == RunState.LOST)
+
+
 def test_job_of_a_scheduler_that_came_and_went_unseen_is_orphaned(
     declare: Declare, scheduler: Scheduler
 ) -> None:

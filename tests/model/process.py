@@ -40,6 +40,7 @@ class Process:
         in_hand = {run.pk for run in [*self.pending, *self.going]}
         own = JobRun.objects.queued().filter(node=self.node)
         self.pending += [run for run in own if run.pk not in in_hand]
+        recovery.take_from_stopped_nodes(CLOCK.now)
 
     def check(self) -> None:
         """Look for what other processes have changed."""
