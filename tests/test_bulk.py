@@ -42,7 +42,7 @@ def test_texts_are_updated_as_they_are() -> None:
     JobRun.objects.insert(runs)
     for run in runs:
         run.log, run.state, run.finished_at = run.message, RunState.FAILED, T0
-    JobRun.objects.end(runs)
+    JobRun.objects.write(runs)
     assert stored("log") == TEXTS
 
 
@@ -86,6 +86,13 @@ def test_fetch_gives_what_values_list_gives() -> None:
     query = JobRun.objects.order_by("-id").values_list("id", "message", "cancel_requested_at")
     assert [tuple(row) for row in bulk.fetch(query)] == list(query)
     assert bulk.fetch(query.filter(job_name="none")) == []
+
+
+def test_compiled_query_tells_what_has_changed_since() -> None:
+    query = bulk.compiled(JobRun.objects.order_by("id").values_list("message", "due_at"))
+    assert bulk.fetch(query) == []
+    JobRun.objects.insert(rows(message=["a", "b"]))
+    assert [tuple(row) for row in bulk.fetch(query)] == [("a", T0), ("b", T0)]
 
 
 @pytest.mark.parametrize("names", [[], ["a"], ["a", 'b"', "c\\", "ü"]])

@@ -20,6 +20,10 @@ from scheduler_app.registry import JobContext, JobDefinition, Registry
 
 logger = logging.getLogger(__name__)
 
+LINGER = 0.005
+"""How long, in seconds, the recorder may wait for threads to take up what it has just handed over.
+Quick runs end at once; so their outcomes and the next starts share one commit, not two."""
+
 
 class Dispatcher:
     """Every run handed over is recorded as begun before its function is called, and its outcome
@@ -137,6 +141,7 @@ class Dispatcher:
         now = time.monotonic()
         tasks = [partial(self._carry_out, run, now) for run in starts if run.pk in begun]
         self._executor.hand_over(tasks)
+        self._executor.wait_until_begun(LINGER)
         if len(tasks) < len(starts):
             self._ended([run for run in starts if run.pk not in begun], [])
         self._progressed()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from django.db import InterfaceError, InternalError, OperationalError
 
 from scheduler_app.engine import clock, ledger
-from scheduler_app.models import JobRun, database
+from scheduler_app.models import JobRun, RunState, database
 
 logger = logging.getLogger(__name__)
 
@@ -108,18 +108,21 @@ class Recorder:
 
 def record(starts: Sequence[JobRun], ends: Sequence[JobRun]) -> set[int]:
     """Commit these starts and outcomes in one transaction; returns the ids of the runs that may
-    start. Calling it again after a commit of unknown outcome changes nothing."""
+    start.
+
+    Calling it again after a commit of unknown outcome changes nothing but the moment of a start:
+    no function has been called by then."""
     now = clock.now()
     with database.atomic():
         held = JobRun.objects.hold([run.pk for run in (*starts, *ends)])
-        begun = [run.pk for run in starts if held.get(run.pk) == run.node_id]
-        if begun:
-            JobRun.objects.begin(begun, now)
+        begun = [run for run in starts if held.get(run.pk) == run.node_id]
         ended = [run for run in ends if held.get(run.pk) == run.node_id]
-        if ended:
-            JobRun.objects.end(ended)
-            ledger.settle(ended, now)
+        for run in begun:
+            run.state, run.started_at = RunState.RUNNING, now
+        if begun or ended:
+            JobRun.objects.write([*begun, *ended])
+        ledger.settle(ended, now)
     for run in ends:
         if run.pk not in held:
             logger.warning("outcome %s of run %d comes too late", run.state, run.pk)
-    return set(begun)
+    return {run.pk for run in begun}

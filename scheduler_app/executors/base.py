@@ -18,6 +18,10 @@ class Executor(BaseExecutor):
         raises."""
 
     @abstractmethod
+    def wait_until_begun(self, timeout: float) -> bool:
+        """Wait until every task has begun. False if some have not after `timeout` seconds."""
+
+    @abstractmethod
     def wait(self, timeout: float) -> bool:
         """Wait until every task has ended. False if some still go after `timeout` seconds."""
 

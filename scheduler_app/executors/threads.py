@@ -26,12 +26,17 @@ class ThreadExecutor(Executor):
         lock = threading.Lock()
         self._has_task = threading.Condition(lock)
         self._all_ended = threading.Condition(lock)
+        self._all_begun = threading.Condition(lock)
 
     def hand_over(self, tasks: Sequence[Task]) -> None:
         with self._has_task:
             self._tasks.extend(tasks)
             self._unended += len(tasks)
             self._wake_one()
+
+    def wait_until_begun(self, timeout: float) -> bool:
+        with self._all_begun:
+            return self._all_begun.wait_for(lambda: not self._tasks, timeout)
 
     def wait(self, timeout: float) -> bool:
         with self._all_ended:
@@ -78,5 +83,7 @@ class ThreadExecutor(Executor):
                 self._idle -= 1
                 self._is_waking = False
             task = self._tasks.popleft()
+            if not self._tasks:
+                self._all_begun.notify_all()
             self._wake_one()
             return task

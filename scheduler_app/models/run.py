@@ -48,7 +48,7 @@ class Trigger(models.TextChoices):
     MANUAL = "manual", "on request"
 
 
-OUTCOME = ("state", "started_at", "finished_at", "message", "traceback", "metadata", "log")
+PROGRESS = ("state", "started_at", "finished_at", "message", "traceback", "metadata", "log")
 
 
 class JobRunQuerySet(models.QuerySet["JobRun"]):
@@ -132,20 +132,9 @@ class JobRunQuerySet(models.QuerySet["JobRun"]):
         rows = bulk.read(f"{query} ORDER BY id DESC {lock}", [values], connection, width=3)
         return {pk: node for pk, node, finished_at in rows if finished_at is None}
 
-    def begin(self, ids: Sequence[int], now: datetime) -> None:
-        """Mark those of these (locked) runs that are QUEUED as RUNNING."""
-        connection = self._connection()
-        these, values = bulk.among("id", ids, connection)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"UPDATE {self.model._meta.db_table} "  # noqa: S608
-                f"SET state = 'running', started_at = %s WHERE {these} AND state = 'queued'",
-                [connection.ops.adapt_datetimefield_value(now), values],
-            )
-
-    def end(self, runs: Sequence[JobRun]) -> None:
-        """Write what became of these (locked) runs."""
-        bulk.update(runs, OUTCOME, self._connection())
+    def write(self, runs: Sequence[JobRun]) -> None:
+        """Write that these (locked) runs have begun, or what became of them."""
+        bulk.update(runs, PROGRESS, self._connection())
 
     def _connection(self) -> BaseDatabaseWrapper:
         return connections[router.db_for_write(self.model)]

@@ -98,6 +98,7 @@ def test_many_threads_are_recorded(recorder: Recorder, queued: JobRun, node: Nod
     runs = JobRun.objects.bulk_create(rows)
 
     recorder.submit(runs)
+    assert recorder.flush(10)  # a run is not carried out before
     threads = [threading.Thread(target=recorder.submit, args=([], [ended(run)])) for run in runs]
     for thread in threads:
         thread.start()

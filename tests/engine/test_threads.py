@@ -10,6 +10,10 @@ def _meet(meeting: threading.Barrier) -> None:
     meeting.wait(10)
 
 
+def _wait(event: threading.Event) -> None:
+    event.wait(10)
+
+
 def test_tasks_run_beside_each_other() -> None:
     executor = ThreadExecutor(3)
     meeting = threading.Barrier(4)
@@ -56,6 +60,17 @@ def test_wait_tells_whether_all_have_ended() -> None:
     assert not executor.wait(0.05)
     release.set()
     assert executor.wait(10)
+
+
+def test_wait_until_begun_tells_whether_a_task_waits_for_a_thread() -> None:
+    executor = ThreadExecutor(1)
+    release = threading.Event()
+    executor.hand_over([lambda: _wait(release)])
+    assert executor.wait_until_begun(10)
+    executor.hand_over([lambda: None])
+    assert not executor.wait_until_begun(0.05)
+    release.set()
+    assert executor.wait_until_begun(10)
 
 
 def test_closed_executor_carries_out_what_it_has_and_ends_its_threads() -> None:
