@@ -1,5 +1,6 @@
 """manage.py runscheduler: the scheduler, and beside it the gRPC server, in one process."""
 
+import gc
 import signal
 import threading
 from argparse import ArgumentParser
@@ -55,6 +56,7 @@ class Command(BaseCommand):
             scheduler.start()
             database.connection().close()  # this thread only waits from here on
             server.start()
+            _spare_what_is_loaded()
             self.stdout.write(f"Scheduler {scheduler.node} is running; gRPC at {server.address}.")
             stop.wait()
             self.stdout.write("Stopping: waiting for the runs that are going.")
@@ -62,3 +64,10 @@ class Command(BaseCommand):
             ended = scheduler.stop() if scheduler.running else True
             server.stop(GRACE)
         return ended
+
+
+def _spare_what_is_loaded() -> None:
+    """All that is loaded now lives as long as the process. Have the garbage collector leave it
+    alone: going through it takes 50 ms, in which no run starts."""
+    gc.collect()
+    gc.freeze()
