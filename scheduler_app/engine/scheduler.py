@@ -16,7 +16,7 @@ from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.engine.isolated import Isolation
 from scheduler_app.engine.timetable import Timetable
 from scheduler_app.executors import ThreadExecutor
-from scheduler_app.models import Job, JobRun, Node, bulk, database
+from scheduler_app.models import Census, Job, JobRun, Node, bulk, database
 from scheduler_app.registry import Registry, registry
 
 logger = logging.getLogger(__name__)
@@ -56,8 +56,8 @@ class Scheduler(BackgroundScheduler):
         self._judges_from = 0.0
         """Until then it judges nobody: after a start, an outage or a step of the clock the others
         need a moment, too, to be heard."""
-        self._seen: tuple[int | None, set[int]] = (None, set())
-        """The newest node and the living ones, when it last looked for orphans."""
+        self._seen: Census | None = None
+        """The nodes, when it last looked for orphans."""
 
     def start(self) -> None:
         """Register this process as a node, bring the declared jobs into the database and begin to
@@ -213,17 +213,15 @@ class Scheduler(BackgroundScheduler):
         return time.monotonic() >= self._judges_from
 
     def _judge_others(self) -> None:
-        newest = Node.objects.newest()  # first: whoever starts after it is new the next time
-        freshness = Node.objects.freshness()
-        if not all(freshness.values()):
+        census = Node.objects.census()
+        if census.dead:
             self._follow_clock()
             if not self._may_judge:
                 return
             recovery.close_dead_nodes(clock.now())
-        seen = (newest, {pk for pk, is_fresh in freshness.items() if is_fresh})
-        if seen != self._seen:
+        if census != self._seen:
             sync.mark_orphans(clock.now())
-            self._seen = seen
+            self._seen = census
 
     def _register(self) -> Node:
         return Node.objects.create(

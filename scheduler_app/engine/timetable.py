@@ -7,6 +7,7 @@ so that django-apscheduler can show the row and no deploy can make it unreadable
 import pickle
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from apscheduler.job import Job as APSchedulerJob
@@ -36,12 +37,16 @@ def add(dues: Mapping[str, datetime | None]) -> None:
 
 def next_due(excluding: Iterable[str] = ()) -> datetime | None:
     """The earliest due moment of all jobs but those named."""
-    entries = DjangoJob.objects.filter(next_run_time__isnull=False)
-    if excluding := list(excluding):
+    rows = bulk.fetch(_earliest(DjangoJob.objects.db, frozenset(excluding)))
+    return rows[0][0] if rows else None
+
+
+@lru_cache(maxsize=16)
+def _earliest(alias: str, excluding: frozenset[str]) -> bulk.Compiled:
+    entries = DjangoJob.objects.using(alias).filter(next_run_time__isnull=False)
+    if excluding:
         entries = entries.exclude(id__in=excluding)
-    dues = entries.order_by("next_run_time").values_list("next_run_time", flat=True)
-    earliest: datetime | None = dues.first()
-    return earliest
+    return bulk.compiled(entries.order_by("next_run_time").values_list("next_run_time")[:1])
 
 
 def lock_due(now: datetime, excluding: Iterable[str], limit: int) -> dict[str, datetime]:

@@ -2,12 +2,13 @@
 
 from scheduler_app.models.audit import AuditEntry, Surface
 from scheduler_app.models.job import Job
-from scheduler_app.models.node import Node
+from scheduler_app.models.node import Census, Node
 from scheduler_app.models.period import SchedulePeriod
 from scheduler_app.models.run import JobRun, RunState, Trigger
 
 __all__ = [
     "AuditEntry",
+    "Census",
     "Job",
     "JobRun",
     "Node",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -47,20 +47,36 @@ def among(column: str, values: Sequence[Any], connection: BaseDatabaseWrapper) -
     return f"{column} = ANY(%s)", _array(values)
 
 
-def fetch(query: "models.QuerySet[Any, tuple[Any, ...]]") -> list[Any]:
-    """What this values_list() gives; annotations come last."""
-    connection = connections[query.db]
-    if connection.vendor != "sqlite":
-        return list(query)
-    compiler = query.query.get_compiler(connection=connection)
+class Compiled(NamedTuple):
+    """A values_list() as SQL, to be asked again and again: Django takes longer to make a statement
+    than any database takes to answer a short one. Its parameters stay as they were."""
+
+    alias: str
+    statement: str
+    parameters: tuple[Any, ...]
+    moments: tuple[int, ...]
+    """Which of its columns are moments."""
+    width: int
+
+
+def compiled(query: "models.QuerySet[Any, tuple[Any, ...]]") -> Compiled:
+    """The SQL of this values_list(); its annotations come last."""
+    compiler = query.query.get_compiler(query.db)
     statement, parameters = compiler.as_sql()
     fields = [expression.output_field for expression, *_ in compiler.select]
-    rows = read(statement, parameters, connection, width=len(fields))
-    for position, field in enumerate(fields):
-        if isinstance(field, models.DateTimeField):
-            moments = {text: _moment(text) for text in {row[position] for row in rows}}
-            for row in rows:
-                row[position] = moments[row[position]]
+    moments = tuple(i for i, field in enumerate(fields) if isinstance(field, models.DateTimeField))
+    return Compiled(query.db, statement, tuple(parameters), moments, len(fields))
+
+
+def fetch(query: "models.QuerySet[Any, tuple[Any, ...]] | Compiled") -> list[Any]:
+    """What this values_list() gives; annotations come last."""
+    known = query if isinstance(query, Compiled) else compiled(query)
+    connection = connections[known.alias]
+    rows = read(known.statement, known.parameters, connection, width=known.width)
+    for position in known.moments if connection.vendor == "sqlite" else ():
+        moments = {text: _moment(text) for text in {row[position] for row in rows}}
+        for row in rows:
+            row[position] = moments[row[position]]
     return rows
 
 

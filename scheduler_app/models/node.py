@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
+from typing import NamedTuple
 
 from django.db import models
 from django.db.models.functions import Now
 
 from scheduler_app.conf import scheduler_settings
+from scheduler_app.models import bulk
+
+
+class Census(NamedTuple):
+    """The ids of the nodes that have not said goodbye."""
+
+    newest: int | None
+    """Of all nodes, the one that was the last to start; None if no node is left."""
+    alive: frozenset[int]
+    dead: frozenset[int]
 
 
 class NodeQuerySet(models.QuerySet["Node"]):
@@ -23,15 +35,14 @@ class NodeQuerySet(models.QuerySet["Node"]):
         """Nodes that never said goodbye and have been silent for too long."""
         return self._unstopped().exclude(self._fresh())
 
-    def freshness(self) -> dict[int, bool]:
-        """The nodes that have not said goodbye, and whether each is alive."""
-        is_fresh = models.ExpressionWrapper(self._fresh(), models.BooleanField())
-        return dict(self._unstopped().annotate(is_fresh=is_fresh).values_list("pk", "is_fresh"))
-
-    def newest(self) -> int | None:
-        """The id of the node that was the last to start, be it alive or not."""
-        newest: int | None = self.aggregate(newest=models.Max("pk"))["newest"]
-        return newest
+    def census(self) -> Census:
+        """All that one node wants to know of the others every second."""
+        rows = bulk.fetch(_census(self.db, scheduler_settings().dead_after))
+        return Census(
+            newest=rows[0][2] if rows else None,
+            alive=frozenset(pk for pk, is_fresh, _ in rows if is_fresh),
+            dead=frozenset(pk for pk, is_fresh, _ in rows if not is_fresh),
+        )
 
     def beat(self) -> bool:
         """Say that this one node is alive. False: it has been given up for dead meanwhile."""
@@ -46,9 +57,7 @@ class NodeQuerySet(models.QuerySet["Node"]):
 
     @staticmethod
     def _fresh() -> models.Q:
-        """Neither old, nor of a time that is to come because the clock was put back since."""
-        limit = timedelta(seconds=scheduler_settings().dead_after)
-        return models.Q(heartbeat_at__gte=Now() - limit, heartbeat_at__lte=Now() + limit)
+        return _is_fresh(scheduler_settings().dead_after)
 
 
 class Node(models.Model):
@@ -67,3 +76,17 @@ class Node(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+def _is_fresh(dead_after: float) -> models.Q:
+    """Neither old, nor of a time that is to come because the clock was put back since."""
+    limit = timedelta(seconds=dead_after)
+    return models.Q(heartbeat_at__gte=Now() - limit, heartbeat_at__lte=Now() + limit)
+
+
+@lru_cache
+def _census(alias: str, dead_after: float) -> bulk.Compiled:
+    is_fresh = models.ExpressionWrapper(_is_fresh(dead_after), models.BooleanField())
+    newest = models.Subquery(Node.objects.order_by("-pk").values("pk")[:1])
+    nodes = Node.objects.using(alias).filter(stopped_at=None).order_by()
+    return bulk.compiled(nodes.values_list("pk", is_fresh, newest))

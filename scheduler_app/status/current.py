@@ -96,7 +96,7 @@ class SchedulerStatus:
 
 def scheduler_running() -> bool:
     """Whether a scheduler's heartbeat in the database is fresh."""
-    return Node.objects.alive().exists()
+    return bool(Node.objects.census().alive)
 
 
 def living_nodes() -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from scheduler_app.engine import recovery, sync, timetable
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.recorder import record
-from scheduler_app.models import Job, JobRun, Node, RunState, database
+from scheduler_app.models import Census, Job, JobRun, Node, RunState, database
 from scheduler_app.registry import Registry
 from tests.model.clock import CLOCK, seems_alive
 
@@ -23,7 +23,7 @@ class Process:
     going: list[JobRun] = field(default_factory=list)
     after_stop: bool = False
     """Whether it began alone, and has not yet dealt with all that was due."""
-    seen: tuple[int | None, set[int]] = (None, set())
+    seen: Census | None = None
 
     def start(self) -> None:
         self.after_stop = not Node.objects.alive().exists()
@@ -48,10 +48,10 @@ class Process:
         if any(name in self.registry for name in orphaned):
             sync.sync_jobs(self.registry, CLOCK.now)
         recovery.close_dead_nodes(CLOCK.now)
-        seen = (Node.objects.newest(), set(Node.objects.alive().values_list("pk", flat=True)))
-        if seen != self.seen:
+        census = Node.objects.census()
+        if census != self.seen:
             sync.mark_orphans(CLOCK.now)
-            self.seen = seen
+            self.seen = census
 
     def claim(self, room: int) -> list[JobRun]:
         runs = self.claimer.claim(CLOCK.now, room)
