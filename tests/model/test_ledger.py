@@ -31,7 +31,7 @@ from scheduler_app.registry import Registry, job
 from tests.model.clock import CLOCK, HEARTBEAT, rule_the_engine, seems_alive
 from tests.model.process import Process
 from tests.model.snapshot import is_active, is_waiting
-from tests.model.world import World, rolled_back
+from tests.model.world import FAULTS, World, rolled_back
 
 EXAMPLES = int(os.environ.get("LEDGER_EXAMPLES", "25"))
 """Unless it is set the histories are always the same: a chance find fails nobody's build."""
@@ -168,7 +168,7 @@ class History(RuleBasedStateMachine):
         self.world.claim(process, room)
 
     @has_processes
-    @rule(number=NUMBERS, fault=st.sampled_from(["insert", "adopt", "commit"]))
+    @rule(number=NUMBERS, fault=st.sampled_from(sorted(FAULTS)))
     def tick_fails(self, number: int, fault: str) -> None:
         self.world.claim_fails(self.process(number), fault)
 

@@ -1,13 +1,15 @@
 """Processes, the database and the model of it: every step is checked as it is made."""
 
-from collections.abc import Collection, Iterable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any, NoReturn
 from unittest import mock
 
 from django.db import OperationalError
 
 from scheduler_app.cron import Fire
 from scheduler_app.engine import adopt, ledger
+from scheduler_app.engine.claim import Claimer
 from scheduler_app.models import Job, JobRun, Node, RunState, database
 from scheduler_app.registry import Registry
 from tests.model import promises
@@ -96,18 +98,12 @@ class World:
         """A claim in the middle of which the database goes away."""
         moments = self._moments(process)
         before = self.held
-        failing = {"insert": (ledger, "insert"), "adopt": (adopt, "adopt")}.get(fault)
-        with suppress(OperationalError):
-            if failing:
-                with mock.patch.object(*failing, side_effect=OperationalError):
-                    process.claim(9)
-            else:
-                with database.atomic():
-                    process.claimer.claim(CLOCK.now, 9)
-                    raise OperationalError
+        with suppress(OperationalError), FAULTS[fault]():
+            process.claim(9)
         found = self.observe()
         promises.check_end_of_waiting(before, self.held, process.after_stop, CLOCK.now)
         self._check_claimed(moments, found)
+        process.after_stop = process.after_stop and self.is_due(process)
 
     def is_due(self, process: Process) -> bool:
         """Whether something is still to be claimed, of the jobs that this process declares."""
@@ -173,3 +169,23 @@ class World:
 def rolled_back() -> AbstractContextManager[None]:
     """A transaction for a world of its own; nothing of it stays."""
     return database.atomic()
+
+
+@contextmanager
+def commit_fails() -> Iterator[None]:
+    """The claim has done its work, and its transaction is rolled back."""
+    claim_rows = Claimer._claim_rows
+
+    def fail(*args: Any, **options: Any) -> NoReturn:
+        claim_rows(*args, **options)
+        raise OperationalError
+
+    with mock.patch.object(Claimer, "_claim_rows", fail):
+        yield
+
+
+FAULTS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+    "insert": lambda: mock.patch.object(ledger, "insert", side_effect=OperationalError),
+    "adopt": lambda: mock.patch.object(adopt, "adopt", side_effect=OperationalError),
+    "commit": commit_fails,
+}
