@@ -290,6 +290,7 @@ def test_job_that_was_taken_for_orphaned_is_declared_again(
     scheduler.start()
     Node.objects.update(declares=[])
     sync.mark_orphans(timezone.now())
+    Node.objects.update(declares=["a"])
     assert Job.objects.get().is_orphaned
     eventually(lambda: not Job.objects.get().is_orphaned)
 
