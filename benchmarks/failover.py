@@ -14,7 +14,7 @@ from benchmarks.report import progress, table, verdict
 
 JOBS = 200
 TARGET = 1.5
-MOMENTS = (0.05, 0.1, 0.15)
+MOMENTS = (0.01, 0.03, 0.05, 0.1)
 """Seconds after a full second at which a node is killed; the work is done soon after the full
 second."""
 BEFORE = 4
