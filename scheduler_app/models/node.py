@@ -36,7 +36,8 @@ class NodeQuerySet(models.QuerySet["Node"]):
         return self._unstopped().exclude(self._fresh())
 
     def census(self) -> Census:
-        """All that one node wants to know of the others every second."""
+        """All that one node wants to know of the others every second; of all nodes, whatever this
+        QuerySet is narrowed down to."""
         rows = bulk.fetch(_census(self.db, scheduler_settings().dead_after))
         return Census(
             newest=rows[0][2] if rows else None,
@@ -88,5 +89,5 @@ def _is_fresh(dead_after: float) -> models.Q:
 def _census(alias: str, dead_after: float) -> bulk.Compiled:
     is_fresh = models.ExpressionWrapper(_is_fresh(dead_after), models.BooleanField())
     newest = models.Subquery(Node.objects.order_by("-pk").values("pk")[:1])
-    nodes = Node.objects.using(alias).filter(stopped_at=None).order_by()
+    nodes = Node.objects.using(alias)._unstopped().order_by()
     return bulk.compiled(nodes.values_list("pk", is_fresh, newest))
