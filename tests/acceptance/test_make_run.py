@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -17,6 +18,17 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _answers(address: str) -> bool:
+    """Whether anyone listens there yet; an answer that is an error raises."""
+    try:
+        with urllib.request.urlopen(address, timeout=20) as page:
+            return bool(page.status == 200)
+    except urllib.error.URLError as error:
+        if isinstance(error.reason, ConnectionRefusedError):
+            return False
+        raise
 
 
 def test_web_and_scheduler_start_and_stop_together(site: Site, tmp_path: Path) -> None:
@@ -37,8 +49,7 @@ def test_web_and_scheduler_start_and_stop_together(site: Site, tmp_path: Path) -
     try:
         eventually(lambda: "is running; gRPC at" in log.read_text(), seconds=30)
         assert re.search(r"Sign in: admin / \S{16}", log.read_text())
-        page = urllib.request.urlopen(f"http://127.0.0.1:{web_port}/admin/login/", timeout=20)
-        assert page.status == 200
+        eventually(lambda: _answers(f"http://127.0.0.1:{web_port}/admin/login/"), seconds=30)
         site.trigger("slow")
         eventually(lambda: site.states("slow") == ["running"])
 
