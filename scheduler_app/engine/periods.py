@@ -1,6 +1,7 @@
 """Where one period of a job's schedule ends and the next begins."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from django.db.models import OuterRef, Subquery
@@ -34,12 +35,30 @@ def turning_points(names: Iterable[str], now: datetime) -> dict[str, datetime]:
 
 
 def next_due(schedule: Schedule, job_name: str, after: datetime) -> datetime | None:
-    """When the job is due next after this moment. Not at an occurrence that is in the ledger: more
+    """When the job is due next after this moment."""
+    fire = next_fire(schedule, job_name, after)
+    return fire.due_at if fire else None
+
+
+def next_fire(schedule: Schedule, job_name: str, after: datetime) -> Fire | None:
+    """The first occurrence that is due after this moment. Not one that is in the ledger: more
     jitter than before would have it due a second time."""
     fire = schedule.next(after)
     if fire and fire.scheduled_for <= after and _is_in_ledger(job_name, fire):
-        fire = schedule.next(fire.due_at)
-    return fire.due_at if fire else None
+        return schedule.next(fire.due_at)
+    return fire
+
+
+def left_out(old: Schedule, new: Schedule, job_name: str, moment: datetime) -> Fire | None:
+    """The occurrence that a change of jitter alone, at this moment, would lose: its time has come,
+    the old jitter puts it off beyond the moment, and by the new one it was due before."""
+    if replace(old, jitter=new.jitter) != new:
+        return None
+    fire, following = next_fire(old, job_name, moment), new.next(moment)
+    if fire is None or fire.scheduled_for > moment:
+        return None
+    is_to_come = following is not None and following.scheduled_for == fire.scheduled_for
+    return None if is_to_come else fire
 
 
 def _is_in_ledger(job_name: str, fire: Fire) -> bool:

@@ -113,6 +113,7 @@ def _update(jobs: list[Job], declared: dict[str, JobDefinition], now: datetime) 
     moments = periods.turning_points([job.name for job in turning], now)
     message = "Skipped: the schedule was changed before it was run."
     skip_overdue(turning, moments, message)
+    moments |= _keep_put_off(turning, declared, moments, now)
     for job in jobs:
         job.orphaned_at = None
         for key, value in _declared_values(declared[job.name]).items():
@@ -120,6 +121,32 @@ def _update(jobs: list[Job], declared: dict[str, JobDefinition], now: datetime) 
     Job.objects.bulk_update(jobs, [*DECLARED, "orphaned_at"], batch_size=500)
     timetable.advance({job.name: next_due(job, moments[job.name]) for job in turning})
     periods.begin(turning, moments, "The schedule was changed, or declared again.")
+
+
+def _keep_put_off(
+    jobs: Iterable[Job],
+    declared: Mapping[str, JobDefinition],
+    moments: Mapping[str, datetime],
+    now: datetime,
+) -> dict[str, datetime]:
+    """Queue, for the moment that was drawn for it, what jitter has put off until later and would be
+    lost with that jitter. Returns the moments: these jobs' old schedule holds until then."""
+    kept: list[JobRun] = []
+    for job in jobs:
+        if job.is_paused or job.is_orphaned:
+            continue
+        schedule = declared[job.name].schedule
+        if fire := periods.left_out(job.schedule, schedule, job.name, moments[job.name]):
+            kept.append(
+                JobRun(
+                    job_name=job.name,
+                    scheduled_for=fire.scheduled_for,
+                    due_at=fire.due_at,
+                    created_at=now,
+                )
+            )
+    ledger.insert(kept)
+    return {run.job_name: run.due_at for run in kept}
 
 
 def skip_overdue(jobs: Iterable[Job], moments: Mapping[str, datetime], message: str) -> None:

@@ -56,7 +56,7 @@ def _at(moment: datetime, history: History) -> str:
     runs = JobRun.objects.filter(job_name=history.job.name, attempt=1).order_by("scheduled_for")
     other = runs.filter(scheduled_for__gte=moment, scheduled_for__lt=until).first()
     if other is None:
-        return f"{when}: {not_scheduled(moment, history)}"
+        return f"{when}: {not_scheduled(moment, until, history)}"
     told = outcome(history.attempts(other), history)
     if other.is_scheduled:
         return f"{when}: {told} The schedule of that time does not have this moment."

@@ -4,14 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 from scheduler_app.cron import is_by_the_clock, next_fire, previous_fire
 from scheduler_app.models import SchedulePeriod
+from scheduler_app.status.expectation import RESOLUTION
 from scheduler_app.status.history import History
 from scheduler_app.status.wall import Gap, first_pass
+from scheduler_app.status.words import length
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
-def not_scheduled(moment: datetime, history: History) -> str:
-    """Why there is no occurrence at this moment, and which are its neighbours."""
+def not_scheduled(moment: datetime, until: datetime, history: History) -> str:
+    """Why there is no occurrence from this moment on, and before `until`; which are its
+    neighbours."""
     period = history.period_at(moment)
     if not history.periods:
         return "no schedule of the job is recorded."
@@ -21,7 +24,28 @@ def not_scheduled(moment: datetime, history: History) -> str:
     if before and history.occurrences(before, before + MINUTE):
         at = history.clock.full(before)
         return f"the clock showed this time twice, and the schedule has the first alone, {at}."
-    return f"not in the schedule. {_neighbours(moment, period, history)}"
+    changed = _changed_while_put_off(moment, until, period, history)
+    return changed or f"not in the schedule. {_neighbours(moment, period, history)}"
+
+
+def _changed_while_put_off(
+    moment: datetime, until: datetime, period: SchedulePeriod, history: History
+) -> str:
+    """The schedule had it, but was another before its jitter was over."""
+    scheduled_for = next_fire(period.cron, moment - SECOND, period.timezone)
+    if period.ends_at is None or scheduled_for is None or scheduled_for >= until:
+        return ""
+    fire = period.schedule.next(scheduled_for - RESOLUTION)
+    if fire is None or fire.due_at <= period.ends_at:
+        return ""
+    due_at, changed_at = (
+        history.clock.near(at, scheduled_for) for at in (fire.due_at, period.ends_at)
+    )
+    return (
+        f"did not run. It was put off until {due_at} (jitter "
+        f"{length(fire.due_at - scheduled_for)}), and the schedule was changed before, at "
+        f"{changed_at}."
+    )
 
 
 def no_such_time(wall: datetime, gap: Gap, history: History) -> str:

@@ -13,7 +13,8 @@ def reason(run: JobRun, history: History) -> str:
         return f"the job to be resumed. {history.pause_at(history.now)}"
     if run.due_at > history.now:
         at = history.clock.near(run.due_at, run.scheduled_for)
-        return f"its time to be tried again, {at}, in {length(run.due_at - history.now)}"
+        what = "its time to be tried again" if run.attempt > 1 else "its time"
+        return f"{what}, {at}, in {length(run.due_at - history.now)}"
     outage = outage_at(history.now, history.now)
     if outage:
         return f"a scheduler. {outage.words(history.clock, run.scheduled_for)}"

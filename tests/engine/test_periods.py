@@ -12,6 +12,7 @@ from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.sync import mark_orphans, sync_jobs
 from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, Surface, database
 from scheduler_app.registry import Registry, job
+from scheduler_app.status.audit import audit_ledger
 from tests.engine.conftest import T0, nothing
 
 pytestmark = pytest.mark.django_db
@@ -165,3 +166,61 @@ def test_more_jitter_during_a_pause_does_not_have_an_occurrence_due_twice(
     next_due = DjangoJob.objects.get().next_run_time
     assert next_due is not None
     assert next_due >= T0 + timedelta(hours=1)
+
+
+@pytest.fixture
+def put_off_less(declare: Declare, start: Start) -> tuple[Claimer, Registry, datetime]:
+    """A job whose noon is put off; its next release, in which noon was due at once; and when noon
+    is due until that is deployed."""
+    declare("a", cron="0 12 * * *", jitter=3000)
+    claimer = start()
+    release = Registry()
+    job(name="a", cron="0 12 * * *", timezone="UTC", registry=release)(nothing)
+    due_at = DjangoJob.objects.get().next_run_time
+    assert due_at is not None
+    assert due_at > T0 + timedelta(minutes=5)
+    return claimer, release, due_at
+
+
+def test_less_jitter_does_not_lose_the_occurrence_that_waits_for_its_time(
+    put_off_less: tuple[Claimer, Registry, datetime],
+) -> None:
+    claimer, release, due_at = put_off_less
+    sync_jobs(release, T0 + timedelta(minutes=1))
+    run = JobRun.objects.get()
+    assert (run.state, run.scheduled_for, run.due_at) == (RunState.QUEUED, T0, due_at)
+    assert claimer.claim(due_at - timedelta(seconds=1)) == []
+    assert claimer.claim(due_at) == [run]
+    assert periods() == [("active", BEGIN, due_at), ("active", due_at, None)]
+    assert DjangoJob.objects.get().next_run_time == T0 + timedelta(days=1)
+    assert list(audit_ledger()) == []
+
+
+def test_less_jitter_twice_keeps_one_run(
+    put_off_less: tuple[Claimer, Registry, datetime],
+) -> None:
+    _, release, due_at = put_off_less
+    sync_jobs(release, T0 + timedelta(minutes=1))
+    third = Registry()
+    job(name="a", cron="0 12 * * *", timezone="UTC", jitter=1, registry=third)(nothing)
+    sync_jobs(third, T0 + timedelta(minutes=2))
+    assert JobRun.objects.get().due_at == due_at
+    assert list(audit_ledger()) == []
+
+
+def test_less_jitter_has_an_occurrence_that_is_still_to_come_due_earlier(
+    put_off_less: tuple[Claimer, Registry, datetime],
+) -> None:
+    _, release, _ = put_off_less
+    sync_jobs(release, T0 - timedelta(seconds=1))
+    assert DjangoJob.objects.get().next_run_time == T0
+    assert not JobRun.objects.exists()
+
+
+def test_less_jitter_brings_back_no_occurrence_that_is_in_the_ledger(
+    put_off: Registry, registry: Registry
+) -> None:
+    sync_jobs(put_off, T0 + timedelta(seconds=1))
+    sync_jobs(registry, T0 + timedelta(seconds=2))
+    assert JobRun.objects.get().scheduled_for == T0
+    assert list(audit_ledger()) == []

@@ -19,6 +19,11 @@ def fires(schedule: Schedule, after: datetime) -> Iterator[Fire]:
         fire = schedule.next(fire.due_at)
 
 
+def _fire_alike(one: Schedule, other: Schedule) -> bool:
+    """Whether they differ in jitter alone."""
+    return (one.expression, one.timezone) == (other.expression, other.timezone)
+
+
 @dataclass(slots=True)
 class Coverage:
     """What must be covered: the occurrences of the active periods, each once, none left out."""
@@ -79,9 +84,17 @@ class Coverage:
         """A new period begins, now or where more is accounted for. What was due must be covered."""
         moment = max(now, self.begins_at, self.last_due or self.begins_at)
         assert not self.due(moment), f"never accounted for: {self.due(moment)[:3]}"
+        put_off = self.next()
         self.ended.append((self.state, self.schedule, self.begins_at, moment))
+        before = self.schedule
         self.state, self.schedule, self.begins_at = state, schedule, moment
         self._begin()
+        if put_off and put_off.scheduled_for <= moment and _fire_alike(before, schedule):
+            fire = self.next()
+            lost = state == State.ACTIVE and (
+                not fire or fire.scheduled_for > put_off.scheduled_for
+            )
+            assert not lost, f"was to come, and is left out: {put_off}"
 
     @property
     def periods(self) -> list[Period]:

@@ -118,6 +118,16 @@ class History(RuleBasedStateMachine):
     def start(self) -> None:
         self.world.start(self.registry())
 
+    @precondition(lambda self: len(self.world.processes) < 3)
+    @rule(name=NAMES, jitter=st.sampled_from([0, 1, 3000]))
+    def deploy_while_put_off(self, name: str, jitter: int) -> None:
+        """An occurrence waits for the end of its jitter when other jitter is deployed."""
+        fire = name in self.code and name in self.world.jobs and self.world.jobs[name].next()
+        if fire and fire.scheduled_for < fire.due_at:
+            CLOCK.now = max(CLOCK.now, fire.scheduled_for)
+            self.code[name] = self.code[name] | {"jitter": jitter}
+            self.start()
+
     @has_processes
     @rule(number=NUMBERS)
     def stop(self, number: int) -> None:

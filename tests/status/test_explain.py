@@ -296,6 +296,31 @@ def test_future_with_jitter(declare: Declare, start: Start) -> None:
     assert why(due_at, now=T0 - SECOND) == text
 
 
+def test_put_off_when_other_jitter_was_deployed(declare: Declare, start: Start) -> None:
+    declare("a", cron="0 12 * * *", jitter=3000)
+    start()
+    due_at = timetable.next_due()
+    assert due_at is not None
+    release = Registry()
+    job(name="a", cron="0 12 * * *", timezone="UTC", registry=release)(nothing)
+    sync_jobs(release, T0 + MINUTE)
+    assert f"waits for its time, {due_at:%H:%M:%S}, in " in why(now=T0 + MINUTE)
+
+
+def test_put_off_when_another_schedule_was_deployed(declare: Declare, start: Start) -> None:
+    declare("a", cron="0 12 * * *", jitter=3000)
+    start()
+    due_at = timetable.next_due()
+    assert due_at is not None
+    release = Registry()
+    job(name="a", cron="0 15 * * *", timezone="UTC", registry=release)(nothing)
+    sync_jobs(release, T0 + MINUTE)
+    text = why(now=T0 + MINUTE)
+    assert f"did not run. It was put off until {due_at:%H:%M:%S} (jitter " in text
+    assert text.endswith("and the schedule was changed before, at 12:01:00.")
+    assert "not in the schedule" in why(T0 + 2 * MINUTE, now=T0 + 3 * MINUTE)
+
+
 def test_due_and_not_taken_yet(claimer: Claimer, node: Node) -> None:
     text = "has been due for 30.0 s, and no scheduler has taken it yet."
     assert why(now=T0 + 30 * SECOND).endswith(text)
