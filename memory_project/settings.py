@@ -59,8 +59,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         # reads first fails at once when somebody else has written meanwhile.
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
+        # With less than FULL a power failure undoes what was committed last, say the claim of a job
+        # that is going: it would run a second time.
         "init_command": (
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;"
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
         ),
     }
     # Threads share a file, and cannot share a database in memory.

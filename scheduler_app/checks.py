@@ -1,5 +1,6 @@
 """System checks: what is misconfigured is told, with a hint, before anything starts."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +19,7 @@ from scheduler_app.registry import registry
 SHORTEST_TIMEOUT = 5.0
 SQLITE_HINT = (
     'DATABASES["{alias}"]["OPTIONS"] = {{"transaction_mode": "IMMEDIATE", "timeout": 20, '
-    '"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"}}'
+    '"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"}}'
 )
 OLDEST_SQLITE = (3, 33)
 """The first with UPDATE ... FROM."""
@@ -53,7 +54,8 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 
 def check_databases(**_: Any) -> list[CheckMessage]:
     """scheduler.E004: a claim could not be one transaction; scheduler.E005: an engine that the
-    scheduler cannot use; scheduler.E006: SQLite settings under which it would die."""
+    scheduler cannot use; scheduler.E006: SQLite settings under which it would die;
+    scheduler.W001: SQLite settings that let a power failure undo a claim."""
     alias = database.alias()
     if {router.db_for_write(Job), router.db_for_write(DjangoJob)} != {alias}:
         text = "The tables of scheduler_app and django_apscheduler are in different databases."
@@ -67,9 +69,7 @@ def check_databases(**_: Any) -> list[CheckMessage]:
         hint = f"Use a Python with SQLite {'.'.join(map(str, OLDEST_SQLITE))} or newer."
         text = f"SQLite {sqlite3.sqlite_version} is too old."
         return [Error(text, hint=hint, id="scheduler.E005")]
-    faults = _sqlite_faults(connections[alias].settings_dict) if vendor == "sqlite" else []
-    hint = SQLITE_HINT.format(alias=alias)
-    return [Error(fault, hint=hint, id="scheduler.E006") for fault in faults]
+    return list(_sqlite(alias)) if vendor == "sqlite" else []
 
 
 def check_installed_apps(**_: Any) -> list[CheckMessage]:
@@ -82,6 +82,23 @@ def check_installed_apps(**_: Any) -> list[CheckMessage]:
         return []
     hint = 'Put "scheduler_app" before "django_grpc_framework".'
     return [Error("INSTALLED_APPS are in the wrong order.", hint=hint, id="scheduler.E007")]
+
+
+def _sqlite(alias: str) -> Iterator[CheckMessage]:
+    configured = connections[alias].settings_dict
+    hint = SQLITE_HINT.format(alias=alias)
+    for fault in _sqlite_faults(configured):
+        yield Error(fault, hint=hint, id="scheduler.E006")
+    if _may_forget(configured):
+        text = "SQLite without synchronous=FULL may undo a claim at a power failure."
+        yield checks.Warning(f"{text} Its job would run twice.", hint=hint, id="scheduler.W001")
+
+
+def _may_forget(configured: dict[str, Any]) -> bool:
+    """Whether a commit need not have reached the disk. SQLite's own default is FULL."""
+    command = str(configured.get("OPTIONS", {}).get("init_command", ""))
+    levels = re.findall(r"synchronous\s*[=(]\s*(\w+)", command, re.IGNORECASE)
+    return bool(levels) and levels[-1].upper() in ("OFF", "NORMAL", "0", "1")
 
 
 def _sqlite_faults(configured: dict[str, Any]) -> Iterator[str]:

@@ -72,7 +72,7 @@ class Elsewhere:
         return "other" if model._meta.app_label == "django_apscheduler" else None
 
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "NAME": "db.sqlite3",
     "OPTIONS": {"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode = WAL"},
 }
@@ -94,6 +94,36 @@ def test_good_sqlite_settings_pass() -> None:
 def test_sqlite_settings_that_would_kill_the_scheduler(options: Any, fault: str) -> None:
     (text,) = checks._sqlite_faults(GOOD | {"OPTIONS": GOOD["OPTIONS"] | options})
     assert fault in text
+
+
+@pytest.mark.parametrize(
+    ("pragma", "found"),
+    [
+        ("", []),
+        ("PRAGMA synchronous = FULL", []),
+        ("PRAGMA synchronous=EXTRA", []),
+        ("PRAGMA synchronous=2", []),
+        ("PRAGMA synchronous=normal", ["scheduler.W001"]),
+        ("PRAGMA main.synchronous(1)", ["scheduler.W001"]),
+        ("PRAGMA synchronous=FULL; PRAGMA synchronous=OFF", ["scheduler.W001"]),
+    ],
+)
+def test_sqlite_that_may_forget_a_claim_is_warned_of(
+    pragma: str, found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = f"PRAGMA journal_mode=WAL; {pragma}"
+    options = GOOD["OPTIONS"] | {"init_command": command}
+    monkeypatch.setattr(type(connections["default"]), "vendor", "sqlite")
+    monkeypatch.setitem(connections["default"].settings_dict, "OPTIONS", options)
+    assert ids(checks.check_databases()) == found
+
+
+@pytest.mark.django_db
+def test_commits_of_the_project_survive_a_power_failure() -> None:
+    is_sqlite = connections["default"].vendor == "sqlite"
+    with connections["default"].cursor() as cursor:
+        cursor.execute("PRAGMA synchronous" if is_sqlite else "SHOW synchronous_commit")
+        assert cursor.fetchone() == ((2,) if is_sqlite else ("on",))
 
 
 def test_sqlite_in_memory_is_refused() -> None:
