@@ -28,8 +28,11 @@ def alias() -> str:
 def atomic() -> Iterator[None]:
     """A transaction on it; on SQLite, one that has the write lock from its start. The threads of
     this process take turns: SQLite itself makes those that wait sleep, for up to 0.1 s a time."""
-    takes_turns = connection().vendor == "sqlite" and not connection().in_atomic_block
+    is_outermost = not connection().in_atomic_block
+    takes_turns = is_outermost and connection().vendor == "sqlite"
     with _writing if takes_turns else nullcontext(), transaction.atomic(using=alias()):
+        if is_outermost and connection().vendor == "postgresql" and _serves_engine():
+            _set_for_engine()
         yield
 
 
@@ -56,9 +59,9 @@ def snapshot() -> Iterator[None]:
             _execute("ROLLBACK")
 
 
-def _execute(statement: str) -> None:
+def _execute(statement: str, *values: str) -> None:
     with connection().cursor() as cursor:
-        cursor.execute(statement)
+        cursor.execute(statement, values or None)
 
 
 def now() -> datetime:
@@ -72,12 +75,25 @@ def now() -> datetime:
 
 
 def serve_engine() -> None:
-    """Call it in a thread of the engine. Should the process freeze within a transaction of this
-    thread, PostgreSQL ends that within a heartbeat, and so frees the rows it holds before a node
-    that waits for them has been silent for too long itself. PostgreSQL also uses indexes for few
-    rows before it has statistics: what the engine asks for is in memory."""
+    """Call it in a thread of the engine: its transactions are no burden to others. Should the
+    process freeze within one, PostgreSQL ends that within a heartbeat, and so frees the rows it
+    holds before a node that waits for them has been silent for too long itself."""
     _threads.serves_engine = True
-    connection().close()
+
+
+def _serves_engine() -> bool:
+    return getattr(_threads, "serves_engine", False)
+
+
+def _set_for_engine() -> None:
+    """For this transaction alone: behind a pooler the session is shared with strangers. PostgreSQL
+    also uses indexes for few rows before it has statistics; what the engine asks for is in
+    memory."""
+    _execute(
+        "SELECT set_config('idle_in_transaction_session_timeout', %s, true), "
+        "set_config('random_page_cost', '1.1', true)",
+        str(round(scheduler_settings().heartbeat * 1000)),
+    )
 
 
 def close_old_connections() -> None:
@@ -86,14 +102,8 @@ def close_old_connections() -> None:
         django.db.close_old_connections()
 
 
-def _connected(connection: BaseDatabaseWrapper, **_: Any) -> None:
+def _connected(**_: Any) -> None:
     _threads.has_connected = True
-    serves = getattr(_threads, "serves_engine", False)
-    if serves and connection.vendor == "postgresql" and connection.alias == alias():
-        milliseconds = int(scheduler_settings().heartbeat * 1000)
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET idle_in_transaction_session_timeout = {milliseconds}")
-            cursor.execute("SET random_page_cost = 1.1")
 
 
 connection_created.connect(_connected)

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -11,13 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from tests.harness import ROOT, Site, eventually
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.harness.cluster import free_port
 
 
 def _answers(address: str) -> bool:
@@ -32,7 +25,7 @@ def _answers(address: str) -> bool:
 
 
 def test_web_and_scheduler_start_and_stop_together(site: Site, tmp_path: Path) -> None:
-    web_port = _free_port()
+    web_port = free_port()
     site.env |= {
         "WEB_PORT": str(web_port),
         "GRPC_ADDRESS": "127.0.0.1:0",

@@ -12,6 +12,7 @@ from tests.chaos.needs import missing
 from tests.chaos.nodes import Nodes
 from tests.harness import Database, postgres_database
 from tests.harness.cluster import Cluster, binaries, cluster, server_folder
+from tests.harness.pooler import Pooler, pooler, program
 
 
 @pytest.fixture(
@@ -65,3 +66,21 @@ def nodes_on_own_server(own_server: Cluster, tmp_path: Path, form: Form) -> Iter
         closing(Nodes(database, tmp_path, form)) as nodes,
     ):
         yield nodes
+
+
+@pytest.fixture
+def own_pooler(own_server: Cluster) -> Iterator[Pooler]:
+    """A pooler of this test's own, in front of its server."""
+    found = program() or missing("No pgbouncer: install the package of that name.")
+    with server_folder() as folder, pooler(folder, found, own_server) as own_pooler:
+        yield own_pooler
+
+
+@pytest.fixture
+def nodes_behind_pooler(
+    own_server: Cluster, own_pooler: Pooler, tmp_path: Path, form: Form
+) -> Iterator[Nodes]:
+    with postgres_database(own_server.url) as database:
+        behind = Database(own_pooler.url(database.url), database.ask)
+        with closing(Nodes(behind, tmp_path, form)) as nodes:
+            yield nodes

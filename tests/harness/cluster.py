@@ -31,15 +31,15 @@ class Cluster:
     def __init__(self, folder: Path, bin_folder: Path, data: Path | None = None) -> None:
         self._bin = bin_folder
         self._data = data or folder / "data"
-        self._port = _free_port()
+        self.port = free_port()
         self._folder = folder
         self._log = folder / "log"
-        self.url = f"postgres://postgres@127.0.0.1:{self._port}/postgres"
+        self.url = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
         self._run("initdb", "-U", "postgres", "-A", "trust", "--no-sync", "--wal-segsize=1")
         self.start()
 
     def start(self) -> None:
-        options = f"{OPTIONS} -c port={self._port} -c unix_socket_directories={self._folder}"
+        options = f"{OPTIONS} -c port={self.port} -c unix_socket_directories={self._folder}"
         self._run("pg_ctl", "start", "--wait", "--log", str(self._log), "-o", options)
 
     def stop(self, mode: str = "fast") -> None:
@@ -113,7 +113,7 @@ def cluster(folder: Path, bin_folder: Path, data: Path | None = None) -> Iterato
             cluster.stop("immediate")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,0 +1,68 @@
+"""What the engine asks of its database's transactions."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.test import override_settings
+
+from scheduler_app.models import database
+
+
+@pytest.fixture
+def in_engine_thread(transactional_db: None) -> Callable[[Callable[[], str]], str]:
+    """Call a function in a thread that serves the engine."""
+    if database.connection().vendor != "postgresql":
+        pytest.skip("SQLite has no such settings")
+
+    def _call(function: Callable[[], str]) -> str:
+        def work() -> str:
+            database.serve_engine()
+            try:
+                return function()
+            finally:
+                database.connection().close()
+
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(work).result()
+
+    return _call
+
+
+def patience() -> str:
+    """How long this session lets a transaction idle; 0 if it does not mind."""
+    with database.connection().cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        return str(cursor.fetchone()[0])
+
+
+@override_settings(SCHEDULER={"heartbeat": 3})
+def test_engine_may_not_idle_in_a_transaction_for_longer_than_a_heartbeat(
+    in_engine_thread: Callable[[Callable[[], str]], str],
+) -> None:
+    def within() -> str:
+        with database.atomic(), database.atomic():
+            return patience()
+
+    assert in_engine_thread(within) == "3s"
+
+
+def test_engine_leaves_no_setting_in_its_session(
+    in_engine_thread: Callable[[Callable[[], str]], str],
+) -> None:
+    """Behind a pooler the next transaction there may be a stranger's."""
+
+    def afterwards() -> str:
+        with database.atomic():
+            pass
+        return patience()
+
+    assert in_engine_thread(afterwards) == "0"
+
+
+def test_other_threads_may_take_their_time(
+    in_engine_thread: Callable[[Callable[[], str]], str],
+) -> None:
+    in_engine_thread(str)
+    with database.atomic():
+        assert patience() == "0"
