@@ -7,6 +7,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -50,7 +51,9 @@ def execute(definition: JobDefinition, context: JobContext) -> Outcome:
     """Call the function. Whatever it raises, sys.exit included, is an outcome."""
     database.close_old_connections()
     try:
-        metadata = context.reported | _mapping(_call(definition, context))
+        # In a context of its own: the language or zone that it activates is not its successor's.
+        result = copy_context().run(_call, definition, context)
+        metadata = context.reported | _mapping(result)
         return Outcome(RunState.SUCCESS, metadata=storable_metadata(metadata))
     except BaseException as error:
         logger.warning(

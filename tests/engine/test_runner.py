@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.utils import timezone, translation
 
 from scheduler_app.cron import Schedule
 from scheduler_app.engine import runner
@@ -60,6 +61,22 @@ def test_returned_mapping_wins_over_reported_values() -> None:
         return {"done": 7}
 
     assert call(function).metadata == {"done": 7, "left": 4}
+
+
+def test_language_and_zone_that_a_job_activates_are_its_own() -> None:
+    def activates() -> None:
+        translation.activate("de")
+        timezone.activate("Asia/Tokyo")
+
+    def tells() -> dict[str, str]:
+        return {
+            "language": translation.get_language(),
+            "zone": timezone.get_current_timezone_name(),
+        }
+
+    before = call(tells)
+    assert call(activates).state == RunState.SUCCESS
+    assert call(tells) == before
 
 
 def test_sys_exit_is_a_failure_of_the_job_alone() -> None:
