@@ -3,18 +3,20 @@
 import re
 import sqlite3
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
+from django.core.management import get_commands
 from django.db import connections, router
 from django_apscheduler.models import DjangoJob
 
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.exceptions import SettingsError
 from scheduler_app.models import Job, database
-from scheduler_app.registry import registry
+from scheduler_app.registry import Command, Problem, registry
 
 SHORTEST_TIMEOUT = 5.0
 SQLITE_HINT = (
@@ -35,8 +37,20 @@ def check_declarations(**_: Any) -> list[CheckMessage]:
     """scheduler.E001: a job is declared wrongly."""
     return [
         Error(problem.text, hint=problem.hint, obj=problem.declared_at, id="scheduler.E001")
-        for problem in registry.problems
+        for problem in (*registry.problems, *_unknown_commands())
     ]
+
+
+def _unknown_commands() -> Iterator[Problem]:
+    """Not seen where they are declared: there, not all apps need be loaded."""
+    known = get_commands()
+    for definition in registry:
+        command = definition.function.command if isinstance(definition.function, Command) else ""
+        if command and command not in known:
+            alike = get_close_matches(command, known, n=1)
+            hint = f"Did you mean {alike[0]!r}?" if alike else "See `manage.py help`."
+            text = f"Job {definition.name!r}: there is no management command {command!r}."
+            yield Problem(f"manage.py {command}", text, hint)
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:

@@ -6,7 +6,7 @@ reports with a hint before anything starts."""
 import inspect
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -67,8 +67,7 @@ class JobDefinition:
     takes_context: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        takes_context = bool(inspect.signature(self.function).parameters)
-        object.__setattr__(self, "takes_context", takes_context)
+        object.__setattr__(self, "takes_context", _takes_context(self.function))
 
     def validate(self) -> None:
         """Raise DeclarationError or CronError if this job cannot be scheduled."""
@@ -78,6 +77,11 @@ class JobDefinition:
                 "'-', '_' and '.', starting and ending with a letter or digit."
             )
         self.policies.validate()
+        if inspect.isgeneratorfunction(self.function) or inspect.isasyncgenfunction(self.function):
+            raise DeclarationError(
+                f"{self.function.__qualname__} is a generator: calling it runs none of its body. "
+                "Declare a function without yield."
+            )
         try:
             inspect.signature(self.function).bind(*[None] * self.takes_context)
         except TypeError as error:
@@ -86,6 +90,16 @@ class JobDefinition:
                 "declare it with no parameter or with one."
             ) from error
         self.schedule.validate()
+
+
+def _takes_context(function: JobFunction) -> bool:
+    """Whether it has a parameter for the context: one that it cannot do without, or that is named
+    so. Others keep their defaults."""
+    return any(
+        parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        and (parameter.default is parameter.empty or parameter.name == "context")
+        for parameter in inspect.signature(function).parameters.values()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +206,17 @@ def job(
     return declare
 
 
+class Command:
+    """A call of a management command, as a job's function."""
+
+    def __init__(self, command: str, args: Sequence[str], options: Mapping[str, Any]) -> None:
+        self.command, self._args, self._options = command, args, options
+        self.__module__, self.__qualname__ = "manage.py", command
+
+    def __call__(self) -> None:
+        call_command(self.command, *self._args, **self._options)
+
+
 def command_job(
     command: str,
     *args: str,
@@ -204,13 +229,9 @@ def command_job(
 
     `args` are its arguments as on the command line, `options` its options as for call_command;
     all else is as for `job`. What it prints goes where the scheduler's own output goes."""
-
-    def run_command() -> None:
-        call_command(command, *args, **options or {})
-
-    run_command.__module__, run_command.__qualname__ = "manage.py", command
     policies.setdefault("description", f"manage.py {' '.join([command, *args])}")
-    job(cron=cron, name=name or command.replace("_", "-"), **policies)(run_command)
+    name = name or command.replace("_", "-")
+    job(cron=cron, name=name, **policies)(Command(command, args, options or {}))
 
 
 def autodiscover() -> None:

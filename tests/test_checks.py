@@ -13,7 +13,7 @@ from django.db import connections
 from pytest_django import Settings
 
 from scheduler_app import checks
-from scheduler_app.registry import Registry, job
+from scheduler_app.registry import Registry, command_job, job
 from tests.harness import ROOT
 
 
@@ -36,6 +36,17 @@ def test_bad_declaration_is_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch
     assert error.id == "scheduler.E001"
     assert "minute" in error.msg
     assert error.hint
+
+
+def test_command_that_does_not_exist_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = Registry()
+    command_job("clearsesions", cron="@daily", registry=registry)
+    command_job("clearsessions", cron="@daily", registry=registry)
+    monkeypatch.setattr(checks, "registry", registry)
+    (error,) = checks.check_declarations()
+    assert error.id == "scheduler.E001"
+    assert "no management command 'clearsesions'" in error.msg
+    assert error.hint == "Did you mean 'clearsessions'?"
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,44 @@ def test_function_with_two_parameters_is_a_problem(registry: Registry) -> None:
     assert "one" in problem(registry).text
 
 
+def with_default(days: int = 30) -> int:
+    return days
+
+
+def with_keyword(*, dry_run: bool = False) -> bool:
+    return dry_run
+
+
+def with_optional_context(context: JobContext | None = None) -> bool:
+    return context is not None
+
+
+@pytest.mark.parametrize(
+    ("function", "takes_context"),
+    [(with_default, False), (with_keyword, False), (with_optional_context, True)],
+)
+def test_parameters_with_defaults_are_the_functions_own(
+    registry: Registry, function: Any, takes_context: bool
+) -> None:
+    job(cron="@daily", name="a", registry=registry)(function)
+    assert only(registry).takes_context is takes_context
+
+
+def generator() -> Any:
+    yield
+
+
+async def async_generator() -> Any:
+    yield
+
+
+@pytest.mark.parametrize("function", [generator, async_generator])
+def test_generator_is_a_problem(registry: Registry, function: Any) -> None:
+    job(cron="@daily", name="a", registry=registry)(function)
+    assert "is a generator" in problem(registry).text
+    assert len(registry) == 0
+
+
 def test_command_becomes_a_job(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Any, ...]] = []
     monkeypatch.setattr(

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -123,7 +123,13 @@ def _clean(value: Any) -> Any:
 def _call(definition: JobDefinition, context: JobContext) -> Any:
     arguments = (context,) if definition.takes_context else ()
     result = definition.function(*arguments)
-    return asyncio.run(result) if inspect.iscoroutine(result) else result
+    if inspect.isgenerator(result) or inspect.isasyncgen(result):
+        raise TypeError("The job returned a generator: none of its body has run.")
+    return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
+
+
+async def _awaited(result: Awaitable[Any]) -> Any:
+    return await result
 
 
 def _mapping(result: Any) -> dict[Any, Any]:

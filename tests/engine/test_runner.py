@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Generator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,6 +41,26 @@ def test_coroutine_function_is_awaited() -> None:
         return {"items": 3}
 
     assert call(function).metadata == {"items": 3}
+
+
+def test_function_that_returns_an_awaitable_is_awaited() -> None:
+    class Later:
+        def __await__(self) -> Generator[None, None, dict[str, int]]:
+            yield
+            return {"items": 3}
+
+    assert call(Later).metadata == {"items": 3}
+
+
+async def many() -> AsyncIterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize("function", [lambda: (number for number in (1, 2)), lambda: many()])
+def test_generator_that_is_returned_has_not_run(function: Any) -> None:
+    outcome = call(function)
+    assert outcome.state == RunState.FAILED
+    assert "none of its body has run" in outcome.message
 
 
 def test_reported_values_are_kept_when_the_job_fails() -> None:
