@@ -72,6 +72,7 @@ class Recorder:
             starts, ends = self._take()
             begun = self._record_until_it_holds(starts, ends)
             self._committed(starts, begun)
+            database.forget_queries()
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()

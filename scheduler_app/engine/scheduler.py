@@ -120,6 +120,7 @@ class Scheduler(BackgroundScheduler):
         if self._failures:
             logger.warning("the scheduler goes on after %d failed ticks", self._failures)
             self._failures = 0
+        database.forget_queries()
         return wait
 
     def _tick(self) -> float:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import django.db
+from django.conf import settings
 from django.db import connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
@@ -100,6 +101,14 @@ def close_old_connections() -> None:
     """Django's, in a thread that has ever connected to a database; it is slow to find none."""
     if getattr(_threads, "has_connected", False):
         django.db.close_old_connections()
+        forget_queries()
+
+
+def forget_queries() -> None:
+    """With DEBUG Django keeps this thread's last 9,000 statements, large as they may be, until a
+    request begins; in a scheduler none does."""
+    if settings.DEBUG:
+        django.db.reset_queries()
 
 
 def _connected(**_: Any) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -46,6 +48,32 @@ def test_job_runs_on_its_schedule(declare: Declare, scheduler: Scheduler) -> Non
     run = JobRun.objects.filter(state=RunState.SUCCESS).earliest("id")
     assert run.lateness is not None
     assert run.lateness >= timedelta(0)
+
+
+@pytest.fixture
+def opened() -> Iterator[list[BaseDatabaseWrapper]]:
+    """The connections that other threads than the test's open."""
+    found: list[BaseDatabaseWrapper] = []
+
+    def note(connection: BaseDatabaseWrapper, **_: Any) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            found.append(connection)
+
+    connection_created.connect(note)
+    yield found
+    connection_created.disconnect(note)
+
+
+def test_no_thread_keeps_its_statements_under_debug(
+    declare: Declare, scheduler: Scheduler, opened: list[BaseDatabaseWrapper], settings: Settings
+) -> None:
+    settings.DEBUG = True
+    declare("a", lambda: {"jobs": Job.objects.count()}, cron=SECONDLY)
+    scheduler.start()
+    eventually(lambda: successes() >= 2)
+    scheduler.stop()
+    assert len(opened) >= 3  # the tick's, the recorder's, the run's
+    assert [list(connection.queries_log) for connection in opened if connection.queries_log] == []
 
 
 def test_stop_waits_for_the_run_that_is_going(declare: Declare, scheduler: Scheduler) -> None:
