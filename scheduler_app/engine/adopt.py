@@ -5,15 +5,22 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django_apscheduler.models import DjangoJob
 
 from scheduler_app.engine import ledger
-from scheduler_app.models import Job, JobRun, Node, RunState, Trigger, database
+from scheduler_app.models import (
+    Job,
+    JobRun,
+    Node,
+    RunState,
+    Trigger,
+    database,
+    timetable_rows,
+)
 from scheduler_app.policies import CatchUp, Overlap
 from scheduler_app.registry import Registry
 
 _JOB = Job.objects.filter(name=OuterRef("job_name"))
-_HAS_ENTRY = Exists(DjangoJob.objects.filter(id=OuterRef("job_name")))
+_HAS_ENTRY = Exists(timetable_rows().filter(id=OuterRef("job_name")))
 _PAUSED = Exists(_JOB.paused())
 _MAY_OVERLAP = Exists(_JOB.filter(overlap=Overlap.ALLOW))
 _GOING = Exists(
@@ -33,7 +40,7 @@ def adopt(
         while not ours and (found := _first_jobs(now, node, foreign, room)):
             ours = {name for name in found if name in registry}
             foreign |= found - ours
-        entries = DjangoJob.objects.select_for_update(skip_locked=True).filter(id__in=ours)
+        entries = timetable_rows().select_for_update(skip_locked=True).filter(id__in=ours)
         locked = list(entries.values_list("id", flat=True))
         # Only now nobody else can start these jobs' runs: look again.
         waiting = _startable(now, node).filter(job_name__in=locked).order_by("due_at", "id")

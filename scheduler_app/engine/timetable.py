@@ -15,7 +15,7 @@ from django_apscheduler.jobstores import DjangoJobStore
 from django_apscheduler.models import DjangoJob
 
 from scheduler_app.cron import CronTrigger
-from scheduler_app.models import Job, bulk
+from scheduler_app.models import Job, bulk, database, timetable_rows
 
 RUNNER = "scheduler_app.engine.runner:run_job"
 """The one function that every timetable row refers to."""
@@ -23,7 +23,7 @@ RUNNER = "scheduler_app.engine.runner:run_job"
 
 def known(names: Iterable[str]) -> set[str]:
     """Those of these jobs that have a row."""
-    return set(DjangoJob.objects.filter(id__in=list(names)).values_list("id", flat=True))
+    return set(timetable_rows().filter(id__in=list(names)).values_list("id", flat=True))
 
 
 def add(dues: Mapping[str, datetime | None]) -> None:
@@ -32,12 +32,12 @@ def add(dues: Mapping[str, datetime | None]) -> None:
         DjangoJob(id=name, next_run_time=due_at, job_state=pickle.dumps(_state(name)))
         for name, due_at in dues.items()
     ]
-    DjangoJob.objects.bulk_create(rows, ignore_conflicts=True)
+    timetable_rows().bulk_create(rows, ignore_conflicts=True)
 
 
 def next_due(excluding: Iterable[str] = ()) -> datetime | None:
     """The earliest due moment of all jobs but those named."""
-    rows = bulk.fetch(_earliest(DjangoJob.objects.db, frozenset(excluding)))
+    rows = bulk.fetch(_earliest(database.alias(), frozenset(excluding)))
     return rows[0][0] if rows else None
 
 
@@ -53,7 +53,8 @@ def lock_due(now: datetime, excluding: Iterable[str], limit: int) -> dict[str, d
     """Lock the rows of at most `limit` jobs that are due, the earliest first, but those that
     somebody else has locked: `{name: due moment}`."""
     rows = (
-        DjangoJob.objects.select_for_update(skip_locked=True)
+        timetable_rows()
+        .select_for_update(skip_locked=True)
         .filter(next_run_time__lte=now)
         .exclude(id__in=list(excluding))
         .order_by("next_run_time", "id")
@@ -63,7 +64,7 @@ def lock_due(now: datetime, excluding: Iterable[str], limit: int) -> dict[str, d
 
 def lock(names: Iterable[str]) -> None:
     """Lock these jobs' rows, waiting for whoever has them."""
-    rows = DjangoJob.objects.select_for_update().filter(id__in=list(names)).order_by("id")
+    rows = timetable_rows().select_for_update().filter(id__in=list(names)).order_by("id")
     list(rows.values_list("id"))
 
 
@@ -73,7 +74,7 @@ def advance(next_dues: Mapping[str, datetime | None]) -> None:
     for name, due_at in next_dues.items():
         shared.setdefault(due_at, []).append(name)
     for due_at, names in shared.items():
-        DjangoJob.objects.filter(bulk.Among("id", names)).update(next_run_time=due_at)
+        timetable_rows().filter(bulk.Among("id", names)).update(next_run_time=due_at)
 
 
 def _state(name: str) -> dict[str, Any]:
@@ -107,7 +108,7 @@ class Timetable(DjangoJobStore):
         return next(iter(self._get_jobs(id=job_id)), None)
 
     def _get_jobs(self, **filters: Any) -> list[APSchedulerJob]:
-        dues = dict(DjangoJob.objects.filter(**filters).values_list("id", "next_run_time"))
+        dues = dict(timetable_rows().filter(**filters).values_list("id", "next_run_time"))
         return [self._restore(job, dues[job.name]) for job in Job.objects.filter(name__in=dues)]
 
     def _restore(self, job: Job, due_at: datetime | None) -> APSchedulerJob:

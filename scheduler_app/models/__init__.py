@@ -4,6 +4,7 @@ from scheduler_app.models.audit import AuditEntry, Surface
 from scheduler_app.models.job import Job
 from scheduler_app.models.node import Census, Node
 from scheduler_app.models.period import SchedulePeriod
+from scheduler_app.models.primary import timetable_rows
 from scheduler_app.models.run import JobRun, RunState, Trigger
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "SchedulePeriod",
     "Surface",
     "Trigger",
+    "timetable_rows",
 ]

@@ -3,6 +3,8 @@
 from django.db import models
 from django.utils import timezone
 
+from scheduler_app.models.primary import PrimaryManager
+
 
 class Surface(models.TextChoices):
     """The door through which somebody acted."""
@@ -29,6 +31,8 @@ class AuditEntry(models.Model):
     job_name = models.CharField(max_length=100)
     reason = models.TextField(blank=True)
     changed = models.BooleanField(help_text="False: the job was in that state already.")
+
+    objects = PrimaryManager["AuditEntry"]()
 
     class Meta:
         ordering = ("-id",)

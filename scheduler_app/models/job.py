@@ -9,6 +9,7 @@ from django.db import connections, models, router
 
 from scheduler_app.cron import Schedule
 from scheduler_app.models import bulk
+from scheduler_app.models.primary import PrimaryManager
 from scheduler_app.policies import CatchUp, Overlap, Policies
 
 
@@ -78,7 +79,7 @@ class Job(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = JobQuerySet.as_manager()
+    objects = PrimaryManager.from_queryset(JobQuerySet)()
 
     class Meta:
         ordering = ("name",)

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.models import bulk
+from scheduler_app.models.primary import PrimaryManager
 
 
 class Census(NamedTuple):
@@ -70,10 +71,11 @@ class Node(models.Model):
     heartbeat_at = models.DateTimeField(db_default=Now())
     stopped_at = models.DateTimeField(null=True, blank=True)
 
-    objects = NodeQuerySet.as_manager()
+    objects = PrimaryManager.from_queryset(NodeQuerySet)()
 
     class Meta:
         ordering = ("-id",)
+        base_manager_name = "objects"  # which what leads to a row reads it by
 
     def __str__(self) -> str:
         return self.name

@@ -9,6 +9,7 @@ from django.db import models
 
 from scheduler_app.cron import Schedule
 from scheduler_app.models.job import Job
+from scheduler_app.models.primary import PrimaryManager
 
 
 class SchedulePeriodQuerySet(models.QuerySet["SchedulePeriod"]):
@@ -61,7 +62,7 @@ class SchedulePeriod(models.Model):
     ends_at = models.DateTimeField(null=True, blank=True)
     because = models.TextField(blank=True)
 
-    objects = SchedulePeriodQuerySet.as_manager()
+    objects = PrimaryManager.from_queryset(SchedulePeriodQuerySet)()
 
     class Meta:
         ordering = ("job_name", "id")

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from scheduler_app.models import bulk
 from scheduler_app.models.node import Node
+from scheduler_app.models.primary import PrimaryManager
 
 
 class RunState(models.TextChoices):
@@ -204,10 +205,11 @@ class JobRun(models.Model):
     log = models.TextField(blank=True, help_text="What the job logged and printed.")
     metadata = models.JSONField(default=dict, blank=True)
 
-    objects = JobRunQuerySet.as_manager()
+    objects = PrimaryManager.from_queryset(JobRunQuerySet)()
 
     class Meta:
         ordering = ("-id",)
+        base_manager_name = "objects"  # which what leads to a row reads it by
         verbose_name = "run"
         permissions = (("cancel_jobrun", "Can cancel a run"),)
         constraints = (

@@ -9,10 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 
-from django_apscheduler.models import DjangoJob
-
 from scheduler_app.exceptions import JobNotFound
-from scheduler_app.models import Job, SchedulePeriod, database
+from scheduler_app.models import Job, SchedulePeriod, database, timetable_rows
 from scheduler_app.status import bookkeeping, expectation
 from scheduler_app.status.coverage import Coverage
 from scheduler_app.status.discrepancy import INACTIVE, Discrepancy, Kind, Tally
@@ -46,7 +44,7 @@ def audit_ledger(
 def _audit(job: Job, window: Window, tally: Tally) -> Iterator[Discrepancy]:
     tally.jobs += 1
     recorded = list(SchedulePeriod.objects.filter(job_name=job.name).order_by("begins_at", "id"))
-    entries = DjangoJob.objects.filter(id=job.name)
+    entries = timetable_rows().filter(id=job.name)
     next_due = entries.values_list("next_run_time", flat=True).first()
     yield from bookkeeping.periods(job, recorded)
     yield from bookkeeping.timetable(job, next_due)

@@ -8,11 +8,10 @@ from enum import StrEnum
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
-from django_apscheduler.models import DjangoJob
 
 from scheduler_app.cron import explain
 from scheduler_app.exceptions import JobNotFound, RunNotFound
-from scheduler_app.models import Job, JobRun, Node, RunState
+from scheduler_app.models import Job, JobRun, Node, RunState, timetable_rows
 from scheduler_app.policies import Policies
 
 QUERY_PARAMETERS = 30_000
@@ -131,9 +130,7 @@ def job_statuses(jobs: QuerySet[Job]) -> list[JobStatus]:
         jobs.annotate(
             last_outcome_id=_latest(JobRun.objects.finished()),
             last_run_id=_latest(JobRun.objects.executed()),
-            next_run=Subquery(
-                DjangoJob.objects.filter(id=OuterRef("name")).values("next_run_time")
-            ),
+            next_run=Subquery(timetable_rows().filter(id=OuterRef("name")).values("next_run_time")),
         )
     )
     running = _running_run_ids()

@@ -7,10 +7,9 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q
-from django_apscheduler.models import DjangoJob
 
 from scheduler_app.cron import Fire
-from scheduler_app.models import Job, JobRun, SchedulePeriod
+from scheduler_app.models import Job, JobRun, SchedulePeriod, timetable_rows
 from scheduler_app.status import expectation
 from scheduler_app.status.expectation import RESOLUTION, Window
 from scheduler_app.status.words import Clock
@@ -44,7 +43,7 @@ class History:
 
     @cached_property
     def next_due(self) -> datetime | None:
-        entries = DjangoJob.objects.filter(id=self.job.name)
+        entries = timetable_rows().filter(id=self.job.name)
         due_at: datetime | None = entries.values_list("next_run_time", flat=True).first()
         return due_at
 
@@ -81,7 +80,10 @@ class History:
 
     def attempts(self, first: JobRun) -> list[JobRun]:
         """All attempts of what this run tried first, in order."""
-        return [first, *first.attempts.select_related("node").order_by("attempt")]
+        return [
+            first,
+            *JobRun.objects.filter(first_attempt=first).select_related("node").order_by("attempt"),
+        ]
 
     def since(self, period: SchedulePeriod) -> datetime:
         """Since when the job had been in this period's state."""
