@@ -1,5 +1,6 @@
 """Audit entries, nodes, and the pages that are hidden."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -50,6 +51,17 @@ def test_nodes_are_alive_stopped_or_dead(page: Page) -> None:
     assert "2 h 0 min ago" in html
     living = Node.objects.get(name="living:1")
     assert "nightly, hourly" in page(f"node/{living.pk}/change/")
+
+
+@pytest.mark.parametrize("model", ["auditentry", "job", "jobrun", "node", "scheduleperiod"])
+def test_no_link_stands_in_another(page: Page, make_job: Callable[..., Job], model: str) -> None:
+    make_job("nightly")
+    Node.objects.create(name="living:1")
+    control.trigger("nightly", by=Actor("ada", Surface.CODE))
+    control.pause("nightly", by=Actor("ada", Surface.CODE))
+    html = page(f"{model}/")
+    assert f"/admin/scheduler_app/{model}/" in html.split("result_list")[1]
+    assert not re.search(r"<a\b[^>]*>(?:(?!</a>).)*<a\b", html, re.DOTALL)
 
 
 @pytest.mark.parametrize("model", ["auditentry", "node", "scheduleperiod"])
