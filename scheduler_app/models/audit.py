@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils import timezone
 
-from scheduler_app.models.primary import PrimaryManager
+from scheduler_app.models.primary import PrimaryQuerySet
 
 
 class Surface(models.TextChoices):
@@ -32,7 +32,7 @@ class AuditEntry(models.Model):
     reason = models.TextField(blank=True)
     changed = models.BooleanField(help_text="False: the job was in that state already.")
 
-    objects = PrimaryManager["AuditEntry"]()
+    objects = PrimaryQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)

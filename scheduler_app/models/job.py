@@ -9,11 +9,11 @@ from django.db import connections, models, router
 
 from scheduler_app.cron import Schedule
 from scheduler_app.models import bulk
-from scheduler_app.models.primary import PrimaryManager
+from scheduler_app.models.primary import PrimaryQuerySet
 from scheduler_app.policies import CatchUp, Overlap, Policies
 
 
-class JobQuerySet(models.QuerySet["Job"]):
+class JobQuerySet(PrimaryQuerySet["Job"]):
     def declared(self) -> JobQuerySet:
         """Jobs that some living scheduler's code declares."""
         return self.filter(orphaned_at=None)
@@ -79,7 +79,7 @@ class Job(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = PrimaryManager.from_queryset(JobQuerySet)()
+    objects = JobQuerySet.as_manager()
 
     class Meta:
         ordering = ("name",)

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.models import bulk
-from scheduler_app.models.primary import PrimaryManager
+from scheduler_app.models.primary import PrimaryQuerySet
 
 
 class Census(NamedTuple):
@@ -23,7 +23,7 @@ class Census(NamedTuple):
     dead: frozenset[int]
 
 
-class NodeQuerySet(models.QuerySet["Node"]):
+class NodeQuerySet(PrimaryQuerySet["Node"]):
     """Freshness is judged by the database's clock alone, so that machines need not agree. When that
     clock is put forward or back all nodes look dead until they have beaten anew: before you act,
     ask whether it was."""
@@ -71,7 +71,7 @@ class Node(models.Model):
     heartbeat_at = models.DateTimeField(db_default=Now())
     stopped_at = models.DateTimeField(null=True, blank=True)
 
-    objects = PrimaryManager.from_queryset(NodeQuerySet)()
+    objects = NodeQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)

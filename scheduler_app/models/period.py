@@ -9,10 +9,10 @@ from django.db import models
 
 from scheduler_app.cron import Schedule
 from scheduler_app.models.job import Job
-from scheduler_app.models.primary import PrimaryManager
+from scheduler_app.models.primary import PrimaryQuerySet
 
 
-class SchedulePeriodQuerySet(models.QuerySet["SchedulePeriod"]):
+class SchedulePeriodQuerySet(PrimaryQuerySet["SchedulePeriod"]):
     def open(self) -> SchedulePeriodQuerySet:
         """The periods that have not ended: one for each job."""
         return self.filter(ends_at=None)
@@ -62,7 +62,7 @@ class SchedulePeriod(models.Model):
     ends_at = models.DateTimeField(null=True, blank=True)
     because = models.TextField(blank=True)
 
-    objects = PrimaryManager.from_queryset(SchedulePeriodQuerySet)()
+    objects = SchedulePeriodQuerySet.as_manager()
 
     class Meta:
         ordering = ("job_name", "id")

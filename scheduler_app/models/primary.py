@@ -3,18 +3,20 @@ send the project's reads, lags behind, and what is decided by it would be wrong.
 
 from typing import TypeVar
 
-from django.db import models, router
+from django.db import models
 from django_apscheduler.models import DjangoJob
 
 M = TypeVar("M", bound=models.Model)
 
 
-class PrimaryManager(models.Manager[M]):
-    def get_queryset(self) -> models.QuerySet[M]:
-        return super().get_queryset().using(router.db_for_write(self.model))
+class PrimaryQuerySet(models.QuerySet[M]):
+    @property
+    def db(self) -> str:
+        """The alias of the database that it is asked of: the one that is written to."""
+        self._for_write = True
+        return super().db
 
 
-def timetable_rows() -> models.QuerySet[DjangoJob]:
+def timetable_rows() -> PrimaryQuerySet[DjangoJob]:
     """The timetable, which is django-apscheduler's model."""
-    rows: models.QuerySet[DjangoJob] = DjangoJob.objects.using(router.db_for_write(DjangoJob))
-    return rows
+    return PrimaryQuerySet(DjangoJob)

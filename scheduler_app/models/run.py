@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from scheduler_app.models import bulk
 from scheduler_app.models.node import Node
-from scheduler_app.models.primary import PrimaryManager
+from scheduler_app.models.primary import PrimaryQuerySet
 
 
 class RunState(models.TextChoices):
@@ -52,7 +52,7 @@ class Trigger(models.TextChoices):
 PROGRESS = ("state", "started_at", "finished_at", "message", "traceback", "metadata", "log")
 
 
-class JobRunQuerySet(models.QuerySet["JobRun"]):
+class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
     """The methods that write many runs at once are the hot path, and SQL: see bulk."""
 
     def active(self) -> JobRunQuerySet:
@@ -205,7 +205,7 @@ class JobRun(models.Model):
     log = models.TextField(blank=True, help_text="What the job logged and printed.")
     metadata = models.JSONField(default=dict, blank=True)
 
-    objects = PrimaryManager.from_queryset(JobRunQuerySet)()
+    objects = JobRunQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)
