@@ -368,6 +368,7 @@ def test_clock_that_is_put_makes_nobody_dead(
     scheduler: Scheduler, other: Node, hours: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hour = timedelta(hours=hours)
+    eventually(lambda: scheduler._seen == Node.objects.census())  # not in the midst of judging
     monkeypatch.setattr(clock, "_started_at", clock._started_at)  # to be put right afterwards
     monkeypatch.setattr(database, "now", lambda: timezone.now() + hour)
     Node.objects.update(heartbeat_at=timezone.now() - hour)
