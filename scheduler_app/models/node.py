@@ -75,7 +75,7 @@ class Node(models.Model):
 
     class Meta:
         ordering = ("-id",)
-        base_manager_name = "objects"  # which what leads to a row reads it by
+        base_manager_name = "objects"  # foreign keys are followed on the primary, too
 
     def __str__(self) -> str:
         return self.name

@@ -209,7 +209,7 @@ class JobRun(models.Model):
 
     class Meta:
         ordering = ("-id",)
-        base_manager_name = "objects"  # which what leads to a row reads it by
+        base_manager_name = "objects"  # foreign keys are followed on the primary, too
         verbose_name = "run"
         permissions = (("cancel_jobrun", "Can cancel a run"),)
         constraints = (

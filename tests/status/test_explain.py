@@ -296,27 +296,28 @@ def test_future_with_jitter(declare: Declare, start: Start) -> None:
     assert why(due_at, now=T0 - SECOND) == text
 
 
-def test_put_off_when_other_jitter_was_deployed(declare: Declare, start: Start) -> None:
+def deployed_while_put_off(declare: Declare, start: Start, cron: str) -> str:
+    """Noon is put off by jitter; a minute after it a release without jitter and with this
+    expression is deployed. Until when noon was put off."""
     declare("a", cron="0 12 * * *", jitter=3000)
     start()
     due_at = timetable.next_due()
     assert due_at is not None
     release = Registry()
-    job(name="a", cron="0 12 * * *", timezone="UTC", registry=release)(nothing)
+    job(name="a", cron=cron, timezone="UTC", registry=release)(nothing)
     sync_jobs(release, T0 + MINUTE)
-    assert f"waits for its time, {due_at:%H:%M:%S}, in " in why(now=T0 + MINUTE)
+    return f"{due_at:%H:%M:%S}"
+
+
+def test_put_off_when_other_jitter_was_deployed(declare: Declare, start: Start) -> None:
+    until = deployed_while_put_off(declare, start, "0 12 * * *")
+    assert f"waits for its time, {until}, in " in why(now=T0 + MINUTE)
 
 
 def test_put_off_when_another_schedule_was_deployed(declare: Declare, start: Start) -> None:
-    declare("a", cron="0 12 * * *", jitter=3000)
-    start()
-    due_at = timetable.next_due()
-    assert due_at is not None
-    release = Registry()
-    job(name="a", cron="0 15 * * *", timezone="UTC", registry=release)(nothing)
-    sync_jobs(release, T0 + MINUTE)
+    until = deployed_while_put_off(declare, start, "0 15 * * *")
     text = why(now=T0 + MINUTE)
-    assert f"did not run. It was put off until {due_at:%H:%M:%S} (jitter " in text
+    assert f"did not run. It was put off until {until} (jitter " in text
     assert text.endswith("and the schedule was changed before, at 12:01:00.")
     assert "not in the schedule" in why(T0 + 2 * MINUTE, now=T0 + 3 * MINUTE)
 
