@@ -189,6 +189,6 @@ def commit_fails() -> Iterator[None]:
 
 FAULTS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "insert": lambda: mock.patch.object(transitions, "insert", side_effect=OperationalError),
-    "adopt": lambda: mock.patch.object(pickup, "adopt", side_effect=OperationalError),
+    "pick_up": lambda: mock.patch.object(pickup, "pick_up", side_effect=OperationalError),
     "commit": commit_fails,
 }
