@@ -14,7 +14,6 @@ from scheduler_app.engine import timetable
 from scheduler_app.models import Job
 from tests.harness import Database, postgres_database, sqlite_database
 
-
 SLOW_ROOMS = {"acceptance", "chaos", "model"}
 """Folders whose tests are slow by nature: they start processes, cause faults, or try hundreds of
 histories."""
