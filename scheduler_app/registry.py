@@ -38,17 +38,17 @@ class JobContext:
     cancel_event: threading.Event = field(default_factory=threading.Event)
     cancel_reason: str = ""
     """Who cancelled the run and why; empty if nobody did."""
-    is_given_up: bool = False
+    is_abandoned: bool = False
     """Whether the run has been recorded as lost, and must not go on."""
-    was_told: bool = False
+    cancel_seen: bool = False
     """Whether the job has read `cancelled` as True."""
 
     @property
     def cancelled(self) -> bool:
         """True once the run should end early: somebody cancelled it, or its scheduler stops."""
         if self.cancel_event.is_set():
-            self.was_told = True
-        return self.was_told
+            self.cancel_seen = True
+        return self.cancel_seen
 
     def report(self, **values: Any) -> None:
         """Add to the run's metadata; a later value of the same key replaces the earlier one."""
