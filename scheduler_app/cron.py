@@ -18,14 +18,13 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain, pairwise, takewhile
-from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from apscheduler.triggers.base import BaseTrigger
 from cronsim import CronSim, CronSimError
 
 from scheduler_app.cron_words import words
-from scheduler_app.exceptions import CronError, shown
+from scheduler_app.exceptions import CronError
+from scheduler_app.text import shown
 
 MAX_EXPRESSION = 200
 """Characters of a cron expression."""
@@ -474,31 +473,3 @@ class Schedule:
         key = f"{self.seed} {scheduled_for.isoformat()}".encode()
         draw = int.from_bytes(blake2b(key, digest_size=8).digest())
         return timedelta(milliseconds=draw % (longest // timedelta(milliseconds=1) + 1))
-
-
-class CronTrigger(BaseTrigger):
-    """A Schedule as APScheduler asks for it."""
-
-    __slots__ = ("schedule",)
-
-    def __init__(self, schedule: Schedule) -> None:
-        self.schedule = schedule
-
-    def get_next_fire_time(
-        self, previous_fire_time: datetime | None, now: datetime
-    ) -> datetime | None:
-        """When the job is due next: after its previous time, or after now if it has none."""
-        fire = self.schedule.next(previous_fire_time or now)
-        return fire.due_at if fire else None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"version": 1, "schedule": self.schedule}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.schedule = state["schedule"]
-
-    def __str__(self) -> str:
-        return f"cron[{self.schedule.expression!r}, {self.schedule.timezone}]"
-
-    def __repr__(self) -> str:
-        return f"<CronTrigger ({self.schedule!r})>"

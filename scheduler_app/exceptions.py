@@ -1,18 +1,5 @@
 """Every error that the scheduler raises on purpose; each edge translates this one tree."""
 
-SHOWN = 120
-"""So many characters of a bad value are shown at most."""
-
-
-def shown(value: object) -> str:
-    """Return a bad value as an error names it: on one line, printable, not too long."""
-    try:
-        text = repr(value)
-    except Exception:  # the value is the user's own object
-        text = f"<{type(value).__name__} that cannot be shown>"
-    text = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-
 
 class SchedulerError(Exception):
     """Something that the caller can mend; the text says what was wrong and what would be right."""

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from django.db.models import TextChoices
 
-from scheduler_app.exceptions import DeclarationError, shown
+from scheduler_app.exceptions import DeclarationError
+from scheduler_app.text import shown
 
 
 class Overlap(TextChoices):

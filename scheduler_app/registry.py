@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.utils.module_loading import autodiscover_modules
 
 from scheduler_app.cron import Schedule
-from scheduler_app.exceptions import CronError, DeclarationError, shown
+from scheduler_app.exceptions import CronError, DeclarationError
 from scheduler_app.inspection import (
     JobFunction,
     asked,
@@ -27,6 +27,7 @@ from scheduler_app.inspection import (
     wrapped,
 )
 from scheduler_app.policies import DEFAULTS, MAX_NAME, CatchUp, Overlap, Policies
+from scheduler_app.text import shown
 
 F = TypeVar("F", bound=JobFunction)
 
@@ -48,17 +49,17 @@ class JobContext:
     cancel_event: threading.Event = field(default_factory=threading.Event)
     cancel_reason: str = ""
     """Who cancelled the run and why; empty if nobody did."""
-    is_given_up: bool = False
+    is_abandoned: bool = False
     """Whether the run has been recorded as lost, and must not go on."""
-    was_told: bool = False
+    cancel_seen: bool = False
     """Whether the job has read `cancelled` as True."""
 
     @property
     def cancelled(self) -> bool:
         """True once the run should end early: somebody cancelled it, or its scheduler stops."""
         if self.cancel_event.is_set():
-            self.was_told = True
-        return self.was_told
+            self.cancel_seen = True
+        return self.cancel_seen
 
     def report(self, **values: Any) -> None:
         """Add to the run's metadata; a later value of the same key replaces the earlier one."""

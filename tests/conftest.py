@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from scheduler_app.engine import timetable
+from scheduler_app.ledger import timetable
 from scheduler_app.models import Job
 from tests.harness import Database, postgres_database, sqlite_database
 

@@ -16,10 +16,11 @@ from django.core.management.base import SystemCheckError
 
 from scheduler_app import checks
 from scheduler_app.cron import MAX_EXPRESSION, MAX_JITTER, MAX_ZONE
-from scheduler_app.exceptions import DeclarationError, shown
+from scheduler_app.exceptions import DeclarationError
 from scheduler_app.models import Job, SchedulePeriod
 from scheduler_app.policies import MAX_CATCH_UP, MAX_NAME, MAX_RETRIES, CatchUp, Overlap
 from scheduler_app.registry import JobContext, Registry, command_job, job
+from scheduler_app.text import shown
 
 
 @pytest.fixture
