@@ -1,10 +1,12 @@
 """Text that any database takes and any terminal shows; moments and lengths of time in words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 LONGEST_LINE = 200
+LONGEST_LIST = 20
 LONGEST_VALUE = 120
 
 
@@ -58,6 +60,12 @@ def clause(text: str) -> str:
 def times(number: int) -> str:
     """ "once", "twice", "3 times" """
     return {1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+def listed(names: Sequence[str]) -> str:
+    """ "a, b, c": at most twenty of these names, and how many more there are."""
+    more = len(names) - LONGEST_LIST
+    return ", ".join(names[:LONGEST_LIST]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def printable(text: str) -> str:
