@@ -129,3 +129,19 @@ class Coverage:
 
     def _found(self, kind: Kind, row: Row, text: str) -> Discrepancy:
         return Discrepancy(self._period.job_name, kind, text, row.first, row.occurrences)
+
+
+class Unjudged:
+    """Takes the rows of a period whose occurrences cannot be computed as they were."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+
+    def take(self, row: Row) -> Iterator[Discrepancy]:
+        """Count what the row says that it accounts for."""
+        self._tally.add_row(row.state, row.occurrences)
+        return iter(())
+
+    def close(self) -> Iterator[Discrepancy]:
+        self._tally.unjudged += 1
+        return iter(())

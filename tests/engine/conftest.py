@@ -11,7 +11,7 @@ from scheduler_app.engine import sync
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.releases import declarations
 from scheduler_app.engine.sync import Changes
-from scheduler_app.models import Job, Node
+from scheduler_app.models import Job, Node, database
 from scheduler_app.registry import Registry, job
 
 T0 = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -57,6 +57,12 @@ def declare(registry: Registry) -> Callable[..., None]:
         assert not registry.problems
 
     return _declare
+
+
+@pytest.fixture
+def early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have an audit take place before any job is overdue."""
+    monkeypatch.setattr(database, "now", lambda: T0 - timedelta(days=10))
 
 
 @pytest.fixture

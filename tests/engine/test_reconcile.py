@@ -14,6 +14,7 @@ from scheduler_app.control import Actor
 from scheduler_app.engine import reconcile, releases
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.reconcile import Reconciler
+from scheduler_app.engine.sync import Changes
 from scheduler_app.models import (
     Job,
     JobRun,
@@ -28,11 +29,11 @@ from scheduler_app.models import (
 from scheduler_app.registry import Registry, job
 from tests.engine.conftest import T0, nothing
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("early")]
 ADA = Actor("ada", Surface.CODE)
 MINUTE = timedelta(minutes=1)
 Declare = Callable[..., None]
-Beat = Callable[..., reconcile.Changes]
+Beat = Callable[..., Changes]
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def beat(node: Node, registry: Registry) -> Beat:
     """Reconcile as that node; it has done so one minute before T0."""
     reconciler = Reconciler(registry)
 
-    def _beat(now: datetime) -> reconcile.Changes:
+    def _beat(now: datetime) -> Changes:
         return reconciler.reconcile(node, Node.objects.liveness(), now)
 
     _beat(T0 - MINUTE)
@@ -66,7 +67,8 @@ def claimer(node: Node, registry: Registry, beat: Beat) -> Claimer:
 
 
 def due(name: str = "a") -> datetime | None:
-    return DjangoJob.objects.get(id=name).next_run_time
+    moment: datetime | None = DjangoJob.objects.get(id=name).next_run_time
+    return moment
 
 
 def audit() -> list[str]:
@@ -77,7 +79,7 @@ def test_what_agrees_costs_few_queries(beat: Beat, claimer: Claimer) -> None:
     beat(T0 + 4.1 * MINUTE)
     with CaptureQueriesContext(connection) as queries:
         changes = beat(T0 + 4.2 * MINUTE)
-    assert changes == reconcile.Changes()
+    assert changes == Changes()
     assert len(queries) <= 6
 
 
@@ -139,7 +141,7 @@ def test_deleted_period_loses_nothing_that_is_due(beat: Beat, claimer: Claimer) 
 
 def test_all_rows_of_jobs_deleted_are_restored(beat: Beat, claimer: Claimer) -> None:
     for model in (Job, DjangoJob, SchedulePeriod):
-        model.objects.all().delete()  # type: ignore[attr-defined]
+        model._default_manager.all().delete()  # type: ignore[misc]
     beat(T0 + 4.5 * MINUTE)
     assert due() == T0 + 5 * MINUTE
     assert audit() == []
@@ -147,7 +149,7 @@ def test_all_rows_of_jobs_deleted_are_restored(beat: Beat, claimer: Claimer) -> 
 
 def test_emptied_tables_are_filled_again(beat: Beat, claimer: Claimer) -> None:
     for model in (JobRun, Job, DjangoJob, SchedulePeriod, Node, Release, ZoneRules):
-        model.objects.all().delete()  # type: ignore[attr-defined]
+        model._default_manager.all().delete()  # type: ignore[misc]
     assert beat(T0 + 4.5 * MINUTE).added == ["a", "noon"]
     assert due() == T0 + 5 * MINUTE
     assert Release.objects.count() == 1

@@ -16,7 +16,7 @@ from scheduler_app.registry import Registry, job
 from tests.engine.conftest import nothing
 from tests.harness.tzdata import Steps, tzdata
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("early")]
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 MIDNIGHT = datetime(2026, 3, 1, 22, tzinfo=UTC)
@@ -86,7 +86,8 @@ def start(tmp_path: Path) -> Start:
 
 
 def due() -> datetime | None:
-    return DjangoJob.objects.get().next_run_time
+    moment: datetime | None = DjangoJob.objects.get().next_run_time
+    return moment
 
 
 def test_wall_time_that_fired_fires_no_second_time(start: Start) -> None:
