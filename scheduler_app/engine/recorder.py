@@ -30,6 +30,7 @@ class Recorder:
         self._committed = committed
         self._starts: list[JobRun] = []
         self._ends: list[JobRun] = []
+        self._committing: list[JobRun] = []
         self._changed = threading.Condition()
         self._busy = False
         self._stopping = False
@@ -59,6 +60,12 @@ class Recorder:
         with self._changed:
             self._starts.clear()
 
+    @property
+    def unrecorded(self) -> frozenset[int]:
+        """The ids of the runs whose start or outcome is still to be committed."""
+        with self._changed:
+            return frozenset(run.pk for run in (*self._starts, *self._ends, *self._committing))
+
     def flush(self, timeout: float) -> bool:
         """Wait until all that was given so far is committed; False after `timeout` seconds."""
         with self._changed:
@@ -75,6 +82,7 @@ class Recorder:
             database.forget_queries()
             with self._changed:
                 self._busy = False
+                self._committing = []
                 self._changed.notify_all()
         database.connection().close()
 
@@ -88,6 +96,7 @@ class Recorder:
         with self._changed:
             starts, self._starts = self._starts[:BATCH], self._starts[BATCH:]
             ends, self._ends = self._ends[:BATCH], self._ends[BATCH:]
+            self._committing = [*starts, *ends]
         return starts, ends
 
     def _record_until_it_holds(self, starts: list[JobRun], ends: list[JobRun]) -> set[int]:

@@ -17,6 +17,7 @@ from scheduler_app.engine.apscheduler import NoExecutor, Timetable
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.engine.reconcile import Reconciler
+from scheduler_app.engine.unheld import UnheldRuns, running_on
 from scheduler_app.execution import capture
 from scheduler_app.ledger import transitions
 from scheduler_app.models import JobRun, LivenessSnapshot, Node, bulk, clock, database
@@ -43,6 +44,7 @@ class Scheduler(BackgroundScheduler):
         )
         self._registry = registry
         self._reconciler = Reconciler(registry)
+        self._unheld = UnheldRuns()
         self._isolation = Isolation()
         self._dispatcher = Dispatcher(registry, self._executor, self._isolation, self._on_progress)
         self._failures = 0
@@ -155,6 +157,8 @@ class Scheduler(BackgroundScheduler):
             self._check_liveness_later(self._settings.heartbeat)
         self._last_beat, self._next_beat = now, now + self._settings.heartbeat
         self._find_unstarted_claims()
+        running = running_on(self.node)
+        self._unheld.close(running, self._dispatcher.held, clock.now())
         self._reconcile()
         liveness.take_from_stopped_nodes(clock.now())
 

@@ -139,11 +139,9 @@ def _request_cancel(running: JobRunQuerySet, now: datetime, reason: str) -> int:
     return unasked.update(cancel_requested_at=now, cancel_reason=reason)
 
 
-def release_runs(node: Node, now: datetime, message: str) -> list[JobRun]:
-    """End a node's hold on its runs: those going are LOST for the reason given (and returned),
-    those not begun are left for any node to take, or end here if no code declares their job any
-    more. Call it in a transaction."""
-    lost = list(JobRun.objects.running().filter(node=node).select_for_update())
+def lose(running: Iterable[JobRun], now: datetime, message: str) -> list[JobRun]:
+    """Record these (locked) runs as lost; return them. Call it in a transaction."""
+    lost = list(running)
     JobRun.objects.filter(pk__in=[run.pk for run in lost]).update(
         state=RunState.LOST,
         finished_at=Greatest("started_at", now),  # the clock may have been put back
@@ -152,6 +150,14 @@ def release_runs(node: Node, now: datetime, message: str) -> list[JobRun]:
     for run in lost:
         run.state = RunState.LOST
     finish(lost, now)
+    return lost
+
+
+def release_runs(node: Node, now: datetime, message: str) -> list[JobRun]:
+    """End a node's hold on its runs: those going are LOST for the reason given (and returned),
+    those not begun are left for any node to take, or end here if no code declares their job any
+    more. Call it in a transaction."""
+    lost = lose(JobRun.objects.running().filter(node=node).select_for_update(), now, message)
     left = JobRun.objects.queued().filter(node=node)
     orphaned = left.filter(job_name__in=Job.objects.orphaned().values("name"))
     close_queued(orphaned.select_for_update(), RunState.CANCELLED, now, UNDECLARED)
