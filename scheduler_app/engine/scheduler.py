@@ -17,7 +17,7 @@ from scheduler_app.engine.apscheduler import NoExecutor, Timetable
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.execution import capture
-from scheduler_app.ledger import transitions
+from scheduler_app.ledger import schedules, transitions
 from scheduler_app.models import Job, JobRun, LivenessSnapshot, Node, bulk, clock, database
 from scheduler_app.registry import Registry, registry
 
@@ -193,6 +193,8 @@ class Scheduler(BackgroundScheduler):
         orphaned = Job.objects.orphaned().values_list("name", flat=True)
         if any(name in self._registry for name in orphaned):
             sync.sync_jobs(self._registry, clock.now())
+        for name in schedules.revive():
+            logger.warning("job %s fires again: its schedule can be computed", name)
 
     def _check(self) -> None:
         """What another process may have changed: looked for once a second."""

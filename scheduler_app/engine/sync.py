@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 from scheduler_app.ledger import schedules, transitions
-from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, database
+from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, bulk, database
 from scheduler_app.policies import Policies
 from scheduler_app.registry import JobDefinition, Registry
 
@@ -38,8 +38,12 @@ def sync_jobs(registry: Registry, now: datetime) -> Changes:
         added = _add_missing(declared, now)
         schedules.restore_entries(declared)
         known = Job.objects.in_bulk(list(declared))
-        stale = sorted(name for name, job in known.items() if _differs(job, declared[name]))
-        _update(schedules.lock(stale), declared, now)
+        spoilt = _spoilt_periods(known)
+        stale = sorted(
+            name for name, job in known.items() if name in spoilt or _differs(job, declared[name])
+        )
+        _update(schedules.lock(stale), declared, spoilt, now)
+    schedules.revive()
     return Changes(added, stale)
 
 
@@ -94,7 +98,18 @@ def _differs(job: Job, definition: JobDefinition) -> bool:
     return job.is_orphaned or any(getattr(job, key) != value for key, value in wanted.items())
 
 
-def _update(jobs: list[Job], declared: dict[str, JobDefinition], now: datetime) -> None:
+def _spoilt_periods(jobs: dict[str, Job]) -> set[str]:
+    """Return which of these jobs have an open period that does not agree with the job's row: what
+    is due from now on could not be judged by it."""
+    periods = SchedulePeriod.objects.open().filter(bulk.AnyOf("job_name", jobs))
+    return {
+        period.job_name for period in periods if period.schedule != jobs[period.job_name].schedule
+    }
+
+
+def _update(
+    jobs: list[Job], declared: dict[str, JobDefinition], spoilt: set[str], now: datetime
+) -> None:
     """Take over the declarations; a job whose schedule changes begins a new period."""
 
     def declare(job: Job) -> None:
@@ -104,7 +119,8 @@ def _update(jobs: list[Job], declared: dict[str, JobDefinition], now: datetime) 
 
     turning, others = list[Job](), list[Job]()
     for job in jobs:
-        turns = job.is_orphaned or job.schedule != declared[job.name].schedule
+        changes = job.schedule != declared[job.name].schedule
+        turns = job.is_orphaned or changes or job.name in spoilt
         (turning if turns else others).append(job)
     message = "Skipped: the schedule was changed before it was run."
     reason = "The schedule was changed, or declared again."

@@ -8,7 +8,7 @@ from django.db.models import OuterRef, Subquery
 
 from scheduler_app.cron import Fire, Fires, Schedule, Uncomputable
 from scheduler_app.ledger import timetable, transitions
-from scheduler_app.models import Job, JobRun, SchedulePeriod, bulk
+from scheduler_app.models import Job, JobRun, SchedulePeriod, bulk, database, timetable_rows
 
 
 def accounted_to(names: Iterable[str]) -> dict[str, datetime]:
@@ -111,6 +111,25 @@ def restore_entries(names: Collection[str]) -> None:
     ends = accounted_to(lacking)
     jobs = Job.objects.filter(name__in=ends)
     timetable.add({job.name: next_due(job, ends[job.name]) for job in jobs})
+
+
+def revive() -> list[str]:
+    """Give a next run to jobs that fire and have none, because their rows could not be computed
+    before: they continue where their ledger ends. Returns their names."""
+    without = timetable_rows().filter(next_run_time=None)
+    firing = Job.objects.filter(paused_at=None, orphaned_at=None)
+    candidates = firing.filter(name__in=without.values("id"))
+    names = [job.name for job in candidates if isinstance(job.schedule.compute(), Fires)]
+    if not names:
+        return []
+    with database.atomic():
+        jobs = {job.name: job for job in lock(names)}
+        idle = without.filter(bulk.AnyOf("id", names)).values_list("id", flat=True)
+        ends = accounted_to(set(idle) & set(jobs))
+        dues = {name: next_due(jobs[name], end) for name, end in ends.items()}
+        revived = {name: due_at for name, due_at in dues.items() if due_at}
+        timetable.advance(revived)
+    return sorted(revived)
 
 
 def skip_overdue(jobs: Iterable[Job], moments: Mapping[str, datetime], message: str) -> None:

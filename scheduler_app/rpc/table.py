@@ -26,7 +26,7 @@ def status_lines(status: pb.GetSchedulerStatusResponse) -> Iterator[str]:
     for job, row in zip(status.jobs, rows, strict=True):
         yield _line(row, widths)
         if job.problem:
-            yield f"    does not fire: {printable(job.problem)}"
+            yield f"    problem: {printable(job.problem)}"
         if job.running_run_ids:
             yield f"    running: run {', '.join(map(str, job.running_run_ids))}"
         if job.last_error:
@@ -45,8 +45,11 @@ def _row(job: pb.JobStatusProto) -> tuple[str, ...]:
 
 
 def _state(job: pb.JobStatusProto) -> str:
-    if job.problem:
-        return "BROKEN"
+    return job.state or _seeds_state(job)
+
+
+def _seeds_state(job: pb.JobStatusProto) -> str:
+    """As a server tells it that has no field for it."""
     if job.is_paused:
         return "PAUSED"
     if job.is_running:
