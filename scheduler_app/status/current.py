@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from scheduler_app.cron import explain
+from scheduler_app.cron import Uncomputable
 from scheduler_app.exceptions import JobNotFound, RunNotFound
 from scheduler_app.models import Job, JobRun, Node, RunState, timetable_rows
 from scheduler_app.policies import Policies
@@ -22,6 +22,8 @@ QUERY_PARAMETERS = 30_000
 class JobState(StrEnum):
     """What a job is doing now. A job that is both is the first of these."""
 
+    BROKEN = "BROKEN"
+    """Its schedule cannot be computed, so it does not fire."""
     PAUSED = "PAUSED"
     RUNNING = "RUNNING"
     ORPHANED = "ORPHANED"
@@ -52,7 +54,9 @@ class JobStatus:
     cron: str
     timezone: str
     schedule: str
-    """The schedule in words."""
+    """The schedule in words; why it cannot be computed, if it cannot."""
+    problem: str
+    """Why the schedule cannot be computed, naming the bad value; empty if it can."""
     jitter: int
     policies: Policies
     state: JobState
@@ -185,15 +189,18 @@ def summary(run: JobRun) -> RunSummary:
 
 
 def _status(job: Any, running_run_ids: tuple[int, ...], runs: dict[int, RunSummary]) -> JobStatus:
+    schedule = job.schedule.compute()
+    problem = schedule.text if isinstance(schedule, Uncomputable) else ""
     return JobStatus(
         name=job.name,
         description=job.description,
         cron=job.cron,
         timezone=job.timezone,
-        schedule=explain(job.cron),
+        schedule=problem or schedule.explain(),
+        problem=problem,
         jitter=job.jitter,
         policies=job.policies,
-        state=_state(job, bool(running_run_ids)),
+        state=_state(job, bool(running_run_ids), bool(problem)),
         running_run_ids=running_run_ids,
         is_paused=job.is_paused,
         is_orphaned=job.is_orphaned,
@@ -207,7 +214,9 @@ def _status(job: Any, running_run_ids: tuple[int, ...], runs: dict[int, RunSumma
     )
 
 
-def _state(job: Job, is_running: bool) -> JobState:
+def _state(job: Job, is_running: bool, is_broken: bool) -> JobState:
+    if is_broken:
+        return JobState.BROKEN
     if job.is_paused:
         return JobState.PAUSED
     if is_running:
