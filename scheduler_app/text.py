@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 LONGEST_LINE = 200
+LONGEST_VALUE = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,15 @@ def times(number: int) -> str:
 def printable(text: str) -> str:
     """Return the text with what would control a terminal escaped."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def shown(value: object) -> str:
+    """Return a bad value as an error names it: on one line, printable, not too long."""
+    try:
+        text = repr(value)
+    except Exception:  # the value is the user's own object
+        text = f"<{type(value).__name__} that cannot be shown>"
+    return printable(text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}...")
 
 
 def storable(text: str, limit: int) -> str:

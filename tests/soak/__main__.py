@@ -1,0 +1,31 @@
+"""The command line of the soak."""
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.soak.soak import Soak
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0, help="How long faults are injected.")
+    parser.add_argument("--seed", type=int, default=None, help="Draws the faults (default: any).")
+    parser.add_argument("--database", choices=("postgres", "sqlite"), default="postgres")
+    parser.add_argument("--folder", type=Path, default=None, help="Keep logs and account here.")
+    options = parser.parse_args()
+    seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
+    folder = Path(tempfile.mkdtemp(prefix="soak-")) if options.folder is None else options.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    url = os.environ.get("TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres")
+    print(f"Soak of {options.minutes} minutes on {options.database}, seed {seed}, logs in {folder}")
+    clean = Soak(options.database, seed, options.minutes, url, folder).run()
+    print(f"\nSeed {seed} on {options.database}: {'clean' if clean else 'NOT clean'}")
+    return 0 if clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

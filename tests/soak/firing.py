@@ -1,0 +1,54 @@
+"""Whether jobs begin, by their own account."""
+
+import threading
+from bisect import bisect_left
+
+from tests.soak.account import Entry, Reader
+from tests.soak.declared import PULSES
+
+
+class Firing:
+    """All of the account that has been read, in memory."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._lock = threading.Lock()
+        self.entries: list[Entry] = []
+        self._pulses: list[float] = []
+        self._last: dict[str, float] = {}
+        self._ended: dict[int, float] = {}
+
+    def refresh(self) -> None:
+        with self._lock:
+            for entry in self._reader.new():
+                self.entries.append(entry)
+                if entry.what == "begin":
+                    self._last[entry.life] = entry.at
+                    if entry.job in PULSES:
+                        self._pulses.append(entry.at)
+                else:
+                    self._ended[entry.run] = entry.at
+
+    def any_since(self, moment: float) -> bool:
+        """Whether any job of every second has begun since."""
+        self.refresh()
+        with self._lock:
+            pulses = sorted(self._pulses[-200:])  # processes write in any order
+            return bisect_left(pulses, moment) < len(pulses)
+
+    def by_since(self, life: str, moment: float) -> bool:
+        """Whether this life of a node has begun any run since."""
+        self.refresh()
+        with self._lock:
+            return self._last.get(life, 0) >= moment
+
+    def ended_at(self, run: int) -> float | None:
+        """When its function was about to end; None if it was not, so far."""
+        self.refresh()
+        with self._lock:
+            return self._ended.get(run)
+
+    def life_of(self, run: int) -> str | None:
+        """The life of the node that began it."""
+        with self._lock:
+            return next((entry.life for entry in self.entries if entry.run == run), None)

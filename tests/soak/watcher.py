@@ -1,0 +1,201 @@
+"""Asks status, health and audit while the faults last, and compares them with what is true.
+
+What is true, the account of the jobs tells. A surface lies when for longer than BOUND it says that
+all is well while nothing fires, or that nothing works while the node that is asked fires. Each
+watch runs in a thread of its own, so that one that gets no answer delays no other."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from protos import memory_pb2, memory_pb2_grpc
+from tests.harness import ROOT
+from tests.soak import ledger
+from tests.soak.firing import Firing
+from tests.soak.injections.rows import REFUSED
+from tests.soak.nodes import Node
+from tests.soak.stage import Stage
+from tests.soak.timeline import clock
+
+HEARTBEAT = 3.0
+"""As in the settings of the soak."""
+FRESH = 5.0
+"""Jobs of every second that began within so many seconds: it fires."""
+BOUND = 2 * HEARTBEAT + 6
+"""How long a surface may be wrong: two heartbeats, and what a busy machine needs."""
+BLOCKING = {"kill", "freeze", "stop", "exit", "block", "limit", "clock"}
+STUCK_AFTER = 15.0
+"""How many seconds without such a fault a run may need to be recorded after its function ended."""
+STUCK_IN_ANY_CASE = 120.0
+
+
+class Judge:
+    """Tells whether one surface of one node has said something untrue for too long."""
+
+    def __init__(self, surface: str, node: Node, stage: Stage, firing: Firing) -> None:
+        self._surface, self._node, self._stage, self._firing = surface, node, stage, firing
+        self._wrong, self._since, self._life, self._told = "", 0.0, "", False
+
+    def take(self, begun: float, says_well: bool | None) -> None:
+        """An answer to a question that was asked at `begun`; None: it gave no answer."""
+        now = time.time()
+        wrong = self._wrong_now(begun, says_well)
+        if self._told and wrong != self._wrong:
+            print(f"   {clock(now)} {self._surface} of {self._life}: over", flush=True)
+        if (wrong, self._node.life) != (self._wrong, self._life) or now - begun > BOUND:
+            self._wrong, self._since, self._life, self._told = wrong, now, self._node.life, False
+        if wrong and not self._told and now - self._since > BOUND:
+            self._told = True
+            text = f"{self._surface} of {self._life} {wrong} since {clock(self._since)}"
+            self._stage.violations.add(f"{self._surface} lies", text)
+
+    def _wrong_now(self, begun: float, says_well: bool | None) -> str:
+        node, timeline = self._node, self._stage.timeline
+        if node.is_frozen or any(
+            fault.category == "clock" for fault in timeline.within(begun - FRESH, time.time(), 3)
+        ):
+            return ""
+        if says_well and not self._firing.any_since(begun - FRESH):
+            return "says that all is well, but nothing fires"
+        if not says_well and self._firing.by_since(node.life, begun - 1):
+            return "gives no answer" if says_well is None else "says not well, but it fires"
+        return ""
+
+
+class Watch(threading.Thread):
+    """Looks again and again until it is closed."""
+
+    def __init__(self, name: str, look: Callable[[], None], interval: float) -> None:
+        super().__init__(name=name, daemon=True)
+        self._look, self._interval = look, interval
+        self._closed = threading.Event()
+
+    def run(self) -> None:
+        while not self._closed.wait(self._interval):
+            self._look()
+
+    def close(self) -> None:
+        self._closed.set()
+        self.join(90)
+
+
+class Watcher:
+    """All watches of one soak."""
+
+    def __init__(self, stage: Stage, firing: Firing, env: Mapping[str, str]) -> None:
+        self._stage, self._firing, self._env = stage, firing, env
+        self.samples: Counter[str] = Counter()
+        self._stuck: set[int] = set()
+        self._watches = [
+            *(self._watch("health", node, self._health, 1.5) for node in stage.nodes),
+            *(self._watch("grpc status", node, self._grpc_status, 4) for node in stage.nodes),
+            self._watch("cli status", stage.nodes[0], self._cli_status, 15),
+            Watch("audit", self._audit, 45),
+            Watch("stuck", self._look_for_stuck, 5),
+        ]
+
+    def start(self) -> None:
+        for watch in self._watches:
+            watch.start()
+
+    def close(self) -> None:
+        for watch in self._watches:
+            watch.close()
+
+    def _watch(
+        self, surface: str, node: Node, ask: Callable[[Node], bool | None], interval: float
+    ) -> Watch:
+        judge = Judge(surface, node, self._stage, self._firing)
+
+        def look() -> None:
+            begun = time.time()
+            answer = ask(node)
+            self.samples[f"{surface}: {_words(answer)}"] += 1
+            judge.take(begun, answer)
+
+        return Watch(f"{surface} {node.number}", look, interval)
+
+    def _health(self, node: Node) -> bool | None:
+        with _channel(node) as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=3)
+            return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+        return None
+
+    def _grpc_status(self, node: Node) -> bool | None:
+        with _channel(node) as channel:
+            stub = memory_pb2_grpc.MemoryServiceStub(channel)
+            request = memory_pb2.GetSchedulerStatusRequest()
+            return bool(stub.GetSchedulerStatus(request, timeout=8).scheduler_running)
+        return None
+
+    def _cli_status(self, node: Node) -> bool | None:
+        done = self.manage("scheduler", "--endpoint", f"127.0.0.1:{node.port}", "status", "--json")
+        if done is None or done.returncode != 0:
+            return None
+        return bool(json.loads(done.stdout)["scheduler_running"])
+
+    def manage(self, *command: str) -> subprocess.CompletedProcess[str] | None:
+        """Run a command; None if it does not end in time."""
+        try:
+            return subprocess.run(
+                [sys.executable, "manage.py", *command], cwd=ROOT, env=dict(self._env), text=True,
+                capture_output=True, timeout=60, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return None
+
+    def _audit(self) -> None:
+        """Clean is a lie while nothing fires. Discrepancies without a cause are one, too."""
+        begun = time.time()
+        done = self.manage("scheduler", "audit-ledger")
+        is_clean = None if done is None else done.returncode == 0
+        self.samples[f"audit: {_words(is_clean)}"] += 1
+        fires = self._firing.any_since(begun - BOUND - FRESH)
+        if is_clean and not fires:
+            self._stage.violations.add("audit lies", "it is clean, but nothing fires", begun)
+        if is_clean is False and not self._causes(begun):
+            assert done is not None
+            text = ascii((done.stdout + done.stderr).strip()[-600:])
+            self._stage.violations.add("audit lies", f"without a fault: {text}", begun)
+
+    def _causes(self, moment: float) -> bool:
+        """Whether any fault may have left something for the audit to find."""
+        faults = self._stage.timeline.faults
+        if any(fault.category in ("spoil", "rows", "clock") for fault in faults):
+            return True
+        recent = self._stage.timeline.within(moment - 30, time.time())
+        return any(fault.category in BLOCKING for fault in recent)
+
+    def _look_for_stuck(self) -> None:
+        with suppress(*REFUSED):
+            now = time.time()
+            running = ledger.read(self._stage.store, "state = 'running'")
+            for row in running:
+                ended = self._firing.ended_at(row.id)
+                if row.id in self._stuck or ended is None:
+                    continue
+                quiet = self._stage.timeline.quiet_seconds(ended, now, BLOCKING)
+                if quiet > STUCK_AFTER or now - ended > STUCK_IN_ANY_CASE:
+                    self._stuck.add(row.id)
+                    text = f"{row}: its function ended at {clock(ended)}"
+                    self._stage.violations.add("stuck", text)
+
+
+@contextmanager
+def _channel(node: Node) -> Iterator[grpc.Channel]:
+    """To the server of this node; a call that gets no answer ends the block."""
+    with suppress(grpc.RpcError), grpc.insecure_channel(f"127.0.0.1:{node.port}") as channel:
+        yield channel
+
+
+def _words(answer: bool | None) -> str:
+    return {True: "well", False: "not well", None: "no answer"}[answer]
