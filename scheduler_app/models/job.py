@@ -10,7 +10,13 @@ from django.db import connections, models, router
 from scheduler_app.cron import Schedule
 from scheduler_app.models import bulk
 from scheduler_app.models.primary import PrimaryQuerySet
-from scheduler_app.policies import CatchUp, Overlap, Policies
+from scheduler_app.policies import MAX_NAME, CatchUp, Overlap, Policies
+from scheduler_app.text import is_storable
+
+
+def can_be_name(name: str) -> bool:
+    """Return whether a job can have this name; no database is asked for any other."""
+    return 0 < len(name) <= MAX_NAME and is_storable(name)
 
 
 class JobQuerySet(PrimaryQuerySet["Job"]):
@@ -49,7 +55,7 @@ class Job(models.Model):
     """A declared job. The declaration's fields are copied from the code when a scheduler starts;
     the counters count every outcome for ever, whatever is pruned from the history."""
 
-    name = models.CharField(max_length=100, primary_key=True)
+    name = models.CharField(max_length=MAX_NAME, primary_key=True)
     description = models.TextField(blank=True)
     cron = models.CharField("cron expression", max_length=200)
     timezone = models.CharField("time zone", max_length=64)

@@ -58,7 +58,7 @@ class Server:
         self._pool = ThreadPoolExecutor(max_workers, thread_name_prefix="scheduler-grpc")
         self._server = grpc.server(
             self._pool,
-            interceptors=(self._guard, *grpc_settings.SERVER_INTERCEPTORS),
+            interceptors=[self._guard, *grpc_settings.SERVER_INTERCEPTORS],
             options=OPTIONS,
         )
         grpc_settings.ROOT_HANDLERS_HOOK(self._server)
