@@ -11,6 +11,12 @@ from scheduler_app.cron import MAX_EXPRESSION, MAX_ZONE, Schedule
 from scheduler_app.models import bulk
 from scheduler_app.models.primary import PrimaryQuerySet
 from scheduler_app.policies import MAX_NAME, CatchUp, Overlap, Policies
+from scheduler_app.text import is_storable
+
+
+def can_be_name(name: str) -> bool:
+    """Return whether a job can have this name; no database is asked for any other."""
+    return 0 < len(name) <= MAX_NAME and is_storable(name)
 
 
 class JobQuerySet(PrimaryQuerySet["Job"]):
