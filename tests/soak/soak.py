@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +42,8 @@ class Soak:
     minutes: float
     server_url: str
     folder: Path
+    chosen: Callable[[str], bool] = lambda _: True
+    """Which faults are injected, by name."""
     timeline: Timeline = field(default_factory=Timeline)
     violations: Violations = field(default_factory=Violations)
 
@@ -112,7 +114,8 @@ class Soak:
         deadline = time.monotonic() + self.minutes * 60
         places = threading.Semaphore(AT_A_TIME)
         running: list[threading.Thread] = []
-        plan = steps(self.seed, injections(self.database, has_server))
+        possible = injections(self.database, has_server)
+        plan = steps(self.seed, [known for known in possible if self.chosen(known.name)])
         for number, step in enumerate(plan):
             time.sleep(step.wait + (CALM if number % CALM_EVERY == CALM_EVERY - 1 else 0))
             if time.monotonic() > deadline:

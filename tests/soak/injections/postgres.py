@@ -75,7 +75,7 @@ def terminate_backends(stage: Stage, draw: random.Random) -> None:
 def _terminate(stage: Stage, how_many: int) -> None:
     stage.store.execute(
         "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity "
-        f"WHERE {OTHERS} ORDER BY random() LIMIT {how_many}) AS some"
+        f"WHERE {OTHERS} ORDER BY random() LIMIT {how_many}) AS victims"
     )
 
 
