@@ -2,20 +2,28 @@ PYTHON ?= python3
 BIN := .venv/bin
 export TEST_POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 
-.PHONY: help run test test-sqlite test-postgres check chaos bench proto clean
+# For 2 cores. The quick tests wait more than they work; each slow one starts several processes.
+WORKERS ?= 4
+SLOW_WORKERS ?= 2
+
+.PHONY: help run test test-sqlite test-postgres test-slow check chaos bench proto clean
 help: ## Tell what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: $(BIN)/.run ## Set all up and start web, scheduler and gRPC on SQLite
 	@$(BIN)/python -m memory_project.run
 
-test: test-sqlite test-postgres ## Set all up and run the tests on SQLite, and on PostgreSQL
+test: test-sqlite test-postgres ## Set all up and run the quick tests on SQLite, and on PostgreSQL
 
 test-sqlite: $(BIN)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-postgres: $(BIN)/.dev
-	TEST_DATABASE=postgres $(BIN)/python -m pytest
+	TEST_DATABASE=postgres $(BIN)/python -m pytest -n $(WORKERS)
+
+test-slow: $(BIN)/.dev ## Run the tests that start processes, cause faults or try histories, on both
+	$(BIN)/python -m pytest -m 'slow and not chaos' -n $(SLOW_WORKERS)
+	TEST_DATABASE=postgres $(BIN)/python -m pytest -m 'slow and not chaos' -n $(SLOW_WORKERS)
 
 check: $(BIN)/.dev ## Check style, types, rooms, settings and migrations
 	$(BIN)/ruff check .

@@ -3,14 +3,15 @@ printed once; then all that the Procfile names, until Ctrl-C."""
 
 import os
 import secrets
+import signal
+import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import django
-import honcho.manager
 from django.core.management import call_command
 from django.core.management.utils import get_random_secret_key
-from honcho.environ import parse_procfile
 
 ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = ROOT / ".env"
@@ -49,21 +50,44 @@ def sign_in() -> str:
 
 
 def start() -> int:
-    """Run the Procfile's processes until one ends or the user stops them; the exit code.
+    """Run the Procfile's processes until one ends or a signal comes; return the exit code.
 
-    Not by honcho's own command: it reads `.env` by rules of its own and lets it override the
-    environment, and it kills after 5 s a scheduler that waits for its runs."""
-    from scheduler_app.conf import scheduler_settings
+    Each has a session of its own, so that Ctrl-C reaches them through this process alone, once."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    processes = [_started(command) for command in commands()]
+    while not stop.wait(0.2) and all(process.poll() is None for process in processes):
+        pass
+    codes = [_stopped(process) for process in processes]
+    return next((code for code in codes if code), 0)
 
-    honcho.manager.KILL_WAIT = scheduler_settings().shutdown_timeout + MARGIN
-    manager = honcho.manager.Manager()
+
+def commands() -> list[str]:
+    """Return the Procfile's commands, without their names."""
+    lines = (ROOT / "Procfile").read_text().splitlines()
+    return [line.partition(":")[2].strip() for line in lines if line.strip()]
+
+
+def _started(command: str) -> subprocess.Popen[bytes]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     environment = os.environ | {"PATH": path, "PYTHONUNBUFFERED": "1"}
-    for name, command in parse_procfile((ROOT / "Procfile").read_text()).processes.items():
-        manager.add_process(name, command, env=environment, cwd=str(ROOT))
-    manager.loop()
-    stopped = {details["rc"] for details in honcho.manager.SIGNALS.values()}
-    return 0 if manager.returncode in stopped else int(manager.returncode)
+    return subprocess.Popen(  # noqa: S603  # the shell fills in the Procfile's variables
+        ["/bin/sh", "-c", f"exec {command}"], cwd=ROOT, env=environment, start_new_session=True
+    )
+
+
+def _stopped(process: subprocess.Popen[bytes]) -> int:
+    """End the process and return its exit code: 0 if SIGTERM itself has ended it."""
+    from scheduler_app.conf import scheduler_settings
+
+    process.terminate()
+    try:
+        process.wait(scheduler_settings().shutdown_timeout + MARGIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    return 0 if process.returncode == -signal.SIGTERM else process.returncode
 
 
 if __name__ == "__main__":

@@ -8,11 +8,10 @@ from datetime import datetime
 
 from django.db import transaction
 
-from scheduler_app.engine import ledger, periods, timetable
-from scheduler_app.engine.scheduler import wake
-from scheduler_app.engine.sync import next_due, restore_entries, skip_overdue
 from scheduler_app.exceptions import ActionRefused, JobNotFound, RunNotFound
-from scheduler_app.models import AuditEntry, Job, JobRun, RunState, Surface, Trigger, database
+from scheduler_app.ledger import schedules, transitions
+from scheduler_app.models import AuditEntry, Job, JobRun, Surface, database
+from scheduler_app.wakeup import wake
 
 Action = AuditEntry.Action
 
@@ -35,10 +34,8 @@ def pause(name: str, *, by: Actor, reason: str = "") -> bool:
         changed = not job.is_paused
         if changed:
             now = database.now()
-            moment = periods.turning_points([name], now)[name]
             message = f"Skipped: {by.name} paused the job before it was run."
-            skip_overdue([job], {name: moment}, message)
-            _set_paused(job, now, moment, _because(f"Paused by {by.name}", by, reason))
+            _set_paused(job, now, now, _sentence(f"Paused by {by.name}", by, reason), message)
         _audit(Action.PAUSE, name, by, reason, changed)
     return changed
 
@@ -50,8 +47,7 @@ def resume(name: str, *, by: Actor, reason: str = "") -> bool:
         job = _lock(name)
         changed = job.is_paused
         if changed:
-            moment = periods.turning_points([name], database.now())[name]
-            _set_paused(job, None, moment, _because(f"Resumed by {by.name}", by, reason))
+            _set_paused(job, None, database.now(), _sentence(f"Resumed by {by.name}", by, reason))
         _audit(Action.RESUME, name, by, reason, changed)
     return changed
 
@@ -68,15 +64,7 @@ def trigger(name: str, *, by: Actor, reason: str = "") -> JobRun:
         waiting = JobRun.objects.queued().requests().filter(job_name=name).first()
         if waiting:
             raise ActionRefused(f"{name} is asked for already: run {waiting.pk} waits to start.")
-        now = database.now()
-        run = JobRun.objects.create(
-            job_name=name,
-            trigger=Trigger.MANUAL,
-            scheduled_for=now,
-            due_at=now,
-            created_at=now,
-            requested_by=by.name,
-        )
+        run = transitions.request(name, database.now(), by.name)
         _audit(Action.TRIGGER, name, by, reason, changed=True)
     return run
 
@@ -91,37 +79,28 @@ def cancel(run_id: int, *, by: Actor, reason: str = "") -> bool:
         run = JobRun.objects.select_for_update().filter(pk=run_id).first()
         if run is None:
             raise RunNotFound(run_id)
-        now = database.now()
-        message = _because(f"Cancelled by {by.name}", by, reason)
-        going = run.state == RunState.RUNNING and run.cancel_requested_at is None
-        if going:
-            run.cancel_requested_at, run.cancel_reason = now, message
-            run.save(update_fields=["cancel_requested_at", "cancel_reason"])
-        waiting = run.state == RunState.QUEUED
-        if waiting:
-            ledger.end_waiting([run], RunState.CANCELLED, now, message)
-        _audit(Action.CANCEL, run.job_name, by, f"Run {run_id}. {reason}".strip(), going or waiting)
-    return going or waiting
+        message = _sentence(f"Cancelled by {by.name}", by, reason)
+        changed = transitions.cancel(run, database.now(), message)
+        _audit(Action.CANCEL, run.job_name, by, f"Run {run_id}. {reason}".strip(), changed)
+    return changed
 
 
 def _lock(name: str) -> Job:
-    """The job; its timetable row is locked, too, and first, as the claim does."""
-    restore_entries([name])
-    timetable.lock([name])
-    job = Job.objects.select_for_update().filter(name=name).first()
-    if job is None:
-        raise JobNotFound(name)
-    return job
+    for job in schedules.lock([name]):
+        return job
+    raise JobNotFound(name)
 
 
-def _set_paused(job: Job, paused_at: datetime | None, moment: datetime, because: str) -> None:
-    job.paused_at = paused_at
-    job.save(update_fields=["paused_at"])
-    timetable.advance({job.name: next_due(job, moment)})
-    periods.begin([job], {job.name: moment}, because)
+def _set_paused(
+    job: Job, paused_at: datetime | None, now: datetime, reason: str, skipped: str = ""
+) -> None:
+    def set_paused(job: Job) -> None:
+        job.paused_at = paused_at
+
+    schedules.change([job], now, set_paused, ["paused_at"], skipped=skipped, reason=reason)
 
 
-def _because(what: str, by: Actor, reason: str) -> str:
+def _sentence(what: str, by: Actor, reason: str) -> str:
     return f"{what} ({by.surface.label})" + (f": {reason}" if reason else ".")
 
 

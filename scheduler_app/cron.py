@@ -11,20 +11,27 @@ its twin, the other five fields, fires.
 CronSim sees naive local time only, where it is exact. With a zone it repeats moments, loses others
 where clocks shift by half an hour, and knows Debian's rules for five fields only."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain, pairwise, takewhile
-from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from apscheduler.triggers.base import BaseTrigger
 from cronsim import CronSim, CronSimError
 
+from scheduler_app.cron_words import words
 from scheduler_app.exceptions import CronError
+from scheduler_app.text import shown
+
+MAX_EXPRESSION = 200
+"""Characters of a cron expression."""
+MAX_ZONE = 64
+"""Characters of a time zone's name."""
+MAX_JITTER = 2**31 - 1
+"""Seconds."""
 
 ALIASES = {
     "@hourly": "0 * * * *",
@@ -45,7 +52,13 @@ class _Field:
     usage: str
     first: int
     last: int
+    cycle: str
+    """After which its values start again."""
     names: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        return self.last - self.first + 1
 
     def advice(self, value: str) -> str:
         """What to write instead of this bad value."""
@@ -56,7 +69,22 @@ class _Field:
                 return f"a range cannot run past the end, write {mended}"
             if "/" in item and not item.partition("/")[2].strip("0").isdecimal():
                 return "write a whole number of 1 or more after the /"
+            if self.has_long_step(item):
+                return self._without_step(item)
         return f"use {self.usage}"
+
+    def has_long_step(self, value: str) -> bool:
+        """Return whether a step leads past all values of the field, so that only one is left."""
+        steps = (item.partition("/")[2] for item in value.split(","))
+        return any(step.isdecimal() and int(step[:9]) > self.size for step in steps)
+
+    def _without_step(self, item: str) -> str:
+        start, _, step = item.partition("/")
+        only = str(self.first) if start == "*" else start.partition("-")[0]
+        return (
+            f"steps start again every {self.cycle}, so a step of {step} fires at {only} alone: "
+            f"write {only} if that is meant, or a step of at most {self.size}"
+        )
 
     def _unwrapped(self, item: str) -> str:
         """A range that runs past the end, such as FRI-MON, as what it stands for."""
@@ -76,15 +104,16 @@ class _Field:
 
 
 _FIELDS = (
-    _Field("second", "0-59", 0, 59),
-    _Field("minute", "0-59", 0, 59),
-    _Field("hour", "0-23", 0, 23),
-    _Field("day-of-month", "1-31, L (the last day) or LW (the last weekday)", 1, 31),
+    _Field("second", "0-59", 0, 59, "minute"),
+    _Field("minute", "0-59", 0, 59, "hour"),
+    _Field("hour", "0-23", 0, 23, "day"),
+    _Field("day-of-month", "1-31, L (the last day) or LW (the last weekday)", 1, 31, "month"),
     _Field(
         "month",
         "1-12 or JAN-DEC",
         1,
         12,
+        "year",
         ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"),
     ),
     _Field(
@@ -92,6 +121,7 @@ _FIELDS = (
         "0-7 (0 and 7 are Sunday) or SUN-SAT",
         0,
         6,
+        "week",
         ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"),
     ),
 )
@@ -100,9 +130,15 @@ _USAGE = (
     "use five fields (minute hour day-of-month month day-of-week), six with the second first, "
     f"or one of {', '.join(ALIASES)}"
 )
+_ZONE_USAGE = "use an IANA name such as 'Europe/Berlin' or 'UTC'"
 _EPOCH = datetime(2000, 1, 1)
 _HORIZON = 50 * 366 * 24 * 3600
 """Seconds. CronSim gives up after 50 years; what fires at all fires at least once in 40."""
+_MIN = datetime.min.replace(tzinfo=UTC)
+_MAX = datetime.max.replace(tzinfo=UTC)
+_FIRST = _MIN + timedelta(days=2)
+"""The first moment that a clock in any zone can show, with a day to spare: no zone is further than
+a day from UTC. What would fire before it is left out, as is what no datetime can hold."""
 
 
 @lru_cache(maxsize=4096)
@@ -114,11 +150,15 @@ def normalise(expression: str) -> str:
     fields = _expand(expression).upper().split()
     normal = " ".join(fields)
     if len(fields) not in (5, 6):
-        raise CronError(f"Bad cron expression {expression!r} of {len(fields)} field(s): {_USAGE}")
+        raise CronError(
+            f"Bad cron expression {shown(expression)} of {len(fields)} field(s): {_USAGE}"
+        )
     try:
         first = next(CronSim(normal, _EPOCH), None)
     except (CronSimError, ValueError) as error:  # ValueError: a number too long for int()
         raise CronError(_complaint(expression, fields)) from error
+    if any(field.has_long_step(value) for field, value in _named(fields)):
+        raise CronError(_complaint(expression, fields))
     if first is None:
         raise CronError(_never(expression))
     return normal
@@ -129,19 +169,28 @@ def _expand(expression: str) -> str:
     if not alias:
         raise CronError(f"Empty cron expression: {_USAGE}")
     if alias.startswith("@") and alias not in ALIASES:
-        raise CronError(f"Unknown cron alias {expression!r}: {_USAGE}")
+        raise CronError(f"Unknown cron alias {shown(expression)}: {_USAGE}")
     return ALIASES.get(alias, expression)
 
 
 def _complaint(expression: str, fields: list[str]) -> str:
-    for field, value in zip(_FIELDS[-len(fields) :], fields, strict=True):
+    for field, value in _named(fields):
         if not _is_valid(field, value):
-            return f"Bad {field.name} field {value!r} in {expression!r}: {field.advice(value)}"
+            return (
+                f"Bad {field.name} field {shown(value)} in {shown(expression)}: "
+                f"{field.advice(value)}"
+            )
     return _never(expression)
 
 
+def _named(fields: list[str]) -> Iterable[tuple[_Field, str]]:
+    return zip(_FIELDS[-len(fields) :], fields, strict=True)
+
+
 def _is_valid(field: _Field, value: str) -> bool:
-    """Whether CronSim takes this value when every other field is a star."""
+    """Return whether this value can be used when every other field is a star."""
+    if field.has_long_step(value):
+        return False
     probe = " ".join(value if each is field else "*" for each in _FIELDS)
     try:
         CronSim(probe, _EPOCH)
@@ -152,18 +201,14 @@ def _is_valid(field: _Field, value: str) -> bool:
 
 def _never(expression: str) -> str:
     return (
-        f"Cron expression {expression!r} never fires: no month that it names has such a day; "
+        f"Cron expression {shown(expression)} never fires: no month that it names has such a day; "
         "change the day-of-month, month or day-of-week field"
     )
 
 
 def explain(expression: str) -> str:
     """The schedule in English words. Raises CronError."""
-    words = CronSim(normalise(expression), _EPOCH).explain()
-    for wrong, right in (("1th", "1st"), ("2th", "2nd"), ("3th", "3rd")):
-        for tens in "23":  # CronSim writes 21th; it spells out first, second and third
-            words = words.replace(f" {tens}{wrong}", f" {tens}{right}")
-    return words
+    return words(_parsed(normalise(expression)))
 
 
 def is_by_the_clock(expression: str) -> bool:
@@ -197,7 +242,8 @@ def _previous_fire(expression: str, at: datetime, zone: str, within: int) -> dat
 
     Searched forwards, by halves, and not by CronSim's own way back: so it always agrees with
     next_fire."""
-    fire = _first(expression, at - timedelta(seconds=min(within, _HORIZON) + 1), zone)
+    longest = timedelta(seconds=min(within, _HORIZON) + 1)
+    fire = _first(expression, at - min(longest, at - _MIN), zone)
     if fire is None or fire > at:
         return None
     end = at  # between end and at there is none
@@ -218,7 +264,7 @@ def _first(expression: str, after: datetime, zone: str) -> datetime | None:
 def _fires(expression: str, after: datetime, zone: str) -> Iterator[datetime]:
     """All fires of a normalised expression strictly after `after`, in order, in UTC."""
     twin, seconds = _split(expression)
-    last = after
+    last = after = max(after, _FIRST)
     for minute in _twin_fires(twin, after - seconds[-1], _zone(zone)):
         for second in seconds:
             fire = minute + second
@@ -241,8 +287,7 @@ def _twin_fires(expression: str, after: datetime, zone: ZoneInfo) -> Iterator[da
     one that several skipped moments share once for each."""
     by_the_clock = is_by_the_clock(expression)
     repeats: list[datetime] = []
-    for local in _walk(expression, _local_start(after, zone)):
-        first, second = _passes(local, zone)
+    for local, (first, second) in _walk(expression, after, zone):
         if first > second:
             if by_the_clock:
                 continue
@@ -255,10 +300,17 @@ def _twin_fires(expression: str, after: datetime, zone: ZoneInfo) -> Iterator[da
     yield from repeats
 
 
-def _walk(expression: str, after: datetime) -> CronSim:
+def _walk(
+    expression: str, after: datetime, zone: ZoneInfo
+) -> Iterator[tuple[datetime, tuple[datetime, datetime]]]:
+    """The local times that match, with both readings of each, to the end of the calendar."""
     walk = copy(_parsed(expression))  # a tenth of the time that parsing takes
-    walk.dt = after
-    return walk
+    try:
+        walk.dt = _local_start(after, zone)
+        for local in walk:
+            yield local, _passes(local, zone)
+    except OverflowError:  # past the year 9999, here or in UTC
+        return
 
 
 @lru_cache(maxsize=4096)
@@ -290,20 +342,32 @@ def _end_of_gap(local: datetime, zone: ZoneInfo) -> datetime:
     return first
 
 
+def _expect_text(complaint: str, value: object, longest: int, usage: str) -> None:
+    if not isinstance(value, str):
+        raise CronError(f"{complaint} {shown(value)}: {usage}")
+    if len(value) > longest:
+        raise CronError(f"{complaint} {shown(value)}: use at most {longest} characters")
+
+
 @lru_cache(maxsize=1024)
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
-        raise CronError(
-            f"Unknown time zone {name!r}: use an IANA name such as 'Europe/Berlin' or 'UTC'"
-        ) from error
+        raise CronError(f"Unknown time zone {shown(name)}: {_ZONE_USAGE}") from error
 
 
 def _whole_second(moment: datetime) -> datetime:
+    return _utc(moment).replace(microsecond=0)
+
+
+def _utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"{moment!r} has no time zone")
-    return moment.astimezone(UTC).replace(microsecond=0)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # in UTC it is in the year 0 or 10000
+        return _MIN if moment.year == 1 else _MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,10 +396,14 @@ class Schedule:
 
     def validate(self) -> None:
         """Raise CronError for a bad expression, an unknown zone or a bad jitter."""
+        _expect_text("Bad cron expression", self.expression, MAX_EXPRESSION, _USAGE)
         normalise(self.expression)
+        _expect_text("Unknown time zone", self.timezone, MAX_ZONE, _ZONE_USAGE)
         _zone(self.timezone)
-        if not isinstance(self.jitter, int) or self.jitter < 0:
-            raise CronError(f"Bad jitter {self.jitter!r}: use a whole number of seconds, 0 or more")
+        whole = isinstance(self.jitter, int) and not isinstance(self.jitter, bool)
+        if not whole or not 0 <= self.jitter <= MAX_JITTER:
+            usage = f"use a whole number of seconds from 0 to {MAX_JITTER:,}"
+            raise CronError(f"Bad jitter {shown(self.jitter)}: {usage}")
 
     def explain(self) -> str:
         """The schedule in English words, without zone and jitter."""
@@ -355,7 +423,7 @@ class Schedule:
         latest = self._latest(due_at)
         if latest and latest.due_at == due_at:
             return latest
-        due_at = due_at.astimezone(UTC)
+        due_at = _utc(due_at)
         return Fire(due_at, due_at)
 
     def due(self, first_due: datetime, until: datetime) -> Iterator[Fire]:
@@ -399,37 +467,9 @@ class Schedule:
 
     def _delay(self, scheduled_for: datetime, following: datetime | None) -> timedelta:
         """The jitter of one occurrence, in whole milliseconds."""
-        longest = timedelta(seconds=self.jitter)
+        longest = min(timedelta(seconds=self.jitter), _MAX - scheduled_for)
         if following:
             longest = min(longest, following - scheduled_for - timedelta(milliseconds=1))
         key = f"{self.seed} {scheduled_for.isoformat()}".encode()
         draw = int.from_bytes(blake2b(key, digest_size=8).digest())
         return timedelta(milliseconds=draw % (longest // timedelta(milliseconds=1) + 1))
-
-
-class CronTrigger(BaseTrigger):
-    """A Schedule as APScheduler asks for it."""
-
-    __slots__ = ("schedule",)
-
-    def __init__(self, schedule: Schedule) -> None:
-        self.schedule = schedule
-
-    def get_next_fire_time(
-        self, previous_fire_time: datetime | None, now: datetime
-    ) -> datetime | None:
-        """When the job is due next: after its previous time, or after now if it has none."""
-        fire = self.schedule.next(previous_fire_time or now)
-        return fire.due_at if fire else None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"version": 1, "schedule": self.schedule}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.schedule = state["schedule"]
-
-    def __str__(self) -> str:
-        return f"cron[{self.schedule.expression!r}, {self.schedule.timezone}]"
-
-    def __repr__(self) -> str:
-        return f"<CronTrigger ({self.schedule!r})>"

@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.db.models import TextChoices
 
 from scheduler_app.exceptions import DeclarationError
+from scheduler_app.text import shown
 
 
 class Overlap(TextChoices):
@@ -25,6 +26,8 @@ class CatchUp(TextChoices):
     ALL = "all", "each runs, oldest first"
 
 
+MAX_NAME = 100
+"""Characters of a job's name."""
 MAX_CATCH_UP = 5_000
 MAX_RETRIES = 100
 
@@ -63,8 +66,8 @@ class Policies:
 
     def validate(self) -> None:
         """Raise DeclarationError for a value that cannot be used."""
-        _expect(self.overlap in Overlap.values, "overlap", self.overlap, _any_of(Overlap))
-        _expect(self.catch_up in CatchUp.values, "catch_up", self.catch_up, _any_of(CatchUp))
+        self._expect_choice("overlap", Overlap)
+        self._expect_choice("catch_up", CatchUp)
         self._expect_whole("catch_up_limit", 1, MAX_CATCH_UP)
         self._expect_whole("retries", 0, MAX_RETRIES)
         self._expect_seconds("retry_delay")
@@ -72,6 +75,11 @@ class Policies:
         if self.timeout is not None:
             self._expect_seconds("timeout")
         _expect(isinstance(self.isolated, bool), "isolated", self.isolated, "True or False")
+
+    def _expect_choice(self, name: str, choices: type[TextChoices]) -> None:
+        value = getattr(self, name)
+        fine = isinstance(value, str) and value in choices.values
+        _expect(fine, name, value, f"one of {', '.join(choices.values)}")
 
     def _expect_whole(self, name: str, least: int, most: int) -> None:
         value = getattr(self, name)
@@ -90,8 +98,4 @@ DEFAULTS = Policies()
 
 def _expect(fine: bool, name: str, value: object, wanted: str) -> None:
     if not fine:
-        raise DeclarationError(f"Bad {name} {value!r}: use {wanted}.")
-
-
-def _any_of(choices: type[TextChoices]) -> str:
-    return f"one of {', '.join(choices.values)}"
+        raise DeclarationError(f"Bad {name} {shown(value)}: use {wanted}.")

@@ -17,12 +17,23 @@ from django.utils.module_loading import autodiscover_modules
 
 from scheduler_app.cron import Schedule
 from scheduler_app.exceptions import CronError, DeclarationError
-from scheduler_app.policies import DEFAULTS, CatchUp, Overlap, Policies
+from scheduler_app.inspection import (
+    JobFunction,
+    asked,
+    is_generator,
+    place,
+    signature,
+    takes_context,
+    wrapped,
+)
+from scheduler_app.policies import DEFAULTS, MAX_NAME, CatchUp, Overlap, Policies
+from scheduler_app.text import shown
 
-JobFunction = Callable[..., Any]
 F = TypeVar("F", bound=JobFunction)
 
-NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?")
+NAME = re.compile(rf"[a-z0-9]([a-z0-9._-]{{0,{MAX_NAME - 2}}}[a-z0-9])?")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+"""What PostgreSQL does not take in a text."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -38,17 +49,17 @@ class JobContext:
     cancel_event: threading.Event = field(default_factory=threading.Event)
     cancel_reason: str = ""
     """Who cancelled the run and why; empty if nobody did."""
-    is_given_up: bool = False
+    is_abandoned: bool = False
     """Whether the run has been recorded as lost, and must not go on."""
-    was_told: bool = False
+    cancel_seen: bool = False
     """Whether the job has read `cancelled` as True."""
 
     @property
     def cancelled(self) -> bool:
         """True once the run should end early: somebody cancelled it, or its scheduler stops."""
         if self.cancel_event.is_set():
-            self.was_told = True
-        return self.was_told
+            self.cancel_seen = True
+        return self.cancel_seen
 
     def report(self, **values: Any) -> None:
         """Add to the run's metadata; a later value of the same key replaces the earlier one."""
@@ -67,39 +78,57 @@ class JobDefinition:
     takes_context: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "takes_context", _takes_context(self.function))
+        object.__setattr__(self, "takes_context", takes_context(self.function))
 
     def validate(self) -> None:
         """Raise DeclarationError or CronError if this job cannot be scheduled."""
-        if not NAME.fullmatch(self.name):
-            raise DeclarationError(
-                f"Bad job name {self.name!r}: use 1 to 100 lower-case letters, digits, "
-                "'-', '_' and '.', starting and ending with a letter or digit."
-            )
+        self._validate_function()
+        self._validate_texts()
         self.policies.validate()
-        if inspect.isgeneratorfunction(self.function) or inspect.isasyncgenfunction(self.function):
-            raise DeclarationError(
-                f"{self.function.__qualname__} is a generator: calling it runs none of its body. "
-                "Declare a function without yield."
-            )
-        try:
-            inspect.signature(self.function).bind(*[None] * self.takes_context)
-        except TypeError as error:
-            raise DeclarationError(
-                f"{self.function.__qualname__} cannot be called with a context alone ({error}): "
-                "declare it with no parameter or with one."
-            ) from error
         self.schedule.validate()
 
+    def _validate_texts(self) -> None:
+        if isinstance(self.name, str) and not self.name:
+            raise DeclarationError(
+                f"{place(self.function)} has no name of its own: give the job one with name=."
+            )
+        if not isinstance(self.name, str) or not NAME.fullmatch(self.name):
+            raise DeclarationError(
+                f"Bad job name {shown(self.name)}: use 1 to {MAX_NAME} lower-case letters, digits, "
+                "'-', '_' and '.', starting and ending with a letter or digit."
+            )
+        if not isinstance(self.description, str):
+            raise DeclarationError(f"Bad description {shown(self.description)}: use text.")
+        if found := _UNSTORABLE.search(self.description):
+            raise DeclarationError(
+                f"Bad description {shown(self.description)}: "
+                f"remove {shown(found[0])}, which a database does not store."
+            )
 
-def _takes_context(function: JobFunction) -> bool:
-    """Whether it has a parameter for the context: one that it cannot do without, or that is named
-    so. Others keep their defaults."""
-    return any(
-        parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        and (parameter.default is parameter.empty or parameter.name == "context")
-        for parameter in inspect.signature(function).parameters.values()
-    )
+    def _validate_function(self) -> None:
+        function, where = self.function, place(self.function)
+        if isinstance(function, Command):
+            function.validate()
+        if isinstance(function, type) or not callable(function):
+            what = "a class" if isinstance(function, type) else "not callable"
+            raise DeclarationError(f"{where} is {what}: declare a function or a bound method.")
+        if is_generator(function):
+            raise DeclarationError(
+                f"{where} is a generator: calling it runs none of its body. "
+                "Declare a function without yield."
+            )
+        parameters = signature(function)
+        if parameters is None:
+            raise DeclarationError(
+                f"Python cannot tell the parameters of {where}: declare a function that calls it."
+            )
+        try:
+            parameters.bind(*[None] * self.takes_context)
+        except TypeError as error:
+            raise DeclarationError(
+                f"{where} cannot be called with a context alone ({error}): "
+                "declare it with no parameter or with one."
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +149,23 @@ class Registry:
 
     def add(self, definition: JobDefinition) -> None:
         """Keep the definition, or the problem that it has."""
-        where = f"{definition.function.__module__}.{definition.function.__qualname__}"
+        where = place(definition.function)
         try:
             definition.validate()
         except CronError as error:
             hint = "Five fields (minute hour day month weekday), six with seconds first, or @daily."
-            self.problems.append(Problem(where, f"Job {definition.name!r}: {error}", hint))
+            self.problems.append(Problem(where, f"Job {shown(definition.name)}: {error}", hint))
             return
         except DeclarationError as error:
             self.problems.append(Problem(where, str(error), "Change the arguments of @job."))
             return
+        except Exception as error:  # the host's own object, which raises when it is looked at
+            text = f"Job {shown(definition.name)} cannot be looked at: {shown(error)}."
+            self.problems.append(Problem(where, text, "Declare a plain function."))
+            return
         twin = self._definitions.setdefault(definition.name, definition)
         if twin is not definition:
-            first = f"{twin.function.__module__}.{twin.function.__qualname__}"
+            first = place(twin.function)
             text = f"Two jobs are named {definition.name!r}: {first} and {where}."
             self.problems.append(Problem(where, text, "Give one of them another name=."))
 
@@ -192,18 +225,28 @@ def job(
     )
 
     def declare(function: F) -> F:
-        job_name = name or function.__name__.replace("_", "-")
+        job_name = _or(name, lambda: function.__name__.replace("_", "-"))
         definition = JobDefinition(
             name=job_name,
             function=function,
-            schedule=Schedule(cron, timezone or settings.TIME_ZONE, jitter, job_name),
-            description=description or inspect.getdoc(function) or "",
+            schedule=Schedule(
+                " ".join(cron.split()) if isinstance(cron, str) else cron,
+                _or(timezone, lambda: settings.TIME_ZONE),
+                jitter,
+                job_name,
+            ),
+            description=_or(description, lambda: inspect.getdoc(wrapped(function)) or ""),
             policies=policies,
         )
         registry.add(definition)
         return function
 
     return declare
+
+
+def _or(text: str, default: Callable[[], str]) -> str:
+    """Return the text, or the default if it is empty. What is no text is a problem to be found."""
+    return asked(default, "") if isinstance(text, str) and not text else text
 
 
 class Command:
@@ -215,6 +258,32 @@ class Command:
 
     def __call__(self) -> None:
         call_command(self.command, *self._args, **self._options)
+
+    @property
+    def line(self) -> str:
+        """The command as it is typed; empty if it is not all text."""
+        words = (self.command, *self._args)
+        return (
+            f"manage.py {' '.join(words)}" if all(isinstance(word, str) for word in words) else ""
+        )
+
+    def validate(self) -> None:
+        """Raise DeclarationError for what no command line can be."""
+        if not isinstance(self.command, str) or not self.command:
+            raise DeclarationError(f"Bad command {shown(self.command)}: use its name.")
+        for argument in self._args:
+            if not isinstance(argument, str):
+                raise DeclarationError(
+                    f"Bad argument {shown(argument)} of {self.command}: use text, "
+                    "as on the command line."
+                )
+        named = isinstance(self._options, Mapping) and all(
+            isinstance(key, str) for key in self._options
+        )
+        if not named:
+            raise DeclarationError(
+                f"Bad options {shown(self._options)} of {self.command}: use a dict by name."
+            )
 
 
 def command_job(
@@ -229,9 +298,10 @@ def command_job(
 
     `args` are its arguments as on the command line, `options` its options as for call_command;
     all else is as for `job`. What it prints goes where the scheduler's own output goes."""
-    policies.setdefault("description", f"manage.py {' '.join([command, *args])}")
-    name = name or command.replace("_", "-")
-    job(cron=cron, name=name, **policies)(Command(command, args, options or {}))
+    call = Command(command, args, {} if options is None else options)
+    policies.setdefault("description", call.line)
+    name = _or(name, lambda: command.replace("_", "-"))
+    job(cron=cron, name=name, **policies)(call)
 
 
 def autodiscover() -> None:

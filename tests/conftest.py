@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -9,25 +10,52 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from scheduler_app.engine import timetable
+from scheduler_app.ledger import timetable
 from scheduler_app.models import Job
 from tests.harness import Database, postgres_database, sqlite_database
 
+SLOW_ROOMS = {"acceptance", "chaos", "model"}
+"""Folders whose tests are slow by nature: they start processes, cause faults, or try hundreds of
+histories."""
+SLOW_FIXTURES = {"site_database"}
+"""Fixtures that serve real processes, which take seconds to start."""
 
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Fail where CI is set and the PostgreSQL server is missing. Not while a worker of xdist
+    collects: an exit in a worker would be lost."""
+    reason = _missing_server()
+    if reason and os.environ.get("CI") and not hasattr(session.config, "workerinput"):
+        pytest.exit(reason, returncode=1)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` selects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without its server the PostgreSQL run is skipped on a user's machine, and fails where CI is
-    set: there, a missing server is a fault."""
+    """Mark the slow tests, and skip all on a user's machine without the PostgreSQL server."""
+    reason = _missing_server()
+    for item in items:
+        if _is_slow(item):
+            item.add_marker("slow")
+        if reason:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    room = item.path.relative_to(Path(__file__).parent).parts[0]
+    return room in SLOW_ROOMS or not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+@cache
+def _missing_server() -> str:
+    """Return why the tests cannot run on PostgreSQL; "" if they can, or run on SQLite."""
     if os.environ.get("TEST_DATABASE") != "postgres":
-        return
+        return ""
     url = os.environ["DATABASE_URL"]
     try:
         psycopg.connect(url, connect_timeout=5).close()
     except psycopg.OperationalError as error:
-        reason = f"No PostgreSQL at {url} (TEST_POSTGRES_URL names another): {error}"
-        if os.environ.get("CI"):
-            pytest.exit(reason, returncode=1)
-        for item in items:
-            item.add_marker(pytest.mark.skip(reason=reason))
+        return f"No PostgreSQL at {url} (TEST_POSTGRES_URL names another): {error}"
+    return ""
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def test_among_is_in(names: list[str]) -> None:
     Job.objects.bulk_create(
         Job(name=name, cron="* * * * *") for name in ["a", 'b"', "c\\", "ü", "z"]
     )
-    found = Job.objects.filter(bulk.Among("name", names)).values_list("name", flat=True)
+    found = Job.objects.filter(bulk.AnyOf("name", names)).values_list("name", flat=True)
     assert sorted(found) == sorted(names)
 
 

@@ -10,9 +10,8 @@ from django.contrib.admin.utils import quote
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
-from django.utils.text import Truncator
 
-from scheduler_app.status import words
+from scheduler_app import text as words
 
 EMPTY = "-"
 LONGEST_LINE = 120
@@ -58,9 +57,8 @@ def took(duration: timedelta | None) -> str:
 
 
 def first_line(text: str) -> str:
-    """The first line that says something, cut to a bearable length."""
-    line = next((line for line in text.splitlines() if line.strip()), "")
-    return Truncator(line.strip()).chars(LONGEST_LINE)
+    """Return the first line that says something, cut to a bearable length."""
+    return words.first_line(text, LONGEST_LINE)
 
 
 def block(text: str) -> str:

@@ -10,7 +10,7 @@ from scheduler_app.models import SchedulePeriod
 
 @admin.register(SchedulePeriod)
 class SchedulePeriodAdmin(ReadOnlyAdmin[SchedulePeriod]):
-    list_display = ("job", "begins", "ends", "state_then", "schedule_then", "because")
+    list_display = ("job", "begins", "ends", "state_then", "schedule_then", "reason")
     list_display_links = ("begins",)
     list_filter = ("state",)
     search_fields = ("job_name__exact",)

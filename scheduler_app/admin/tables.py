@@ -100,7 +100,7 @@ def period_cells(period: SchedulePeriod) -> tuple[str, ...]:
         formats.moment(period.ends_at) if period.ends_at else "now",
         formats.label(period.state),
         schedule_of(period),
-        formats.first_line(period.because),
+        formats.first_line(period.reason),
     )
 
 

@@ -12,10 +12,11 @@ from django.db import IntegrityError
 
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.cron import Fire
-from scheduler_app.engine import adopt, ledger, periods, timetable
-from scheduler_app.engine.blockers import Blocker, blockers_of, cancel_previous
+from scheduler_app.engine import pickup
+from scheduler_app.engine.active_runs import ActiveRuns, active_runs
+from scheduler_app.engine.firing_rules import FiringRules, rules_of
 from scheduler_app.engine.plan import Circumstances, Plan, plan
-from scheduler_app.engine.terms import Terms, terms_of
+from scheduler_app.ledger import schedules, timetable, transitions
 from scheduler_app.models import JobRun, Node, RunState, bulk, database
 from scheduler_app.registry import Registry
 
@@ -31,36 +32,39 @@ class Claimer:
     registry: Registry
     after_stop: bool = False
     """Whether no scheduler was alive before this one; until the first claim is complete."""
-    foreign: set[str] = field(default_factory=set)
+    undeclared: set[str] = field(default_factory=set)
     """Due jobs that this node's code lacks. Other nodes fire them."""
     next_due: datetime | None = None
     """When this node should claim next, as far as the last claim could see."""
     more_waits: bool = False
     """Whether the last claim left runs that wait for room, or for another run to end."""
 
-    def claim(self, now: datetime, room: int = LIMIT) -> list[JobRun]:
+    def claim(self, now: datetime, free_slots: int = LIMIT) -> list[JobRun]:
         """Take what is due, and what waits for a node. The runs returned are committed, QUEUED and
         this node's, to be carried out now.
 
-        `room`: how many this node can start soon. Of what waits it takes no more than that; what is
-        due it takes whole, for most runs are quick, and what it does not begin others take over."""
+        `free_slots`: how many this node can start soon. Of what waits it takes no more than that;
+        what is due it takes whole, for most runs are quick, and what it does not begin others take
+        over."""
         if self.after_stop:
-            adopt.miss_what_is_too_late(now, _grace())
+            pickup.miss_what_is_too_late(now, _grace())
         runs = []
         if self._look(now):
             runs = self._claim_due(now)
             self._look(now)
         self.after_stop = self.after_stop and self._is_due(now)
-        self.more_waits = len(runs) >= room or self._is_any_free(now)
-        if self.more_waits and len(runs) < room:
-            runs += adopt.adopt(self.node, self.registry, self.foreign, now, room - len(runs))
+        self.more_waits = len(runs) >= free_slots or self._is_any_free(now)
+        if self.more_waits and len(runs) < free_slots:
+            runs += pickup.pick_up(
+                self.node, self.registry, self.undeclared, now, free_slots - len(runs)
+            )
         return runs
 
     def _is_any_free(self, now: datetime) -> bool:
         return JobRun.objects.any_waits() and JobRun.objects.free(now, self.node).exists()
 
     def _look(self, now: datetime) -> bool:
-        self.next_due = timetable.next_due(excluding=self.foreign)
+        self.next_due = timetable.next_due(excluding=self.undeclared)
         return self._is_due(now)
 
     def _is_due(self, now: datetime) -> bool:
@@ -76,30 +80,30 @@ class Claimer:
                 return self._claim_rows(now, again=True)
 
     def _claim_rows(self, now: datetime, *, again: bool = False) -> list[JobRun]:
-        due = timetable.lock_due(now, self.foreign, LIMIT)
-        self.foreign |= {name for name in due if name not in self.registry}
-        terms = terms_of(name for name in due if name not in self.foreign)
-        blockers = blockers_of([name for name in terms if not terms[name].may_overlap])
-        decided: dict[tuple[Terms, datetime | None, bool, bool], Plan] = {}
+        due = timetable.lock_due(now, self.undeclared, LIMIT)
+        self.undeclared |= {name for name in due if name not in self.registry}
+        rules = rules_of(name for name in due if name not in self.undeclared)
+        active = active_runs([name for name in rules if not rules[name].may_overlap])
+        decided: dict[tuple[FiringRules, datetime | None, bool, bool], Plan] = {}
 
         def decide(name: str, due_at: datetime | None) -> Plan:
-            blocker = blockers.get(name)
-            key = (terms[name], due_at, bool(blocker), bool(blocker and blocker.has_waiting))
+            earlier = active.get(name)
+            key = (rules[name], due_at, bool(earlier), bool(earlier and earlier.has_waiting))
             if key not in decided:  # many jobs are alike
                 decided[key] = self._plan(now, *key)
             return decided[key]
 
-        plans = {name: decide(name, due_at) for name, due_at in due.items() if name in terms}
-        several = JobRun.objects.of_several(min(due.values(), default=now)).order_by()
-        folded = set(several.values_list("job_name", flat=True))
+        plans = {name: decide(name, due_at) for name, due_at in due.items() if name in rules}
+        ranges = JobRun.objects.ranges(min(due.values(), default=now)).order_by()
+        folded = set(ranges.values_list("job_name", flat=True))
         suspects = [
             name for name, planned in plans.items() if again or planned.size > 1 or name in folded
         ]
-        for name, due_at in _due_after_ledger(suspects, due, terms).items():
+        for name, due_at in _due_after_ledger(suspects, due, rules).items():
             plans[name] = decide(name, due_at)
         superseding = [name for name, planned in plans.items() if planned.cancels_previous]
         if superseding:
-            cancel_previous(superseding, now)
+            transitions.cancel_previous(superseding, now)
         blank = JobRun(scheduled_for=now, due_at=now, created_at=now, node=self.node)
         starts: list[JobRun] = []
         others: list[JobRun] = []
@@ -107,38 +111,43 @@ class Claimer:
             for fire in planned.runs:
                 starts.append(_like(blank, name, fire))
             if planned.waits or planned.missed or planned.skipped:
-                others += self._others(name, planned, blockers.get(name), now)
+                others += self._others(name, planned, active.get(name), now)
         timetable.advance({name: planned.next_due for name, planned in plans.items()})
-        ledger.insert(starts + others)
+        transitions.insert(starts + others)
         return starts
 
     def _plan(
-        self, now: datetime, terms: Terms, due_at: datetime | None, is_busy: bool, has_waiting: bool
+        self,
+        now: datetime,
+        rules: FiringRules,
+        due_at: datetime | None,
+        is_busy: bool,
+        has_waiting: bool,
     ) -> Plan:
         if due_at is None or due_at > now:
             return Plan(next_due=due_at)
         circumstances = Circumstances(
             now=now,
             grace=_grace(),
-            policies=terms.policies,
+            policies=rules.policies,
             is_busy=is_busy,
             has_waiting=has_waiting,
             after_stop=self.after_stop,
         )
-        return plan(terms.schedule, due_at, circumstances)
+        return plan(rules.schedule, due_at, circumstances)
 
     def _others(
-        self, name: str, planned: Plan, blocker: Blocker | None, now: datetime
+        self, name: str, planned: Plan, earlier: ActiveRuns | None, now: datetime
     ) -> list[JobRun]:
         blank = JobRun(scheduled_for=now, due_at=now, created_at=now)
         rows = [_like(blank, name, fire) for fire in planned.waits]
         if planned.missed:
             why = "no scheduler was running" if self.after_stop else "the scheduler came too late"
             message = f"Missed: {why}."
-            rows.append(ledger.not_run(name, planned.missed, RunState.MISSED, message, now))
-        if planned.skipped and blocker:
-            message = f"Skipped: run {blocker.run_id} had not ended."
-            rows.append(ledger.not_run(name, planned.skipped, RunState.SKIPPED, message, now))
+            rows.append(transitions.not_run(name, planned.missed, RunState.MISSED, message, now))
+        if planned.skipped and earlier:
+            message = f"Skipped: run {earlier.run_id} had not ended."
+            rows.append(transitions.not_run(name, planned.skipped, RunState.SKIPPED, message, now))
         return rows
 
 
@@ -147,15 +156,15 @@ def _like(blank: JobRun, name: str, fire: Fire) -> JobRun:
 
 
 def _due_after_ledger(
-    names: Iterable[str], due: dict[str, datetime], terms: dict[str, Terms]
+    names: Iterable[str], due: dict[str, datetime], rules: dict[str, FiringRules]
 ) -> dict[str, datetime | None]:
     """When those of these jobs are due next, going by the ledger, for which it has accounted for
     what is due in the timetable: somebody has put that back. A claim of one occurrence alone need
     not ask, unless a row there stands for several: the ledger takes no row twice."""
     names = list(names)
-    ends = periods.accounted_to(names) if names else {}
+    ends = schedules.accounted_to(names) if names else {}
     return {
-        name: periods.next_due(terms[name].schedule, name, end)
+        name: schedules.next_due_by(rules[name].schedule, name, end)
         for name, end in ends.items()
         if end >= due[name]
     }

@@ -7,16 +7,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
+from scheduler_app.backends import Executor
+from scheduler_app.backends.process import Isolation
 from scheduler_app.conf import scheduler_settings
-from scheduler_app.engine.capture import capture
-from scheduler_app.engine.isolated import Isolation
-from scheduler_app.engine.pace import Pace
+from scheduler_app.engine.capacity import Capacity
 from scheduler_app.engine.recorder import Recorder
-from scheduler_app.engine.run_log import RunLog
-from scheduler_app.engine.runner import Outcome, carry_out, execute, storable
-from scheduler_app.executors import Executor
+from scheduler_app.execution.bounded_log import RunLog
+from scheduler_app.execution.capture import capture
+from scheduler_app.execution.runner import Outcome, carry_out, execute
 from scheduler_app.models import JobRun
 from scheduler_app.registry import JobContext, JobDefinition, Registry
+from scheduler_app.text import storable
 
 logger = logging.getLogger(__name__)
 
@@ -45,30 +46,30 @@ class Dispatcher:
         self._size = self._settings.max_concurrent_runs
         self._progressed = progressed
         self._recorder = Recorder(self._committed)
-        self._pace = Pace(self._size)
+        self._capacity = Capacity(self._size)
         self._lock = threading.Lock()
         self._pending: deque[JobRun] = deque()
-        self._going: dict[int, JobContext] = {}
+        self._running: dict[int, JobContext] = {}
         self._closed = False
 
     def start(self) -> None:
         self._recorder.start()
 
     @property
-    def in_hand(self) -> frozenset[int]:
+    def active(self) -> frozenset[int]:
         """The ids of the runs handed over and not ended."""
         with self._lock:
-            return frozenset([*(run.pk for run in self._pending), *self._going])
+            return frozenset([*(run.pk for run in self._pending), *self._running])
 
     @property
-    def room(self) -> int:
+    def free_slots(self) -> int:
         """How many more runs can be started soon."""
-        return self._pace.room(len(self._pending) + len(self._going))
+        return self._capacity.free_slots(len(self._pending) + len(self._running))
 
     @property
-    def is_hungry(self) -> bool:
+    def should_poll(self) -> bool:
         """Whether it is time to look for more runs."""
-        return self._pace.is_worth_a_look(len(self._pending) + len(self._going))
+        return self._capacity.should_poll(len(self._pending) + len(self._running))
 
     def hand_over(self, runs: Iterable[JobRun]) -> None:
         """A run that is in hand already is not taken a second time: another node had taken it over,
@@ -76,8 +77,8 @@ class Dispatcher:
         runs = list(runs)
         with self._lock:
             if runs and not self._closed:
-                in_hand = self._going.keys() | {run.pk for run in self._pending}
-                self._pending.extend(run for run in runs if run.pk not in in_hand)
+                active = self._running.keys() | {run.pk for run in self._pending}
+                self._pending.extend(run for run in runs if run.pk not in active)
             starts = self._next_starts()
         if starts:
             self._recorder.submit(starts)
@@ -85,7 +86,9 @@ class Dispatcher:
     def cancel(self, reasons: Mapping[int, str]) -> None:
         """Tell those of these runs that are going that they should end early: `{id: why}`."""
         with self._lock:
-            contexts = [(self._going[pk], why) for pk, why in reasons.items() if pk in self._going]
+            contexts = [
+                (self._running[pk], why) for pk, why in reasons.items() if pk in self._running
+            ]
         for context, why in contexts:
             context.cancel_reason = why
             context.cancel_event.set()
@@ -95,7 +98,7 @@ class Dispatcher:
         with self._lock:
             self._closed = True
             self._pending.clear()
-            contexts = list(self._going.values())
+            contexts = list(self._running.values())
         self._recorder.withdraw_starts()
         for context in contexts:
             context.cancel_event.set()
@@ -104,9 +107,9 @@ class Dispatcher:
         """This node was taken for dead: whatever goes here has been given up, and should end."""
         with self._lock:
             self._pending.clear()
-            contexts = list(self._going.values())
+            contexts = list(self._running.values())
         for context in contexts:
-            context.is_given_up = True
+            context.is_abandoned = True
             context.cancel_event.set()
 
     def drain(self, timeout: float) -> bool:
@@ -126,9 +129,9 @@ class Dispatcher:
     def _next_starts(self) -> list[JobRun]:
         """What may begin now; the lock is held."""
         starts = []
-        while self._pending and len(self._going) < self._size and not self._closed:
+        while self._pending and len(self._running) < self._size and not self._closed:
             run = self._pending.popleft()
-            self._going[run.pk] = JobContext(
+            self._running[run.pk] = JobContext(
                 job_name=run.job_name,
                 run_id=run.pk,
                 scheduled_for=run.scheduled_for,
@@ -150,8 +153,8 @@ class Dispatcher:
         ended = []
         try:
             definition = self._registry.get(run.job_name)
-            if definition and not self._was_given_up(run, begun_at):
-                self._call(run, definition, self._going[run.pk])
+            if definition and not self._is_abandoned(run, begun_at):
+                self._call(run, definition, self._running[run.pk])
                 ended = [run]
         except Exception:
             logger.exception("run %d of %s was not carried out", run.pk, run.job_name)
@@ -177,7 +180,7 @@ class Dispatcher:
             cancel_grace=self._settings.cancel_grace,
         )
 
-    def _was_given_up(self, run: JobRun, begun_at: float) -> bool:
+    def _is_abandoned(self, run: JobRun, begun_at: float) -> bool:
         """Whether others have recorded the run as lost, because this process stood still between
         recording its start and now."""
         if time.monotonic() - begun_at < self._settings.heartbeat:
@@ -188,7 +191,7 @@ class Dispatcher:
         """Give these runs' slots to the next, and have the outcomes recorded."""
         with self._lock:
             for run in runs:
-                del self._going[run.pk]
-            self._pace.ended += len(runs)
+                del self._running[run.pk]
+            self._capacity.ended += len(runs)
             starts = self._next_starts()
         self._recorder.submit(starts, outcomes)

@@ -5,11 +5,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from scheduler_app.cron import Fire, Schedule
+from scheduler_app.ledger.transitions import BATCH as BATCH
 from scheduler_app.policies import DEFAULTS, CatchUp, Overlap, Policies
-
-SLICE = 10_000
-"""How many occurrences of one job one plan deals with. More (a job of every second after a night
-without a scheduler) are left to the next tick, so that no tick takes long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +53,9 @@ class Plan:
 def plan(schedule: Schedule, due_at: datetime, circumstances: Circumstances) -> Plan:
     """Decide about all occurrences from the one due at `due_at` until now: the catch-up policy
     chooses those that may run, the others are missed; the overlap policy tells how they run."""
-    fires = list(islice(schedule.due(due_at, circumstances.now), SLICE + 1))
-    if len(fires) > SLICE:
-        return _slice(fires, circumstances)
+    fires = list(islice(schedule.due(due_at, circumstances.now), BATCH + 1))
+    if len(fires) > BATCH:
+        return _batch(fires, circumstances)
     following = schedule.next(circumstances.now)
     chosen = _chosen(fires, circumstances)
     return _overlapped(
@@ -69,12 +66,12 @@ def plan(schedule: Schedule, due_at: datetime, circumstances: Circumstances) -> 
     )
 
 
-def _slice(fires: list[Fire], circumstances: Circumstances) -> Plan:
+def _batch(fires: list[Fire], circumstances: Circumstances) -> Plan:
     """More is due than one plan deals with. What surely is too old, or makes room for a later one,
     is missed."""
     policies = circumstances.policies
     may_run = {CatchUp.SKIP: 0, CatchUp.ONCE: 1, CatchUp.ALL: policies.catch_up_limit}
-    end = SLICE - may_run[policies.catch_up]
+    end = BATCH - may_run[policies.catch_up]
     runs = []
     if policies.catch_up != CatchUp.ALL and not circumstances.only_latest_runs:
         runs = _in_time(fires[:end], circumstances)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from django.db import InterfaceError, InternalError, OperationalError
 
-from scheduler_app.engine import clock, ledger
-from scheduler_app.models import JobRun, RunState, database
+from scheduler_app.ledger import transitions
+from scheduler_app.models import JobRun, clock, database
 
 logger = logging.getLogger(__name__)
 
@@ -115,15 +115,9 @@ def record(starts: Sequence[JobRun], ends: Sequence[JobRun]) -> set[int]:
     no function has been called by then."""
     now = clock.now()
     with database.atomic():
-        held = JobRun.objects.hold([run.pk for run in (*starts, *ends)])
-        begun = [run for run in starts if held.get(run.pk) == run.node_id]
-        ended = [run for run in ends if held.get(run.pk) == run.node_id]
-        for run in begun:
-            run.state, run.started_at = RunState.RUNNING, now
-        if begun or ended:
-            JobRun.objects.write([*begun, *ended])
-        ledger.settle(ended, now)
-    for run in ends:
-        if run.pk not in held:
-            logger.warning("outcome %s of run %d comes too late", run.state, run.pk)
-    return {run.pk for run in begun}
+        begun, late = transitions.record(starts, ends, now)
+    for run in late:
+        logger.warning(
+            "discarding outcome %s of run %d: the run is already closed", run.state, run.pk
+        )
+    return begun

@@ -4,19 +4,21 @@ import logging
 import os
 import socket
 import time
-import weakref
 from datetime import UTC
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from scheduler_app import wakeup
+from scheduler_app.backends import ThreadExecutor
+from scheduler_app.backends.process import Isolation
 from scheduler_app.conf import scheduler_settings
-from scheduler_app.engine import capture, clock, recovery, sync
+from scheduler_app.engine import liveness, sync
+from scheduler_app.engine.apscheduler import NoExecutor, Timetable
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
-from scheduler_app.engine.isolated import Isolation
-from scheduler_app.engine.timetable import Timetable
-from scheduler_app.executors import ThreadExecutor
-from scheduler_app.models import Census, Job, JobRun, Node, bulk, database
+from scheduler_app.execution import capture
+from scheduler_app.ledger import transitions
+from scheduler_app.models import Job, JobRun, LivenessSnapshot, Node, bulk, clock, database
 from scheduler_app.registry import Registry, registry
 
 logger = logging.getLogger(__name__)
@@ -25,14 +27,6 @@ LONGEST_WAIT = 1.0
 """How long, in seconds, a change made by another process can go unnoticed."""
 STOP_MARGIN = 5.0
 """How long, in seconds, a stopping scheduler tries to record the last outcomes."""
-
-_running: weakref.WeakSet["Scheduler"] = weakref.WeakSet()
-
-
-def wake() -> None:
-    """Have the schedulers of this process look at the database now."""
-    for scheduler in list(_running):
-        scheduler.wakeup()
 
 
 class Scheduler(BackgroundScheduler):
@@ -44,7 +38,7 @@ class Scheduler(BackgroundScheduler):
         super().__init__(
             timezone=UTC,
             jobstores={"default": Timetable()},
-            executors={"default": self._executor},
+            executors={"default": NoExecutor()},
         )
         self._registry = registry
         self._isolation = Isolation()
@@ -53,10 +47,10 @@ class Scheduler(BackgroundScheduler):
         self._next_beat = 0.0
         self._next_check = 0.0
         self._last_beat = time.monotonic()
-        self._judges_from = 0.0
+        self._checks_liveness_from = 0.0
         """Until then it judges nobody: after a start, an outage or a step of the clock the others
         need a moment, too, to be heard."""
-        self._seen: Census | None = None
+        self._seen: LivenessSnapshot | None = None
         """The nodes, when it last looked for orphans."""
 
     def start(self) -> None:
@@ -68,12 +62,12 @@ class Scheduler(BackgroundScheduler):
         self.node = self._register()
         self._claimer = Claimer(self.node, self._registry, after_stop=alone)
         sync.sync_jobs(self._registry, now)
-        self._judge_later(self._settings.heartbeat)
+        self._check_liveness_later(self._settings.heartbeat)
         if any(definition.policies.needs_process for definition in self._registry):
             self._isolation.start()
         capture.install()
         self._dispatcher.start()
-        _running.add(self)
+        wakeup.register(self)
         super().start()
 
     def stop(self) -> bool:
@@ -81,7 +75,7 @@ class Scheduler(BackgroundScheduler):
         what became of each. Runs not begun are left for other nodes, or for the next start.
         False if some runs did not end in time; they are recorded as LOST."""
         deadline = time.monotonic() + self._settings.shutdown_timeout
-        _running.discard(self)
+        wakeup.unregister(self)
         self._isolation.spare()
         self._dispatcher.stop_all()
         self.shutdown(wait=False)  # also waits for a tick that is under way
@@ -94,7 +88,7 @@ class Scheduler(BackgroundScheduler):
         with database.atomic():
             message = "Lost: its scheduler stopped, and it did not end in time."
             if Node.objects.filter(pk=self.node.pk).close():
-                recovery.leave(self.node, clock.now(), message)
+                transitions.release_runs(self.node, clock.now(), message)
         return ended
 
     def _drain(self, deadline: float) -> bool:
@@ -129,7 +123,7 @@ class Scheduler(BackgroundScheduler):
             self._beat()
         if time.monotonic() >= self._next_check:
             self._check()
-        runs = self._claimer.claim(clock.now(), self._dispatcher.room)
+        runs = self._claimer.claim(clock.now(), self._dispatcher.free_slots)
         self._dispatcher.hand_over(runs)
         return max(0.0, min(LONGEST_WAIT, self._next_beat - time.monotonic(), self._until_due()))
 
@@ -157,11 +151,11 @@ class Scheduler(BackgroundScheduler):
             self.node = self._claimer.node = self._register()
         now = time.monotonic()
         if now - self._last_beat > 2 * self._settings.heartbeat:
-            self._judge_later(self._settings.heartbeat)
+            self._check_liveness_later(self._settings.heartbeat)
         self._last_beat, self._next_beat = now, now + self._settings.heartbeat
-        self._find_strays()
+        self._find_unstarted_claims()
         self._declare_again()
-        recovery.take_from_stopped_nodes(clock.now())
+        liveness.take_from_stopped_nodes(clock.now())
 
     def _follow_clock(self) -> None:
         """Look at the database's clock. If it was put forward or back, say so at once in a new
@@ -175,24 +169,24 @@ class Scheduler(BackgroundScheduler):
             abs(step),
             self._claimer.next_due,
         )
-        self._judge_later(self._settings.dead_after)
+        self._check_liveness_later(self._settings.dead_after)
         self._next_beat = 0.0
 
-    def _judge_later(self, seconds: float) -> None:
-        self._judges_from = max(self._judges_from, time.monotonic() + seconds)
+    def _check_liveness_later(self, seconds: float) -> None:
+        self._checks_liveness_from = max(self._checks_liveness_from, time.monotonic() + seconds)
 
     def _on_progress(self) -> None:
         """Runs have ended: what waited for them, or for room, can start."""
-        if self._claimer.more_waits and self._dispatcher.is_hungry and self.running:
+        if self._claimer.more_waits and self._dispatcher.should_poll and self.running:
             self.wakeup()
 
-    def _find_strays(self) -> None:
+    def _find_unstarted_claims(self) -> None:
         """Hand over runs of this node that were claimed, but never reached the executor."""
-        in_hand = self._dispatcher.in_hand
+        active = self._dispatcher.active
         own = JobRun.objects.queued().filter(node=self.node)
-        strays = [pk for (pk,) in bulk.fetch(own.values_list("pk")) if pk not in in_hand]
-        if strays:
-            self._dispatcher.hand_over(own.filter(pk__in=strays))
+        unstarted = [pk for (pk,) in bulk.fetch(own.values_list("pk")) if pk not in active]
+        if unstarted:
+            self._dispatcher.hand_over(own.filter(pk__in=unstarted))
 
     def _declare_again(self) -> None:
         """Jobs of this node's code that others took for orphaned while it was away."""
@@ -202,27 +196,27 @@ class Scheduler(BackgroundScheduler):
 
     def _check(self) -> None:
         """What another process may have changed: looked for once a second."""
-        if self._dispatcher.in_hand:
+        if self._dispatcher.active:
             asked = JobRun.objects.running().cancel_requested().filter(node=self.node)
             self._dispatcher.cancel(dict(asked.values_list("pk", "cancel_reason")))
-        if self._may_judge:
-            self._judge_others()
+        if self._may_check_liveness:
+            self._check_liveness()
         self._next_check = time.monotonic() + LONGEST_WAIT
 
     @property
-    def _may_judge(self) -> bool:
-        return time.monotonic() >= self._judges_from
+    def _may_check_liveness(self) -> bool:
+        return time.monotonic() >= self._checks_liveness_from
 
-    def _judge_others(self) -> None:
-        census = Node.objects.census()
-        if census.dead:
+    def _check_liveness(self) -> None:
+        snapshot = Node.objects.liveness()
+        if snapshot.dead:
             self._follow_clock()
-            if not self._may_judge:
+            if not self._may_check_liveness:
                 return
-            recovery.close_dead_nodes(clock.now())
-        if census != self._seen:
+            liveness.close_dead_nodes(clock.now())
+        if snapshot != self._seen:
             sync.mark_orphans(clock.now())
-            self._seen = census
+            self._seen = snapshot
 
     def _register(self) -> Node:
         return Node.objects.create(

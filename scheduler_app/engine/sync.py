@@ -4,20 +4,23 @@ New jobs are added, changed schedules updated; pauses, counters and history stay
 living scheduler's code declares are marked as orphaned and no longer fire; nothing is deleted."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from scheduler_app.engine import ledger, periods, timetable
+from scheduler_app.ledger import schedules, transitions
 from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, database
 from scheduler_app.policies import Policies
 from scheduler_app.registry import JobDefinition, Registry
 
 logger = logging.getLogger(__name__)
 
-DECLARED = ("description", "cron", "timezone", "jitter", *(f.name for f in fields(Policies)))
+FIELDS = [
+    *("description", "cron", "timezone", "jitter", "orphaned_at"),
+    *(field.name for field in fields(Policies)),
+]
+"""What a declaration sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,10 @@ def sync_jobs(registry: Registry, now: datetime) -> Changes:
     declared = {definition.name: definition for definition in registry}
     with database.atomic():
         added = _add_missing(declared, now)
-        restore_entries(declared)
+        schedules.restore_entries(declared)
         known = Job.objects.in_bulk(list(declared))
         stale = sorted(name for name, job in known.items() if _differs(job, declared[name]))
-        timetable.lock(stale)
-        jobs = Job.objects.select_for_update().order_by("name").in_bulk(stale)
-        _update([jobs[name] for name in stale], declared, now)
+        _update(schedules.lock(stale), declared, now)
     return Changes(added, stale)
 
 
@@ -51,19 +52,16 @@ def mark_orphans(now: datetime) -> list[str]:
         orphans = sorted(set(names) - declared)
         if not orphans:
             return []
-        restore_entries(orphans)
-        timetable.lock(orphans)
+        jobs = schedules.lock(orphans)
         message = "Skipped: no scheduler's code declares the job any more."
         waiting = JobRun.objects.unassigned().filter(job_name__in=orphans)
-        ledger.end_waiting(waiting.select_for_update(), RunState.CANCELLED, now, message)
-        jobs = Job.objects.select_for_update().order_by("name").in_bulk(orphans)
-        moments = periods.turning_points(orphans, now)
-        skip_overdue(jobs.values(), moments, message)
-        for job in jobs.values():
+        transitions.close_queued(waiting.select_for_update(), RunState.CANCELLED, now, message)
+
+        def orphan(job: Job) -> None:
             job.orphaned_at = now
-        timetable.advance(dict.fromkeys(orphans))
-        Job.objects.filter(name__in=orphans).update(orphaned_at=now)
-        periods.begin(jobs.values(), moments, "No scheduler's code declared the job.")
+
+        reason = "No scheduler's code declared the job."
+        schedules.change(jobs, now, orphan, ["orphaned_at"], skipped=message, reason=reason)
     logger.warning("jobs no longer declared: %s", ", ".join(orphans))
     return orphans
 
@@ -77,17 +75,8 @@ def _add_missing(declared: dict[str, JobDefinition], now: datetime) -> list[str]
     begun = SchedulePeriod.objects.open().filter(job_name__in=missing)
     new = set(missing) - set(begun.values_list("job_name", flat=True))
     added = Job.objects.filter(name__in=new).select_for_update().order_by("name")
-    periods.begin(added, dict.fromkeys(missing, now), "Declared.")
+    schedules.begin(added, dict.fromkeys(missing, now), "Declared.")
     return missing
-
-
-def restore_entries(names: Collection[str]) -> None:
-    """Add timetable rows for new jobs, and for jobs whose row somebody has deleted: these go on
-    where their ledger ends."""
-    lacking = sorted(set(names) - timetable.known(names))
-    ends = periods.accounted_to(lacking)
-    jobs = Job.objects.filter(name__in=ends)
-    timetable.add({job.name: next_due(job, ends[job.name]) for job in jobs})
 
 
 def _declared_values(definition: JobDefinition) -> dict[str, Any]:
@@ -107,61 +96,19 @@ def _differs(job: Job, definition: JobDefinition) -> bool:
 
 def _update(jobs: list[Job], declared: dict[str, JobDefinition], now: datetime) -> None:
     """Take over the declarations; a job whose schedule changes begins a new period."""
-    turning = [
-        job for job in jobs if job.is_orphaned or job.schedule != declared[job.name].schedule
-    ]
-    moments = periods.turning_points([job.name for job in turning], now)
-    message = "Skipped: the schedule was changed before it was run."
-    skip_overdue(turning, moments, message)
-    moments |= _keep_put_off(turning, declared, moments, now)
-    for job in jobs:
+
+    def declare(job: Job) -> None:
         job.orphaned_at = None
         for key, value in _declared_values(declared[job.name]).items():
             setattr(job, key, value)
-    Job.objects.bulk_update(jobs, [*DECLARED, "orphaned_at"], batch_size=500)
-    timetable.advance({job.name: next_due(job, moments[job.name]) for job in turning})
-    periods.begin(turning, moments, "The schedule was changed, or declared again.")
 
-
-def _keep_put_off(
-    jobs: Iterable[Job],
-    declared: Mapping[str, JobDefinition],
-    moments: Mapping[str, datetime],
-    now: datetime,
-) -> dict[str, datetime]:
-    """Queue, for the moment that was drawn for it, what jitter has put off until later and would be
-    lost with that jitter. Returns the moments: these jobs' old schedule holds until then."""
-    kept: list[JobRun] = []
+    turning, others = list[Job](), list[Job]()
     for job in jobs:
-        if job.is_paused or job.is_orphaned:
-            continue
-        schedule = declared[job.name].schedule
-        if fire := periods.left_out(job.schedule, schedule, job.name, moments[job.name]):
-            kept.append(
-                JobRun(
-                    job_name=job.name,
-                    scheduled_for=fire.scheduled_for,
-                    due_at=fire.due_at,
-                    created_at=now,
-                )
-            )
-    ledger.insert(kept)
-    return {run.job_name: run.due_at for run in kept}
-
-
-def skip_overdue(jobs: Iterable[Job], moments: Mapping[str, datetime], message: str) -> None:
-    """Record as skipped what is due by these moments and not in the ledger: the (locked) jobs'
-    periods end there. The ledger tells where it ends, whatever the timetable says."""
-    jobs = list(jobs)
-    ends = periods.accounted_to([job.name for job in jobs])
-    for job in jobs:
-        moment = moments[job.name]
-        due_at = next_due(job, ends.get(job.name, moment))
-        ledger.insert(ledger.overdue_not_run(job.name, job.schedule, due_at, moment, message))
-
-
-def next_due(job: Job, after: datetime) -> datetime | None:
-    """When the job, as its row is, is due next after this moment; None if it does not fire."""
-    if job.is_paused or job.is_orphaned:
-        return None
-    return periods.next_due(job.schedule, job.name, after)
+        turns = job.is_orphaned or job.schedule != declared[job.name].schedule
+        (turning if turns else others).append(job)
+    message = "Skipped: the schedule was changed before it was run."
+    reason = "The schedule was changed, or declared again."
+    schedules.change(turning, now, declare, FIELDS, skipped=message, reason=reason)
+    for job in others:
+        declare(job)
+    Job.objects.bulk_update(others, FIELDS, batch_size=500)

@@ -7,9 +7,10 @@ from typing import Any
 from django.core.management.base import OutputWrapper
 from django.utils import timezone
 
-from scheduler_app.status.audit import audit_ledger
-from scheduler_app.status.discrepancy import Tally
-from scheduler_app.status.explain import explain
+from scheduler_app.consistency.check import audit_ledger
+from scheduler_app.consistency.report import Tally
+from scheduler_app.explain.explain import explain
+from scheduler_app.text import printable
 
 
 def add_commands(commands: Any) -> None:
@@ -48,19 +49,14 @@ def _audit(
 ) -> None:
     tally = Tally()
     for discrepancy in audit_ledger(since, until, jobs, tally):
-        stdout.write(_safe(str(discrepancy)))
+        stdout.write(printable(str(discrepancy)))
     stdout.write(str(tally))
     if tally.discrepancies:
         raise SystemExit(1)
 
 
 def _explain(stdout: OutputWrapper, *, job_name: str, moment: datetime, **_: Any) -> None:
-    stdout.write(_safe(explain(job_name, moment)))
-
-
-def _safe(text: str) -> str:
-    """The text with what would control a terminal escaped."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    stdout.write(printable(explain(job_name, moment)))
 
 
 def _moment(text: str) -> datetime:

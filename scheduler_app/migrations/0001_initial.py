@@ -89,7 +89,7 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('active', 'active'), ('paused', 'paused'), ('orphaned', 'orphaned')], max_length=10)),
                 ('begins_at', models.DateTimeField()),
                 ('ends_at', models.DateTimeField(blank=True, null=True)),
-                ('because', models.TextField(blank=True)),
+                ('reason', models.TextField(blank=True)),
             ],
             options={
                 'ordering': ('job_name', 'id'),

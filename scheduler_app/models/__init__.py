@@ -2,16 +2,17 @@
 
 from scheduler_app.models.audit import AuditEntry, Surface
 from scheduler_app.models.job import Job
-from scheduler_app.models.node import Census, Node
+from scheduler_app.models.node import LivenessSnapshot, Node
 from scheduler_app.models.period import SchedulePeriod
 from scheduler_app.models.primary import timetable_rows
-from scheduler_app.models.run import JobRun, RunState, Trigger
+from scheduler_app.models.run import JobRun, JobRunQuerySet, RunState, Trigger
 
 __all__ = [
     "AuditEntry",
-    "Census",
     "Job",
     "JobRun",
+    "JobRunQuerySet",
+    "LivenessSnapshot",
     "Node",
     "RunState",
     "SchedulePeriod",

@@ -25,7 +25,7 @@ def like(template: Row, **values: Any) -> Row:
     return row
 
 
-class Among(models.Func):
+class AnyOf(models.Func):
     """Whether a column has one of these values: `__in`, with all the values as one parameter."""
 
     output_field = models.BooleanField()
@@ -36,11 +36,11 @@ class Among(models.Func):
 
     def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper, **_: Any) -> Any:  # type: ignore[override]
         column, parameters = compiler.compile(self.source_expressions[0])
-        condition, values = among(column, self.values, connection)
+        condition, values = any_of(column, self.values, connection)
         return condition, [*parameters, values]
 
 
-def among(column: str, values: Sequence[Any], connection: BaseDatabaseWrapper) -> tuple[str, Any]:
+def any_of(column: str, values: Sequence[Any], connection: BaseDatabaseWrapper) -> tuple[str, Any]:
     """The condition that the column has one of these values, and its one parameter."""
     if connection.vendor == "sqlite":
         return f"{column} IN (SELECT value FROM json_each(%s))", _json(values)  # noqa: S608

@@ -36,12 +36,12 @@ class JobQuerySet(PrimaryQuerySet["Job"]):
             shared.setdefault(tuple(sorted(deltas[name].items())), []).append(name)
         with connection.cursor() as cursor:
             if len(names) > 1 and connection.features.has_select_for_update:
-                these, values = bulk.among("name", names, connection)
+                these, values = bulk.any_of("name", names, connection)
                 rows = f"SELECT 1 FROM {table} WHERE {these} ORDER BY name FOR UPDATE"  # noqa: S608
                 cursor.execute(rows, [values])
             for additions, group in shared.items():
                 changes = ", ".join(f"{column} = {column} + {add}" for column, add in additions)
-                these, values = bulk.among("name", group, connection)
+                these, values = bulk.any_of("name", group, connection)
                 cursor.execute(f"UPDATE {table} SET {changes} WHERE {these}", [values])  # noqa: S608
 
 

@@ -14,7 +14,7 @@ from scheduler_app.models import bulk
 from scheduler_app.models.primary import PrimaryQuerySet
 
 
-class Census(NamedTuple):
+class LivenessSnapshot(NamedTuple):
     """The ids of the nodes that have not said goodbye."""
 
     newest: int | None
@@ -36,11 +36,11 @@ class NodeQuerySet(PrimaryQuerySet["Node"]):
         """Nodes that never said goodbye and have been silent for too long."""
         return self._unstopped().exclude(self._fresh())
 
-    def census(self) -> Census:
+    def liveness(self) -> LivenessSnapshot:
         """All that one node wants to know of the others every second; of all nodes, whatever this
         QuerySet is narrowed down to."""
-        rows = bulk.fetch(_census(self.db, scheduler_settings().dead_after))
-        return Census(
+        rows = bulk.fetch(_liveness(self.db, scheduler_settings().dead_after))
+        return LivenessSnapshot(
             newest=rows[0][2] if rows else None,
             alive=frozenset(pk for pk, is_fresh, _ in rows if is_fresh),
             dead=frozenset(pk for pk, is_fresh, _ in rows if not is_fresh),
@@ -88,7 +88,7 @@ def _is_fresh(dead_after: float) -> models.Q:
 
 
 @lru_cache
-def _census(alias: str, dead_after: float) -> bulk.Compiled:
+def _liveness(alias: str, dead_after: float) -> bulk.Compiled:
     is_fresh = models.ExpressionWrapper(_is_fresh(dead_after), models.BooleanField())
     newest = models.Subquery(Node.objects.order_by("-pk").values("pk")[:1])
     nodes = Node.objects.using(alias)._unstopped().order_by()

@@ -18,7 +18,7 @@ class SchedulePeriodQuerySet(PrimaryQuerySet["SchedulePeriod"]):
         return self.filter(ends_at=None)
 
     def begin(
-        self, jobs: Iterable[Job], state: str, moments: Mapping[str, datetime], because: str
+        self, jobs: Iterable[Job], state: str, moments: Mapping[str, datetime], reason: str
     ) -> None:
         """End these jobs' open periods, each at its moment, and open the next there. Call it in a
         transaction that holds the jobs' timetable rows."""
@@ -36,7 +36,7 @@ class SchedulePeriodQuerySet(PrimaryQuerySet["SchedulePeriod"]):
                 jitter=job.jitter,
                 state=state,
                 begins_at=moments[job.name],
-                because=because,
+                reason=reason,
             )
             for job in jobs
         )
@@ -60,7 +60,7 @@ class SchedulePeriod(models.Model):
     state = models.CharField(max_length=10, choices=State.choices)
     begins_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)
-    because = models.TextField(blank=True)
+    reason = models.TextField(blank=True)
 
     objects = SchedulePeriodQuerySet.as_manager()
 

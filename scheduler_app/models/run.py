@@ -79,7 +79,7 @@ class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
         rows = self.scheduled().filter(job_name=job_name, attempt=1)
         return rows.filter(inside | models.Q(scheduled_for=moment))
 
-    def of_several(self, moment: datetime) -> JobRunQuerySet:
+    def ranges(self, moment: datetime) -> JobRunQuerySet:
         """Rows that stand for several occurrences, the last scheduled for this moment or later."""
         return self.filter(first_scheduled_for__isnull=False, scheduled_for__gte=moment)
 
@@ -127,7 +127,7 @@ class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
             return {}
         connection = self._connection()
         lock = "FOR UPDATE" if connection.features.has_select_for_update else ""
-        these, values = bulk.among("id", ids, connection)
+        these, values = bulk.any_of("id", ids, connection)
         # Their state is no condition: PostgreSQL would go through all runs that have not ended.
         query = f"SELECT id, node_id, finished_at FROM {self.model._meta.db_table} WHERE {these}"  # noqa: S608
         rows = bulk.read(f"{query} ORDER BY id DESC {lock}", [values], connection, width=3)

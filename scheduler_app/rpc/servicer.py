@@ -7,12 +7,12 @@ import grpc
 from protos import memory_pb2 as pb
 from scheduler_app import control, status
 from scheduler_app.control import Actor
-from scheduler_app.engine.runner import storable
 from scheduler_app.exceptions import JobNotFound, RunNotFound
 from scheduler_app.models import RunState, Surface
 from scheduler_app.rpc.conversion import scheduler_to_proto
 from scheduler_app.rpc.framework import Service
 from scheduler_app.rpc.identity import ACTOR_KEY, NAME_LIMIT, SURFACE_KEY
+from scheduler_app.text import storable
 
 Change = Callable[..., bool]
 

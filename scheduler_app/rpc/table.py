@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from protos import memory_pb2 as pb
+from scheduler_app.text import first_line, printable
 
 HEADER = ("JOB", "STATUS", "LAST RUN", "NEXT RUN", "RUNS", "ERRORS")
 WIDTHS = (20, 12, 20, 20, 10, 10)
-LONGEST_ERROR = 200
 
 
 def status_lines(status: pb.GetSchedulerStatusResponse) -> Iterator[str]:
@@ -28,14 +28,7 @@ def status_lines(status: pb.GetSchedulerStatusResponse) -> Iterator[str]:
         if job.running_run_ids:
             yield f"    running: run {', '.join(map(str, job.running_run_ids))}"
         if job.last_error:
-            yield f"    {_word(job)}: {printable(job.last_error)}"
-
-
-def printable(text: str) -> str:
-    """The first line of a text, bounded, with what would control a terminal escaped."""
-    first = text.strip().splitlines()[0] if text.strip() else ""
-    safe = "".join(char if char.isprintable() else repr(char)[1:-1] for char in first)
-    return safe if len(safe) <= LONGEST_ERROR else safe[: LONGEST_ERROR - 3] + "..."
+            yield f"    {_word(job)}: {printable(first_line(job.last_error))}"
 
 
 def _row(job: pb.JobStatusProto) -> tuple[str, ...]:

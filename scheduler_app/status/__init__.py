@@ -1,6 +1,4 @@
-"""The one door through which every surface reads: what is now, what was, and whether it adds up.
-
-`audit` holds the ledger against the schedules, `explain` tells about one moment of one job."""
+"""The one door through which every surface reads how things are now."""
 
 from scheduler_app.status.current import (
     JobState,

@@ -95,7 +95,7 @@ class SchedulerStatus:
 
 def scheduler_running() -> bool:
     """Whether a scheduler's heartbeat in the database is fresh."""
-    return bool(Node.objects.census().alive)
+    return bool(Node.objects.liveness().alive)
 
 
 def living_nodes() -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def test_unknown_moment_and_length() -> None:
 
 @pytest.mark.parametrize(
     ("text", "line"),
-    [("", ""), ("\n \nboom\nmore", "boom"), ("  x  ", "x"), ("x" * 200, "x" * 119 + "…")],
+    [("", ""), ("\n \nboom\nmore", "boom"), ("  x  ", "x"), ("x" * 200, "x" * 117 + "...")],
 )
 def test_first_line(text: str, line: str) -> None:
     assert formats.first_line(text) == line

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from scheduler_app import control
 from scheduler_app.admin.policy_words import CATCH_UP, OVERLAP
 from scheduler_app.control import Actor
-from scheduler_app.engine import periods
+from scheduler_app.ledger import schedules
 from scheduler_app.models import Job, JobRun, Node, RunState, Surface
 from scheduler_app.policies import CatchUp, Overlap
 from tests.admin.conftest import NOW
@@ -87,9 +87,9 @@ def test_every_policy_has_words(policy: Overlap | CatchUp) -> None:
 def test_periods_of_the_schedule_are_history(
     admin_client: Client, page: Page, nightly: Job, make_job: Callable[..., Job]
 ) -> None:
-    periods.begin([nightly], {"nightly": NOW}, "Declared.")
+    schedules.begin([nightly], {"nightly": NOW}, "Declared.")
     control.pause("nightly", by=Actor("ada", Surface.CLI), reason="<i>maintenance</i>")
-    periods.begin([make_job("other")], {"other": NOW}, "Not ours.")
+    schedules.begin([make_job("other")], {"other": NOW}, "Not ours.")
     table = admin_client.get(URL).context["tables"][2]
     assert [row[-1] for row in table.rows] == [
         "Paused by ada (command line): <i>maintenance</i>",
@@ -114,7 +114,7 @@ def test_number_of_queries_does_not_depend_on_the_history(
         for number in numbers:
             first = make_run("nightly", RunState.FAILED, minutes_ago=number)
             make_run("nightly", minutes_ago=number, attempt=2, first_attempt=first)
-            periods.begin([nightly], {"nightly": NOW}, "Again.")
+            schedules.begin([nightly], {"nightly": NOW}, "Again.")
 
     fill(range(2))
     few = queries()

@@ -102,10 +102,55 @@ def test_number_too_long_for_python_is_a_bad_field() -> None:
 
 
 @pytest.mark.parametrize(
-    "expression", ["0 0 30 2 *", "0 0 31 4,6 *", "0 0 0 31 2 *", "0 0 */40 * 1#5"]
+    "expression", ["0 0 30 2 *", "0 0 31 4,6 *", "0 0 0 31 2 *", "0 0 */31 * 1#5"]
 )
 def test_expression_that_never_fires_is_refused(expression: str) -> None:
     assert complaint(expression).startswith(f"Cron expression {expression!r} never fires")
+
+
+@pytest.mark.parametrize(
+    ("expression", "field", "only", "cycle", "size"),
+    [
+        ("*/90 * * * *", "minute", "0", "hour", 60),
+        ("5/70 * * * *", "minute", "5", "hour", 60),
+        ("10-20/61 * * * *", "minute", "10", "hour", 60),
+        ("1,*/90 * * * *", "minute", "0", "hour", 60),
+        ("0-59/90 * * * *", "minute", "0", "hour", 60),
+        ("*/00090 * * * *", "minute", "0", "hour", 60),
+        ("0 */25 * * *", "hour", "0", "day", 24),
+        ("0 0 */40 * *", "day-of-month", "1", "month", 31),
+        ("0 0 5/32 * *", "day-of-month", "5", "month", 31),
+        ("0 0 1 */13 *", "month", "1", "year", 12),
+        ("0 0 1 feb/18 *", "month", "FEB", "year", 12),
+        ("0 0 * * */8", "day-of-week", "0", "week", 7),
+        ("0 0 * * mon-fri/14", "day-of-week", "MON", "week", 7),
+        ("*/90 * * * * *", "second", "0", "minute", 60),
+        (f"*/{'9' * 4000} * * * *", "minute", "0", "hour", 60),
+    ],
+)
+def test_step_past_the_whole_field_is_refused(
+    expression: str, field: str, only: str, cycle: str, size: int
+) -> None:
+    text = complaint(expression)
+    assert text.startswith(f"Bad {field} field ")
+    assert f"steps start again every {cycle}" in text
+    assert f"fires at {only} alone: write {only} if that is meant" in text
+    assert f"a step of at most {size}" in text
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "*/60 * * * *",
+        "0 */24 * * *",
+        "0 0 */31 * *",
+        "0 0 1 */12 *",
+        "0 0 * * */7",
+        "*/60 * * * * *",
+    ],
+)
+def test_step_as_long_as_the_field_is_accepted(expression: str) -> None:
+    assert normalise(expression) == expression
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from datetime import timedelta
 from apscheduler.job import Job
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from scheduler_app.cron import CronTrigger, Schedule
+from scheduler_app.cron import Schedule
+from scheduler_app.engine.apscheduler import CronTrigger
 from tests.cron.samples import utc
 
 NOON = utc("2026-03-02T12:00")

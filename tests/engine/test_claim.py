@@ -9,8 +9,9 @@ from django.db import OperationalError, connection
 from django_apscheduler.models import DjangoJob
 from pytest_django import DjangoAssertNumQueries
 
-from scheduler_app.engine import plan, timetable
+from scheduler_app.engine import plan
 from scheduler_app.engine.claim import Claimer
+from scheduler_app.ledger import timetable
 from scheduler_app.models import Job, JobRun, Node, RunState, Trigger
 from scheduler_app.policies import Overlap
 from scheduler_app.registry import Registry, job
@@ -94,7 +95,7 @@ def test_start_after_a_stop_is_over_although_nothing_was_due(
     start().claim(T0)
     JobRun.objects.update(node=None)
     claimer = start(after_stop=True)
-    assert claimer.claim(T0 + timedelta(seconds=10), room=0) == []
+    assert claimer.claim(T0 + timedelta(seconds=10), free_slots=0) == []
     assert len(claimer.claim(T0 + timedelta(seconds=61))) == 1
 
 
@@ -109,7 +110,7 @@ def test_after_stop_holds_if_the_first_claim_fails(declare: Declare, start: Star
 def test_after_stop_holds_until_a_long_downtime_is_dealt_with(
     declare: Declare, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "SLICE", 3)
+    monkeypatch.setattr(plan, "BATCH", 3)
     declare("a", overlap="allow")
     claimer = start(after_stop=True)
     now = T0 + timedelta(minutes=4)
@@ -203,7 +204,7 @@ def test_waiting_run_of_a_job_that_this_code_lacks_stands_in_nobodys_way(
     _, ours = JobRun.objects.bulk_create(rows)
     code = Registry()
     job(name="b", cron="0 0 1 1 *", timezone="UTC", registry=code)(nothing)
-    assert Claimer(node, code).claim(T0, room=1) == [ours]
+    assert Claimer(node, code).claim(T0, free_slots=1) == [ours]
 
 
 def test_waiting_run_of_a_job_without_a_timetable_row_stands_in_nobodys_way(
@@ -215,7 +216,7 @@ def test_waiting_run_of_a_job_without_a_timetable_row_stands_in_nobodys_way(
     rows = [JobRun(job_name=name, scheduled_for=T0, due_at=T0) for name in ("a", "b")]
     _, startable = JobRun.objects.bulk_create(rows)
     DjangoJob.objects.filter(id="a").delete()
-    assert claimer.claim(T0, room=1) == [startable]
+    assert claimer.claim(T0, free_slots=1) == [startable]
 
 
 def test_request_is_taken(declare: Declare, start: Start, node: Node) -> None:

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scheduler_app.engine import clock
-from scheduler_app.models import database
+from scheduler_app.models import clock, database
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 

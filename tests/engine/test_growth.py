@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from scheduler_app import status
-from scheduler_app.engine import recovery
+from scheduler_app.engine import liveness
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.recorder import record
 from scheduler_app.engine.scheduler import Scheduler
@@ -68,7 +68,7 @@ def test_tick_reads_no_history(declare: Declare, start: Start) -> None:
             run.state = RunState.SUCCESS
         record([], runs)
         claimer.claim(T0 + timedelta(minutes=1))
-        recovery.take_from_stopped_nodes(T0)
+        liveness.take_from_stopped_nodes(T0)
     assert len(found) > 20
     assert scans(found) == []
 

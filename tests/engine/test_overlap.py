@@ -160,18 +160,18 @@ def test_what_waits_is_taken_oldest_first_up_to_the_room(declare: Declare, start
     claimer.claim(T0)
     JobRun.objects.update(node=None)
     JobRun.objects.filter(job_name="b").update(due_at=T0 - timedelta(seconds=1))
-    assert [run.job_name for run in claimer.claim(T0, room=1)] == ["b"]
-    assert len(claimer.claim(T0, room=5)) == 2
+    assert [run.job_name for run in claimer.claim(T0, free_slots=1)] == ["b"]
+    assert len(claimer.claim(T0, free_slots=5)) == 2
 
 
 def test_long_queue_of_one_job_does_not_hold_up_another(declare: Declare, start: Start) -> None:
     declare("a", catch_up="all")
     declare("b", cron="4 * * * *")
     claimer = start(after_stop=True)
-    claimer.claim(minute(3), room=1)
+    claimer.claim(minute(3), free_slots=1)
     control.trigger("b", by=ADA)
     JobRun.objects.filter(job_name="b").update(due_at=minute(3))
-    assert [run.job_name for run in claimer.claim(minute(3), room=1)] == ["b"]
+    assert [run.job_name for run in claimer.claim(minute(3), free_slots=1)] == ["b"]
 
 
 def test_paused_job_starts_nothing_but_what_is_asked_for(declare: Declare, start: Start) -> None:

@@ -7,12 +7,12 @@ import pytest
 from django_apscheduler.models import DjangoJob
 
 from scheduler_app import control
+from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.control import Actor
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.sync import mark_orphans, sync_jobs
 from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, Surface, database
 from scheduler_app.registry import Registry, job
-from scheduler_app.status.audit import audit_ledger
 from tests.engine.conftest import T0, nothing
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +51,7 @@ def test_pause_and_resume_turn_the_period_at_one_moment(
     control.resume("a", by=ADA)
     later = T0 + timedelta(minutes=5)
     assert periods() == [("active", BEGIN, T0), ("paused", T0, later), ("active", later, None)]
-    assert SchedulePeriod.objects.get(state="paused").because == (
+    assert SchedulePeriod.objects.get(state="paused").reason == (
         "Paused by ada (admin): maintenance"
     )
 

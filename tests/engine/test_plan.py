@@ -85,9 +85,9 @@ def test_after_a_stall_the_latest_runs_if_they_may_not_overlap() -> None:
 
 
 def test_long_downtime_is_dealt_with_in_slices() -> None:
-    planned = decide(SECONDLY, late=module.SLICE + 100)
-    assert len(planned.missed) == module.SLICE
-    assert planned.next_due == NOON + timedelta(seconds=module.SLICE)
+    planned = decide(SECONDLY, late=module.BATCH + 100)
+    assert len(planned.missed) == module.BATCH
+    assert planned.next_due == NOON + timedelta(seconds=module.BATCH)
 
 
 @given(
@@ -159,7 +159,7 @@ def test_more_than_one_plan_deals_with_loses_nothing(
 ) -> None:
     """Slice by slice as in one go."""
     whole = decide(late=1200, catch_up=catch_up, catch_up_limit=5)
-    monkeypatch.setattr(module, "SLICE", 8)
+    monkeypatch.setattr(module, "BATCH", 8)
     missed: list[Fire] = []
     due_at: datetime | None = NOON
     circumstances = Circumstances(
@@ -178,7 +178,7 @@ def test_more_than_one_plan_deals_with_loses_nothing(
 def test_more_than_one_plan_deals_with_runs_what_is_in_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "SLICE", 8)
+    monkeypatch.setattr(module, "BATCH", 8)
     planned = decide(SECONDLY, late=62, overlap=Overlap.ALLOW)
     assert moments(planned.missed) == [0, 1]
     assert moments(planned.runs) == [2, 3, 4, 5, 6, 7]

@@ -7,13 +7,13 @@ import pytest
 from pytest_django import Settings
 
 from scheduler_app import control
+from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.control import Actor
 from scheduler_app.engine.scheduler import Scheduler
+from scheduler_app.explain.explain import explain
 from scheduler_app.models import JobRun, Surface
 from scheduler_app.registry import Registry
-from scheduler_app.status.audit import audit_ledger
 from scheduler_app.status.current import run_summary, scheduler_status
-from scheduler_app.status.explain import explain
 from tests.engine.conftest import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -9,8 +9,8 @@ from django.utils import timezone
 from scheduler_app import control
 from scheduler_app.control import Actor
 from scheduler_app.engine.claim import Claimer
+from scheduler_app.engine.liveness import close_dead_nodes
 from scheduler_app.engine.recorder import record
-from scheduler_app.engine.recovery import close_dead_nodes
 from scheduler_app.models import Job, JobRun, Node, RunState, Surface
 from scheduler_app.policies import Policies
 from tests.engine.conftest import T0

@@ -16,10 +16,11 @@ from pytest_django import Settings
 
 from scheduler_app import control
 from scheduler_app.control import Actor
-from scheduler_app.engine import clock, recovery, sync, timetable
+from scheduler_app.engine import liveness, sync
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.scheduler import Scheduler
-from scheduler_app.models import Job, JobRun, Node, RunState, Surface, database
+from scheduler_app.ledger import timetable
+from scheduler_app.models import Job, JobRun, Node, RunState, Surface, clock, database
 from scheduler_app.registry import JobContext, Registry, job
 from tests.engine.conftest import eventually, nothing
 
@@ -82,14 +83,14 @@ def test_stop_waits_for_the_run_that_is_going(declare: Declare, scheduler: Sched
     def slow(context: JobContext) -> dict[str, bool]:
         begun.set()
         time.sleep(0.5)
-        return {"was_told": context.cancelled}
+        return {"cancel_seen": context.cancelled}
 
     declare("a", slow, cron=SECONDLY)
     scheduler.start()
     assert begun.wait(10)
     assert scheduler.stop()
     run = JobRun.objects.executed().latest("id")
-    assert (run.state, run.metadata) == (RunState.SUCCESS, {"was_told": True})
+    assert (run.state, run.metadata) == (RunState.SUCCESS, {"cancel_seen": True})
     assert not JobRun.objects.running().exists()
 
 
@@ -302,11 +303,11 @@ def test_runs_of_a_scheduler_taken_for_dead_are_told_and_not_recorded(
     control.trigger("a", by=ADA)
     eventually(lambda: JobRun.objects.running().exists())
     Node.objects.filter(pk=scheduler.node.pk).update(heartbeat_at=timezone.now() - timedelta(60))
-    recovery.close_dead_nodes(timezone.now())
+    liveness.close_dead_nodes(timezone.now())
     scheduler._next_beat = 0.0
     scheduler.wakeup()
     assert told.wait(10)
-    eventually(lambda: not scheduler._dispatcher.in_hand)
+    eventually(lambda: not scheduler._dispatcher.active)
     time.sleep(0.2)
     assert JobRun.objects.get().state == RunState.LOST
 
@@ -344,12 +345,12 @@ def test_job_of_a_scheduler_that_came_and_went_unseen_is_orphaned(
 ) -> None:
     declare("a", cron="0 0 1 1 *")
     scheduler.start()
-    scheduler._judge_others()
+    scheduler._check_liveness()
     theirs = Registry()
     job(name="b", cron="0 0 1 1 *", registry=theirs)(nothing)
     Node.objects.create(name="there:1", declares=["b"], stopped_at=timezone.now())
     sync.sync_jobs(theirs, timezone.now())
-    scheduler._judge_others()
+    scheduler._check_liveness()
     assert [job.name for job in Job.objects.orphaned()] == ["b"]
 
 
@@ -359,7 +360,7 @@ def other(declare: Declare, scheduler: Scheduler) -> Node:
     declare("a", cron="0 0 1 1 *")
     scheduler.start()
     other = Node.objects.create(name="there:1", declares=["a"])
-    scheduler._judges_from = 0.0
+    scheduler._checks_liveness_from = 0.0
     return other
 
 
@@ -368,11 +369,11 @@ def test_clock_that_is_put_makes_nobody_dead(
     scheduler: Scheduler, other: Node, hours: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hour = timedelta(hours=hours)
-    eventually(lambda: scheduler._seen == Node.objects.census())  # not in the midst of judging
+    eventually(lambda: scheduler._seen == Node.objects.liveness())  # not in the midst of judging
     monkeypatch.setattr(clock, "_started_at", clock._started_at)  # to be put right afterwards
     monkeypatch.setattr(database, "now", lambda: timezone.now() + hour)
     Node.objects.update(heartbeat_at=timezone.now() - hour)
-    eventually(lambda: scheduler._judges_from > time.monotonic())
+    eventually(lambda: scheduler._checks_liveness_from > time.monotonic())
     assert Node.objects.filter(stopped_at=None).count() == 2
     assert not Job.objects.get().is_orphaned
 

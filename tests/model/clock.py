@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scheduler_app.engine import clock as engine_clock
 from scheduler_app.models import Node, database
+from scheduler_app.models import clock as engine_clock
 
 AGES = timedelta(days=365)
 HEARTBEAT = timedelta(days=50).total_seconds()

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from scheduler_app.engine import recovery, sync, timetable
+from scheduler_app.engine import liveness, sync
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.recorder import record
-from scheduler_app.models import Census, Job, JobRun, Node, RunState, database
+from scheduler_app.ledger import timetable, transitions
+from scheduler_app.models import Job, JobRun, LivenessSnapshot, Node, RunState, database
 from scheduler_app.registry import Registry
 from tests.model.clock import CLOCK, seems_alive
 
@@ -23,7 +24,7 @@ class Process:
     going: list[JobRun] = field(default_factory=list)
     after_stop: bool = False
     """Whether it began alone, and has not yet dealt with all that was due."""
-    seen: Census | None = None
+    seen: LivenessSnapshot | None = None
 
     def start(self) -> None:
         self.after_stop = not Node.objects.alive().exists()
@@ -40,18 +41,18 @@ class Process:
         in_hand = {run.pk for run in [*self.pending, *self.going]}
         own = JobRun.objects.queued().filter(node=self.node)
         self.pending += [run for run in own if run.pk not in in_hand]
-        recovery.take_from_stopped_nodes(CLOCK.now)
+        liveness.take_from_stopped_nodes(CLOCK.now)
 
     def check(self) -> None:
         """Look for what other processes have changed."""
         orphaned = Job.objects.orphaned().values_list("name", flat=True)
         if any(name in self.registry for name in orphaned):
             sync.sync_jobs(self.registry, CLOCK.now)
-        recovery.close_dead_nodes(CLOCK.now)
-        census = Node.objects.census()
-        if census != self.seen:
+        liveness.close_dead_nodes(CLOCK.now)
+        seen = Node.objects.liveness()
+        if seen != self.seen:
             sync.mark_orphans(CLOCK.now)
-            self.seen = census
+            self.seen = seen
 
     def claim(self, room: int) -> list[JobRun]:
         runs = self.claimer.claim(CLOCK.now, room)
@@ -76,11 +77,11 @@ class Process:
         """Go in good order; what is still going is lost."""
         with database.atomic():
             if Node.objects.filter(pk=self.node.pk).close():
-                recovery.leave(self.node, CLOCK.now, "Lost: its scheduler stopped.")
+                transitions.release_runs(self.node, CLOCK.now, "Lost: its scheduler stopped.")
 
     def is_due(self, now: datetime) -> bool:
         """Whether something is still to be claimed, of the jobs that it declares."""
-        due_at = timetable.next_due(excluding=self.claimer.foreign)
+        due_at = timetable.next_due(excluding=self.claimer.undeclared)
         return due_at is not None and due_at <= now
 
     def _register(self) -> Node:

@@ -23,8 +23,9 @@ from hypothesis.stateful import (
 
 from scheduler_app import control
 from scheduler_app.engine import claim as claim_module
-from scheduler_app.engine import ledger, plan
+from scheduler_app.engine import plan
 from scheduler_app.exceptions import ActionRefused
+from scheduler_app.ledger import transitions
 from scheduler_app.models import Node, RunState, Surface
 from scheduler_app.policies import CatchUp, Overlap
 from scheduler_app.registry import Registry, job
@@ -289,8 +290,8 @@ def nothing() -> None:
 @override_settings(SCHEDULER={"heartbeat": HEARTBEAT})
 def test_no_occurrence_is_lost_or_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
     rule_the_engine(monkeypatch)
-    monkeypatch.setattr(plan, "SLICE", 40)
-    monkeypatch.setattr(ledger, "SLICE", 40)
+    monkeypatch.setattr(plan, "BATCH", 40)
+    monkeypatch.setattr(transitions, "BATCH", 40)
     monkeypatch.setattr(claim_module, "LIMIT", 3)
     run_state_machine_as_test(
         History,

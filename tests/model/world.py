@@ -8,8 +8,9 @@ from unittest import mock
 from django.db import OperationalError
 
 from scheduler_app.cron import Fire
-from scheduler_app.engine import adopt, ledger
+from scheduler_app.engine import pickup
 from scheduler_app.engine.claim import Claimer
+from scheduler_app.ledger import transitions
 from scheduler_app.models import Job, JobRun, Node, RunState, database
 from scheduler_app.registry import Registry
 from tests.model import promises
@@ -187,7 +188,7 @@ def commit_fails() -> Iterator[None]:
 
 
 FAULTS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
-    "insert": lambda: mock.patch.object(ledger, "insert", side_effect=OperationalError),
-    "adopt": lambda: mock.patch.object(adopt, "adopt", side_effect=OperationalError),
+    "insert": lambda: mock.patch.object(transitions, "insert", side_effect=OperationalError),
+    "adopt": lambda: mock.patch.object(pickup, "adopt", side_effect=OperationalError),
     "commit": commit_fails,
 }

@@ -113,9 +113,9 @@ def test_what_is_not_a_success_says_why(
     stub: Any, make_job: MakeJob, state: RunState, result: int
 ) -> None:
     make_job("nightly")
-    add_run(state, message="because")
+    add_run(state, message="reason")
     job = only_job(stub)
-    assert (job.last_result, job.last_error) == (result, "because")
+    assert (job.last_result, job.last_error) == (result, "reason")
 
 
 def test_every_final_state_has_a_result() -> None:

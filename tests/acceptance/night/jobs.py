@@ -19,7 +19,7 @@ def tick() -> None:
 def slow(context: JobContext) -> dict[str, bool]:
     """Take three seconds, or NIGHT_SLOW."""
     time.sleep(float(os.environ.get("NIGHT_SLOW", "3")))
-    return {"was_told": context.cancelled}
+    return {"cancel_seen": context.cancelled}
 
 
 def endless() -> None:

@@ -1,0 +1,1 @@
+"""Whether the ledger, and what is kept beside it, agree with the schedules."""

@@ -1,0 +1,115 @@
+"""The audit: every occurrence that the recorded schedules ask for, held against the ledger's rows.
+
+For any job and any period: occurrences = runs + skipped + missed + those inside a recorded pause or
+orphaned interval. It only reads, holds a few thousand rows at a time, and may run beside any number
+of schedulers: what it says of a job is true of one moment."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
+
+from scheduler_app.consistency import state
+from scheduler_app.consistency.coverage import Coverage, Row, is_in_ledger, rows_of
+from scheduler_app.consistency.report import INACTIVE, Discrepancy, Kind, Tally
+from scheduler_app.exceptions import JobNotFound
+from scheduler_app.ledger import expected
+from scheduler_app.ledger.expected import RESOLUTION, Window
+from scheduler_app.models import Job, SchedulePeriod, database, timetable_rows
+
+
+def audit_ledger(
+    since: datetime | None = None,
+    until: datetime | None = None,
+    jobs: Iterable[str] | None = None,
+    tally: Tally | None = None,
+) -> Iterator[Discrepancy]:
+    """Each discrepancy of these jobs (all, unless told otherwise), job by job, about occurrences
+    scheduled for `since` or later and before `until`. Counters are compared when neither is given
+    and nothing has been pruned. The tally is filled while it goes. Raises JobNotFound."""
+    tally = Tally() if tally is None else tally
+    known = list(Job.objects.order_by("name").values_list("name", flat=True))
+    wanted = known if jobs is None else sorted(set(jobs))
+    for name in wanted:
+        if name not in known:
+            raise JobNotFound(name)
+    for name in wanted:
+        with database.snapshot():
+            job = Job.objects.filter(name=name).first()
+            for discrepancy in _audit(job, Window(since, until), tally) if job else ():
+                tally.discrepancies += 1
+                yield discrepancy
+
+
+def _audit(job: Job, window: Window, tally: Tally) -> Iterator[Discrepancy]:
+    tally.jobs += 1
+    recorded = list(SchedulePeriod.objects.filter(job_name=job.name).order_by("begins_at", "id"))
+    entries = timetable_rows().filter(id=job.name)
+    next_due = entries.values_list("next_run_time", flat=True).first()
+    yield from state.periods(job, recorded)
+    yield from state.timetable(job, next_due)
+    yield from state.holders(job)
+    if window == Window() and job.pruned_to is None:
+        yield from state.counters(job)
+    if job.pruned_to:
+        begin = job.pruned_to + RESOLUTION
+        window = Window(max(begin, window.since or begin), window.until)
+    yield from _History(job.name, recorded, window, next_due or database.now(), tally).audit()
+
+
+class _History:
+    """One job's periods, and the rows that belong to each."""
+
+    def __init__(
+        self,
+        job_name: str,
+        periods: Sequence[SchedulePeriod],
+        window: Window,
+        horizon: datetime,
+        tally: Tally,
+    ) -> None:
+        """`horizon`: what is due then, or later, has not been claimed."""
+        self._job_name, self._periods, self._window = job_name, periods, window
+        self._horizon, self._tally = horizon, tally
+        self._begins = [period.begins_at for period in periods]
+
+    def audit(self) -> Iterator[Discrepancy]:
+        coverages = [self._coverage(period) for period in self._periods]
+        at = 0
+        for row in rows_of(self._job_name, self._window):
+            while at < len(coverages) and row.first > (self._periods[at].ends_at or row.first):
+                yield from coverages[at].close()
+                at += 1
+            index = bisect_left(self._begins, row.due_at) - 1
+            wrong = self._misplaced(row, index)
+            if wrong:
+                occurrences = row.occurrences
+                yield Discrepancy(self._job_name, Kind.UNEXPECTED, wrong, row.first, occurrences)
+            else:
+                yield from coverages[index].take(row)
+        for coverage in coverages[at:]:
+            yield from coverage.close()
+        for period in self._periods:
+            if period.state in INACTIVE:
+                not_due = sum(1 for _ in expected.fires(period, self._window, database.now()))
+                self._tally.occurrences[INACTIVE[SchedulePeriod.State(period.state)]] += not_due
+
+    def _coverage(self, period: SchedulePeriod) -> Coverage:
+        """What has been claimed of an active period; of any other, nothing had to be."""
+        active = period.state == SchedulePeriod.State.ACTIVE
+        due_by = (period.ends_at or self._horizon - RESOLUTION) if active else period.begins_at
+        fires = expected.fires(period, self._window, due_by)
+        is_known = partial(is_in_ledger, self._job_name)
+        return Coverage(period, self._window, fires, self._tally, is_known)
+
+    def _misplaced(self, row: Row, index: int) -> str:
+        """Why this row can belong to no period's occurrences; empty if it can."""
+        period = self._periods[index] if index >= 0 else None
+        if period is None or (period.ends_at and row.due_at > period.ends_at):
+            return f"run {row.id} belongs to no recorded period of the schedule"
+        if period.state in INACTIVE:
+            state = INACTIVE[SchedulePeriod.State(period.state)]
+            return f"run {row.id} accounts for it although the job was {state} then"
+        if period.ends_at is None and row.due_at >= self._horizon:
+            return f"run {row.id} accounts for it already; the timetable is at {self._horizon}"
+        return ""

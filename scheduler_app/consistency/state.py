@@ -1,0 +1,84 @@
+"""Whether what is kept beside the ledger agrees with it: periods, timetable, counters, holders."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import pairwise
+
+from django.db.models import Count, Q, Sum
+
+from scheduler_app.consistency.report import INACTIVE, Discrepancy, Kind
+from scheduler_app.models import Job, JobRun, RunState, SchedulePeriod
+
+
+def periods(job: Job, recorded: Sequence[SchedulePeriod]) -> Iterator[Discrepancy]:
+    """Whether these, in order, follow each other without a gap, and the last is the present."""
+    for one, other in pairwise(recorded):
+        if one.ends_at is None or one.ends_at > other.begins_at:
+            text = f"two periods of its schedule overlap after {other.begins_at}"
+            yield Discrepancy(job.name, Kind.PERIOD, text)
+        elif one.ends_at < other.begins_at:
+            text = f"no period of its schedule covers {one.ends_at} to {other.begins_at}"
+            yield Discrepancy(job.name, Kind.PERIOD, text)
+    last = recorded[-1] if recorded else None
+    if last is None or last.ends_at is not None:
+        yield Discrepancy(job.name, Kind.PERIOD, "no period of its schedule is open")
+    elif (last.state, last.schedule) != (state_of(job), job.schedule):
+        text = (
+            f"its open period is {last.state}, {_words(last)}; the job is {state_of(job)}, "
+            f"{_words(job)}"
+        )
+        yield Discrepancy(job.name, Kind.PERIOD, text)
+
+
+def timetable(job: Job, next_due: datetime | None) -> Iterator[Discrepancy]:
+    """Whether an active job is due at some time, and any other is not."""
+    if state_of(job) == SchedulePeriod.State.ACTIVE:
+        if next_due is None:
+            yield Discrepancy(job.name, Kind.TIMETABLE, "it is active, and has no next run")
+    elif next_due is not None:
+        text = f"it is {INACTIVE[state_of(job)]}, and has a next run: {next_due}"
+        yield Discrepancy(job.name, Kind.TIMETABLE, text)
+
+
+def counters(job: Job) -> Iterator[Discrepancy]:
+    """Whether each counter is what all rows together tell; only while none has been pruned.
+
+    An occurrence counts once, by its last attempt: of those that failed or were lost, each that
+    has been tried again is one less, and each whose next attempt was cancelled before it began is
+    one more."""
+    given_up = Q(state=RunState.CANCELLED, attempt__gt=1, started_at=None)
+    found = JobRun.objects.filter(job_name=job.name).aggregate(
+        run_count=Count("pk", Q(state=RunState.SUCCESS)),
+        failed=Count("pk", Q(state__in=(RunState.FAILED, RunState.LOST)) | given_up),
+        retried=Count("pk", Q(attempt__gt=1)),
+        skip_count=Sum("occurrences", filter=Q(state=RunState.SKIPPED), default=0),
+        miss_count=Sum("occurrences", filter=Q(state=RunState.MISSED), default=0),
+    )
+    found["error_count"] = found["failed"] - found["retried"]
+    for counter in ("run_count", "error_count", "skip_count", "miss_count"):
+        kept = getattr(job, counter)
+        if kept != found[counter]:
+            text = f"its {counter} is {kept:,}; the ledger has {found[counter]:,}"
+            yield Discrepancy(job.name, Kind.COUNTER, text)
+
+
+def holders(job: Job) -> Iterator[Discrepancy]:
+    """Whether a living scheduler, or nobody, holds each run that has not ended."""
+    running = JobRun.objects.running().filter(node=None)
+    stranded = JobRun.objects.of_stopped_nodes() | running
+    for pk, state, node in stranded.filter(job_name=job.name).values_list(
+        "pk", "state", "node__name"
+    ):
+        where = f"on {node}, which has stopped" if node else "on no scheduler"
+        yield Discrepancy(job.name, Kind.STRANDED, f"run {pk} is {state} {where}")
+
+
+def state_of(job: Job) -> SchedulePeriod.State:
+    """The state of the job's present period."""
+    if job.is_orphaned:
+        return SchedulePeriod.State.ORPHANED
+    return SchedulePeriod.State.PAUSED if job.is_paused else SchedulePeriod.State.ACTIVE
+
+
+def _words(of: Job | SchedulePeriod) -> str:
+    return f"{of.cron!r} in {of.timezone} with jitter {of.jitter}"

@@ -1,0 +1,1 @@
+"""Carries one run out, in whatever process; knows no engine."""

@@ -1,0 +1,59 @@
+"""What Python tells of the function that a job declares, whatever that object is."""
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+JobFunction = Callable[..., Any]
+T = TypeVar("T")
+_PLACE = ("__module__", "__qualname__")
+
+
+def takes_context(function: JobFunction) -> bool:
+    """Return whether it has a parameter for the context: one that it cannot do without, or that is
+    named so. Others keep their defaults."""
+    found = signature(function)
+    return found is not None and any(
+        parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        and (parameter.default is parameter.empty or parameter.name == "context")
+        for parameter in found.parameters.values()
+    )
+
+
+def signature(function: JobFunction) -> inspect.Signature | None:
+    return asked(lambda: inspect.signature(function), None)
+
+
+def is_generator(function: JobFunction) -> bool:
+    function = wrapped(function)
+    inner = function.__func__ if isinstance(function, staticmethod) else type(function).__call__
+    return any(
+        inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each)
+        for each in (function, inner)
+    )
+
+
+def place(function: JobFunction) -> str:
+    """Return where the function is, for people who look for it."""
+    named = asked(lambda: wrapped(function), function)
+    for owner in (named, type(named)):
+        module, name = (asked(partial(getattr, owner, attribute), None) for attribute in _PLACE)
+        if isinstance(module, str) and isinstance(name, str):
+            return f"{module}.{name}" if owner is function else f"{module}.{name} (an object)"
+    return f"an object of type {type(function).__name__}"
+
+
+def wrapped(function: JobFunction) -> JobFunction:
+    while isinstance(function, partial):
+        function = function.func
+    return function
+
+
+def asked(question: Callable[[], T], otherwise: T) -> T:
+    """Return the answer of an object that the host declares, which may raise whatever it is
+    asked; otherwise the other."""
+    try:
+        return question()
+    except Exception:
+        return otherwise

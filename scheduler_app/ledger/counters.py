@@ -1,0 +1,31 @@
+"""Each job's counters: what became of its occurrences, counted once and for ever."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from scheduler_app.models import Job, JobRun, RunState
+
+COUNTER_OF = {
+    RunState.SUCCESS: "run_count",
+    RunState.FAILED: "error_count",
+    RunState.LOST: "error_count",
+    RunState.SKIPPED: "skip_count",
+    RunState.MISSED: "miss_count",
+}
+"""The counter of the job that each final state adds to; a cancelled run adds to none."""
+
+
+def count(runs: Iterable[JobRun]) -> None:
+    """Add final runs to their jobs' counters, exactly once each. Call it in a transaction."""
+    deltas: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for run in runs:
+        counter = _counter_of(run)
+        if counter:
+            deltas[run.job_name][counter] += run.occurrences
+    Job.objects.add_to_counters(deltas)
+
+
+def _counter_of(run: JobRun) -> str | None:
+    if run.state == RunState.CANCELLED and run.attempt > 1 and run.started_at is None:
+        return "error_count"  # what was cancelled is the retry; the occurrence has failed
+    return COUNTER_OF.get(RunState(run.state))

@@ -1,0 +1,92 @@
+"""When each job is due next: django-apscheduler's DjangoJob rows.
+
+The next_run_time column is the truth; a row without one does not fire. The pickled job_state is
+written once and never read by the engine: it holds plain values and a reference to one function,
+so that django-apscheduler can show the row and no deploy can make it unreadable."""
+
+import pickle
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from django_apscheduler.models import DjangoJob
+
+from scheduler_app.models import bulk, database, timetable_rows
+
+RUNNER = "scheduler_app.execution.runner:run_job"
+"""The one function that every timetable row refers to."""
+
+
+def known(names: Iterable[str]) -> set[str]:
+    """Those of these jobs that have a row."""
+    return set(timetable_rows().filter(id__in=list(names)).values_list("id", flat=True))
+
+
+def add(dues: Mapping[str, datetime | None]) -> None:
+    """Add rows for these jobs, and leave alone a row that another process was first to add."""
+    rows = [
+        DjangoJob(id=name, next_run_time=due_at, job_state=pickle.dumps(state(name)))
+        for name, due_at in dues.items()
+    ]
+    timetable_rows().bulk_create(rows, ignore_conflicts=True)
+
+
+def next_due(excluding: Iterable[str] = ()) -> datetime | None:
+    """The earliest due moment of all jobs but those named."""
+    rows = bulk.fetch(_earliest(database.alias(), frozenset(excluding)))
+    return rows[0][0] if rows else None
+
+
+@lru_cache(maxsize=16)
+def _earliest(alias: str, excluding: frozenset[str]) -> bulk.Compiled:
+    entries = DjangoJob.objects.using(alias).filter(next_run_time__isnull=False)
+    if excluding:
+        entries = entries.exclude(id__in=excluding)
+    return bulk.compiled(entries.order_by("next_run_time").values_list("next_run_time")[:1])
+
+
+def lock_due(now: datetime, excluding: Iterable[str], limit: int) -> dict[str, datetime]:
+    """Lock the rows of at most `limit` jobs that are due, the earliest first, but those that
+    somebody else has locked: `{name: due moment}`."""
+    rows = (
+        timetable_rows()
+        .select_for_update(skip_locked=True)
+        .filter(next_run_time__lte=now)
+        .exclude(id__in=list(excluding))
+        .order_by("next_run_time", "id")
+    )
+    return dict(bulk.fetch(rows.values_list("id", "next_run_time")[:limit]))
+
+
+def lock(names: Iterable[str]) -> None:
+    """Lock these jobs' rows, waiting for whoever has them."""
+    rows = timetable_rows().select_for_update().filter(id__in=list(names)).order_by("id")
+    list(rows.values_list("id"))
+
+
+def advance(next_dues: Mapping[str, datetime | None]) -> None:
+    """Set the due moments of these (locked) jobs; jobs that share one share an UPDATE."""
+    shared: dict[datetime | None, list[str]] = {}
+    for name, due_at in next_dues.items():
+        shared.setdefault(due_at, []).append(name)
+    for due_at, names in shared.items():
+        timetable_rows().filter(bulk.AnyOf("id", names)).update(next_run_time=due_at)
+
+
+def state(name: str) -> dict[str, Any]:
+    """The job as APScheduler pickles it."""
+    return {
+        "version": 1,
+        "id": name,
+        "func": RUNNER,
+        "trigger": None,
+        "executor": "default",
+        "args": (name,),
+        "kwargs": {},
+        "name": name,
+        "misfire_grace_time": None,
+        "coalesce": True,
+        "max_instances": 1,
+        "next_run_time": None,
+    }

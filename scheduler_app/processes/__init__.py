@@ -1,0 +1,1 @@
+"""Operating-system processes that can be killed: started, guarded and reaped, without Django."""

@@ -1,0 +1,63 @@
+"""A worker process as its supervisor sees it."""
+
+import math
+import os
+import signal
+import time
+from contextlib import suppress
+
+from scheduler_app.processes.protocol import Channel
+
+GIVE_UP = 5.0
+"""How long, in seconds, after its worker a killed group may take to go. One that is longer there
+has processes that somebody else must reap."""
+
+
+class Child:
+    """From its start until nothing is left of its process group."""
+
+    def __init__(self, pid: int, control: Channel, deadline: float) -> None:
+        self.pid = pid
+        self.control = control
+        self.is_gone = False
+        self._deadline = deadline
+        self._exit_code: int | None = None
+        self._timed_out = False
+        self._give_up_at = math.inf
+
+    def kill(self) -> None:
+        self._kill_group()
+        if self._exit_code is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)  # it may have left its group
+
+    def ended(self, exit_code: int) -> None:
+        """The worker has been reaped; others of its group may live yet."""
+        self._exit_code = exit_code
+        self._give_up_at = time.monotonic() + GIVE_UP
+
+    def guard(self) -> None:
+        """Kill it once its time is up, and its group once it has ended."""
+        now = time.monotonic()
+        if self._exit_code is not None:
+            self.is_gone = not self._kill_group() or now >= self._give_up_at
+        elif now >= self._deadline:
+            self._timed_out = True
+            self._deadline = math.inf
+            self.kill()
+
+    def next_look(self, hurry: float) -> float:
+        """The latest moment of the next guard()."""
+        return self._deadline if self._exit_code is None else time.monotonic() + hurry
+
+    def report(self) -> None:
+        self.control.send({"exit_code": self._exit_code, "timed_out": self._timed_out})
+        self.control.close()
+
+    def _kill_group(self) -> bool:
+        """False if there is no such group any more."""
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
