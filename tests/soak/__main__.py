@@ -3,6 +3,7 @@
 import argparse
 import os
 import random
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -23,6 +24,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", metavar="FAULT", help="Inject these faults alone.")
     parser.add_argument("--without", nargs="+", metavar="FAULT", help="Leave these faults out.")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by which the schedulers end, too
     seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
     folder = Path(tempfile.mkdtemp(prefix="soak-")) if options.folder is None else options.folder
     folder.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ from tests.soak.injections.rows import REFUSED
 from tests.soak.nodes import Node
 from tests.soak.stage import Stage
 from tests.soak.timeline import clock
+from tests.soak.violations import Violations
 
 HEARTBEAT = 3.0
 """As in the settings of the soak."""
@@ -73,14 +74,19 @@ class Judge:
 class Watch(threading.Thread):
     """Looks again and again until it is closed."""
 
-    def __init__(self, name: str, look: Callable[[], None], interval: float) -> None:
+    def __init__(
+        self, name: str, look: Callable[[], None], interval: float, violations: Violations
+    ) -> None:
         super().__init__(name=name, daemon=True)
-        self._look, self._interval = look, interval
+        self._look, self._interval, self._violations = look, interval, violations
         self._closed = threading.Event()
 
     def run(self) -> None:
         while not self._closed.wait(self._interval):
-            self._look()
+            try:
+                self._look()
+            except Exception as error:
+                self._violations.add("fault of the soak", f"{self.name}: {error!r}")
 
     def close(self) -> None:
         self._closed.set()
@@ -98,8 +104,8 @@ class Watcher:
             *(self._watch("health", node, self._health, 1.5) for node in stage.nodes),
             *(self._watch("grpc status", node, self._grpc_status, 4) for node in stage.nodes),
             self._watch("cli status", stage.nodes[0], self._cli_status, 15),
-            Watch("audit", self._audit, 45),
-            Watch("stuck", self._look_for_stuck, 5),
+            Watch("audit", self._audit, 45, stage.violations),
+            Watch("stuck", self._look_for_stuck, 5, stage.violations),
         ]
 
     def start(self) -> None:
@@ -121,7 +127,7 @@ class Watcher:
             self.samples[f"{surface}: {_words(answer)}"] += 1
             judge.take(begun, answer)
 
-        return Watch(f"{surface} {node.number}", look, interval)
+        return Watch(f"{surface} {node.number}", look, interval, self._stage.violations)
 
     def _health(self, node: Node) -> bool | None:
         with _channel(node) as channel:
