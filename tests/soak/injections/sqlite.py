@@ -42,7 +42,7 @@ def long_read(stage: Stage, draw: random.Random) -> None:
 @injection("sqlite")
 def locks_while_logs_fail(stage: Stage, draw: random.Random) -> None:
     """The log service is away, and the file is locked."""
-    with stage.timeline.during("log handler raises", "block", "all"):
+    with stage.timeline.during("log handler raises", "outage", "all"):
         stage.logs_fail.touch()
         with _holding(stage, "write lock") as lite:
             lite.execute("BEGIN IMMEDIATE")
@@ -54,7 +54,7 @@ def locks_while_logs_fail(stage: Stage, draw: random.Random) -> None:
 @contextmanager
 def _holding(stage: Stage, name: str) -> Iterator[sqlite3.Connection]:
     with (
-        stage.timeline.during(name, "block", "file"),
+        stage.timeline.during(name, "outage", "file"),
         suppress(sqlite3.OperationalError),  # another has the file, and keeps it
         stage.store.connect_sqlite() as lite,
     ):
