@@ -16,11 +16,10 @@ from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.consistency.report import Kind, Tally
 from scheduler_app.control import Actor
 from scheduler_app.engine.claim import Claimer
-from scheduler_app.engine.sync import mark_orphans, sync_jobs
 from scheduler_app.exceptions import JobNotFound
 from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, Surface
 from scheduler_app.registry import JobContext, Registry, job
-from tests.engine.conftest import T0, nothing
+from tests.engine.conftest import T0, mark_orphans, nothing, sync_jobs
 from tests.explain.conftest import SetClock, finish
 
 Declare = Callable[..., None]

@@ -9,7 +9,9 @@ import pytest
 
 from scheduler_app.engine import sync
 from scheduler_app.engine.claim import Claimer
-from scheduler_app.models import Node
+from scheduler_app.engine.releases import declarations
+from scheduler_app.engine.sync import Changes
+from scheduler_app.models import Job, Node
 from scheduler_app.registry import Registry, job
 
 T0 = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -25,6 +27,19 @@ def eventually(happens: Callable[[], object], seconds: float = 10) -> None:
 
 def nothing() -> None:
     """Do nothing."""
+
+
+def sync_jobs(registry: Registry, now: datetime) -> Changes:
+    """Bring the jobs of this registry into the database, as if no other code lived."""
+    declared = declarations(registry)
+    return sync.mend(list(declared), declared, now)
+
+
+def mark_orphans(now: datetime) -> list[str]:
+    """Mark the jobs that no living node declares."""
+    declared = {name for node in Node.objects.alive() for name in node.declares}
+    names = Job.objects.declared().values_list("name", flat=True)
+    return sync.orphan(sorted(set(names) - declared), now).orphaned
 
 
 @pytest.fixture
@@ -56,7 +71,7 @@ def start(registry: Registry, node: Node) -> Callable[..., Claimer]:
     def _start(at: datetime = T0 - timedelta(minutes=1), **options: Any) -> Claimer:
         node.declares = registry.names
         node.save()
-        sync.sync_jobs(registry, at)
+        sync_jobs(registry, at)
         return Claimer(node, registry, **options)
 
     return _start

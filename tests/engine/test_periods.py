@@ -10,10 +10,9 @@ from scheduler_app import control
 from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.control import Actor
 from scheduler_app.engine.claim import Claimer
-from scheduler_app.engine.sync import mark_orphans, sync_jobs
 from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, Surface, database
 from scheduler_app.registry import Registry, job
-from tests.engine.conftest import T0, nothing
+from tests.engine.conftest import T0, mark_orphans, nothing, sync_jobs
 
 pytestmark = pytest.mark.django_db
 Declare = Callable[..., None]
