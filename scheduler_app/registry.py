@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils.module_loading import autodiscover_modules
 
-from scheduler_app.cron import Schedule
+from scheduler_app.cron import Schedule, Uncomputable
 from scheduler_app.exceptions import CronError, DeclarationError
 from scheduler_app.inspection import (
     JobFunction,
@@ -85,7 +85,9 @@ class JobDefinition:
         self._validate_function()
         self._validate_texts()
         self.policies.validate()
-        self.schedule.validate()
+        fires = self.schedule.compute()
+        if isinstance(fires, Uncomputable):
+            raise CronError(fires.text)
 
     def _validate_texts(self) -> None:
         if isinstance(self.name, str) and not self.name:

@@ -4,6 +4,7 @@ A crash before the commit: nothing happened. After it: the runs exist, and whoev
 carry them out leaves rows that say so. Locks are taken in one order everywhere: timetable, runs,
 jobs."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ from scheduler_app.engine.plan import Circumstances, Plan, plan
 from scheduler_app.ledger import schedules, timetable, transitions
 from scheduler_app.models import JobRun, Node, RunState, bulk, database
 from scheduler_app.registry import Registry
+
+logger = logging.getLogger(__name__)
 
 LIMIT = 5_000
 """How many due jobs one claim takes, so that its transaction stays short."""
@@ -101,6 +104,9 @@ class Claimer:
         ]
         for name, due_at in _due_after_ledger(suspects, due, rules).items():
             plans[name] = decide(name, due_at)
+        for name, planned in plans.items():
+            if planned.problem:
+                logger.error("job %s does not fire any more: %s", name, planned.problem)
         superseding = [name for name, planned in plans.items() if planned.cancels_previous]
         if superseding:
             transitions.cancel_previous(superseding, now)
@@ -134,7 +140,7 @@ class Claimer:
             has_waiting=has_waiting,
             after_stop=self.after_stop,
         )
-        return plan(rules.schedule, due_at, circumstances)
+        return plan(rules.schedule.compute(), due_at, circumstances)
 
     def _others(
         self, name: str, planned: Plan, earlier: ActiveRuns | None, now: datetime

@@ -18,7 +18,17 @@ from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.execution import capture
 from scheduler_app.ledger import transitions
-from scheduler_app.models import Job, JobRun, LivenessSnapshot, Node, bulk, clock, database
+from scheduler_app.models import (
+    Heartbeat,
+    Job,
+    JobRun,
+    LivenessSnapshot,
+    Node,
+    Report,
+    bulk,
+    clock,
+    database,
+)
 from scheduler_app.registry import Registry, registry
 
 logger = logging.getLogger(__name__)
@@ -95,7 +105,7 @@ class Scheduler(BackgroundScheduler):
         while (left := deadline - time.monotonic()) > 0:
             if self._dispatcher.drain(min(left, self._settings.heartbeat)):
                 return True
-            Node.objects.filter(pk=self.node.pk).beat()
+            Heartbeat.objects.beat(self.node.pk, Report())
         return False
 
     def _main_loop(self) -> None:
@@ -145,7 +155,7 @@ class Scheduler(BackgroundScheduler):
 
     def _beat(self) -> None:
         self._follow_clock()
-        if not Node.objects.filter(pk=self.node.pk).beat():
+        if not Heartbeat.objects.beat(self.node.pk, Report(claimed_at=clock.now())):
             logger.error("this scheduler was taken for dead; it goes on as a new node")
             self._dispatcher.abandon_all()
             self.node = self._claimer.node = self._register()

@@ -6,7 +6,7 @@ from itertools import islice
 
 from django.db.models.functions import Greatest
 
-from scheduler_app.cron import Fire, Schedule
+from scheduler_app.cron import Fire, Fires
 from scheduler_app.ledger.counters import count
 from scheduler_app.ledger.retries import first_attempt, retries_of
 from scheduler_app.models import Job, JobRun, JobRunQuerySet, Node, RunState, Trigger
@@ -37,15 +37,15 @@ def not_run(
 
 
 def overdue_not_run(
-    job_name: str, schedule: Schedule, due_at: datetime | None, now: datetime, message: str
+    job_name: str, fires: Fires, due_at: datetime | None, now: datetime, message: str
 ) -> list[JobRun]:
     """Unsaved SKIPPED rows for all that is due already and will not run: the job's schedule ends
     here, because it is paused, changed or no longer declared. `due_at`: its next due moment."""
     rows: list[JobRun] = []
     if due_at is None:
         return rows
-    fires = schedule.due(due_at, now)
-    while batch := list(islice(fires, BATCH)):
+    due = fires.due(due_at, now)
+    while batch := list(islice(due, BATCH)):
         rows.append(not_run(job_name, batch, RunState.SKIPPED, message, now))
     return rows
 

@@ -1,6 +1,7 @@
 """What the scheduler keeps in the database."""
 
 from scheduler_app.models.audit import AuditEntry, Surface
+from scheduler_app.models.heartbeat import Heartbeat, Report
 from scheduler_app.models.job import Job
 from scheduler_app.models.node import LivenessSnapshot, Node
 from scheduler_app.models.period import SchedulePeriod
@@ -9,11 +10,13 @@ from scheduler_app.models.run import JobRun, JobRunQuerySet, RunState, Trigger
 
 __all__ = [
     "AuditEntry",
+    "Heartbeat",
     "Job",
     "JobRun",
     "JobRunQuerySet",
     "LivenessSnapshot",
     "Node",
+    "Report",
     "RunState",
     "SchedulePeriod",
     "Surface",

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from django.db import connections, models, router
 
-from scheduler_app.cron import Schedule
+from scheduler_app.cron import MAX_EXPRESSION, MAX_ZONE, Schedule
 from scheduler_app.models import bulk
 from scheduler_app.models.primary import PrimaryQuerySet
 from scheduler_app.policies import MAX_NAME, CatchUp, Overlap, Policies
@@ -57,8 +57,8 @@ class Job(models.Model):
 
     name = models.CharField(max_length=MAX_NAME, primary_key=True)
     description = models.TextField(blank=True)
-    cron = models.CharField("cron expression", max_length=200)
-    timezone = models.CharField("time zone", max_length=64)
+    cron = models.CharField("cron expression", max_length=MAX_EXPRESSION)
+    timezone = models.CharField("time zone", max_length=MAX_ZONE)
     jitter = models.PositiveIntegerField(default=0, help_text="Seconds.")
 
     overlap = models.CharField(max_length=20, choices=Overlap.choices, default=Overlap.SKIP)

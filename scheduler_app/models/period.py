@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import models
 
-from scheduler_app.cron import Schedule
+from scheduler_app.cron import MAX_EXPRESSION, MAX_ZONE, Schedule
 from scheduler_app.models.job import Job
 from scheduler_app.models.primary import PrimaryQuerySet
 
@@ -54,8 +54,8 @@ class SchedulePeriod(models.Model):
         ORPHANED = "orphaned", "orphaned"
 
     job_name = models.CharField("job", max_length=100)
-    cron = models.CharField("cron expression", max_length=200)
-    timezone = models.CharField("time zone", max_length=64)
+    cron = models.CharField("cron expression", max_length=MAX_EXPRESSION)
+    timezone = models.CharField("time zone", max_length=MAX_ZONE)
     jitter = models.PositiveIntegerField(default=0, help_text="Seconds.")
     state = models.CharField(max_length=10, choices=State.choices)
     begins_at = models.DateTimeField()

@@ -27,6 +27,8 @@ def status_lines(status: pb.GetSchedulerStatusResponse) -> Iterator[str]:
     yield "-" * sum(widths)
     for job, row in zip(status.jobs, rows, strict=True):
         yield _line(row, widths)
+        if job.problem:
+            yield f"    does not fire: {printable(job.problem)}"
         if job.running_run_ids:
             yield f"    running: run {', '.join(map(str, job.running_run_ids))}"
         if job.last_error:

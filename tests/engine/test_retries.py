@@ -14,6 +14,7 @@ from scheduler_app.engine.recorder import record
 from scheduler_app.models import Job, JobRun, Node, RunState, Surface
 from scheduler_app.policies import Policies
 from tests.engine.conftest import T0
+from tests.harness.heartbeats import silent_for
 
 pytestmark = pytest.mark.django_db
 Declare = Callable[..., None]
@@ -90,7 +91,7 @@ def test_last_attempt_that_fails_counts_as_one_failure(claimer: Claimer) -> None
 def test_run_lost_with_its_node_is_tried_again(claimer: Claimer, node: Node) -> None:
     (run,) = claimer.claim(T0)
     record([run], [])
-    Node.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=1))
+    silent_for(node, 60)
     close_dead_nodes(timezone.now())
     assert counters() == (0, 0)
     assert JobRun.objects.get(attempt=2).state == RunState.QUEUED

@@ -23,6 +23,7 @@ from scheduler_app.ledger import timetable
 from scheduler_app.models import Job, JobRun, Node, RunState, Surface, clock, database
 from scheduler_app.registry import JobContext, Registry, job
 from tests.engine.conftest import eventually, nothing
+from tests.harness.heartbeats import heard_at, silent_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Declare = Callable[..., None]
@@ -302,7 +303,7 @@ def test_runs_of_a_scheduler_taken_for_dead_are_told_and_not_recorded(
     scheduler.start()
     control.trigger("a", by=ADA)
     eventually(lambda: JobRun.objects.running().exists())
-    Node.objects.filter(pk=scheduler.node.pk).update(heartbeat_at=timezone.now() - timedelta(60))
+    silent_for(scheduler.node, 86_400)
     liveness.close_dead_nodes(timezone.now())
     scheduler._next_beat = 0.0
     scheduler.wakeup()
@@ -372,7 +373,8 @@ def test_clock_that_is_put_makes_nobody_dead(
     eventually(lambda: scheduler._seen == Node.objects.liveness())  # not in the midst of judging
     monkeypatch.setattr(clock, "_started_at", clock._started_at)  # to be put right afterwards
     monkeypatch.setattr(database, "now", lambda: timezone.now() + hour)
-    Node.objects.update(heartbeat_at=timezone.now() - hour)
+    for node in Node.objects.all():
+        heard_at(node, timezone.now() - hour)
     eventually(lambda: scheduler._checks_liveness_from > time.monotonic())
     assert Node.objects.filter(stopped_at=None).count() == 2
     assert not Job.objects.get().is_orphaned
@@ -382,6 +384,6 @@ def test_clock_that_is_put_makes_nobody_dead(
 def test_node_that_is_silent_is_dead_whatever_the_clock_was_put_to(
     scheduler: Scheduler, other: Node, hours: int
 ) -> None:
-    Node.objects.filter(pk=other.pk).update(heartbeat_at=timezone.now() - timedelta(hours=hours))
+    silent_for(other, hours * 3600)
     eventually(lambda: Node.objects.get(pk=other.pk).stopped_at)
     assert scheduler.node.stopped_at is None

@@ -7,7 +7,16 @@ from scheduler_app.engine import liveness, sync
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.recorder import record
 from scheduler_app.ledger import timetable, transitions
-from scheduler_app.models import Job, JobRun, LivenessSnapshot, Node, RunState, database
+from scheduler_app.models import (
+    Heartbeat,
+    Job,
+    JobRun,
+    LivenessSnapshot,
+    Node,
+    Report,
+    RunState,
+    database,
+)
 from scheduler_app.registry import Registry
 from tests.model.clock import CLOCK, seems_alive
 
@@ -34,7 +43,7 @@ class Process:
 
     def beat(self) -> None:
         """Find out whether this process was taken for dead, and which of its runs went astray."""
-        if not Node.objects.filter(pk=self.node.pk).beat():
+        if not Heartbeat.objects.beat(self.node.pk, Report()):
             self.pending.clear()
             self.node = self.claimer.node = self._register()
         seems_alive(self.node, True)
