@@ -317,10 +317,11 @@ def test_summary_tells_the_equation(ten: Claimer) -> None:
     )
 
 
-def test_pruned_ledger_is_clean(ten: Claimer) -> None:
+def test_pruned_ledger_is_clean(ten: Claimer, set_clock: SetClock) -> None:
     for minute in range(10, 30):
         finish(ten.claim(T0 + minute * MINUTE))
     ten.claim(T0 + 35 * MINUTE)
+    set_clock(T0 + timedelta(days=31))
     jobs.prune_run_history(JobContext(job_name="p", run_id=1, scheduled_for=T0))
     assert JobRun.objects.count() < 15
     assert found() == []
@@ -330,10 +331,11 @@ def test_pruned_ledger_is_clean(ten: Claimer) -> None:
 
 
 def test_prune_that_breaks_off_leaves_a_clean_ledger(
-    ten: Claimer, monkeypatch: pytest.MonkeyPatch
+    ten: Claimer, set_clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for minute in range(10, 30):
         finish(ten.claim(T0 + minute * MINUTE))
+    set_clock(T0 + timedelta(days=31))
     monkeypatch.setattr(jobs, "BATCH", 3)
     context = JobContext(job_name="p", run_id=1, scheduled_for=T0)
     monkeypatch.setattr(JobContext, "report", lambda self, **_: self.cancel_event.set())
