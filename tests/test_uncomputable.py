@@ -17,7 +17,6 @@ from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.consistency.report import Kind
 from scheduler_app.control import Actor
 from scheduler_app.engine.claim import Claimer
-from scheduler_app.engine.sync import sync_jobs
 from scheduler_app.explain.explain import explain
 from scheduler_app.models import Job, SchedulePeriod, Surface
 from scheduler_app.registry import Registry
@@ -25,8 +24,8 @@ from scheduler_app.rpc.server import Server
 from scheduler_app.rpc.table import status_lines
 from scheduler_app.text import shown
 from tests.admin.conftest import page
-from tests.engine.conftest import T0, declare, node, registry, start
-from tests.explain.conftest import SetClock, finish, set_clock
+from tests.engine.conftest import T0, SetClock, declare, node, registry, set_clock, start, sync_jobs
+from tests.explain.conftest import finish
 from tests.rpc.conftest import serve
 from tests.spoilt import PLACES, SPOILT, spoil
 

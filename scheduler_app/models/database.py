@@ -37,6 +37,18 @@ def atomic() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def turn(patience: float) -> Iterator[None]:
+    """Take this thread's turn to write on SQLite; after `patience` seconds do without: the thread
+    that has it may be stuck, and SQLite itself keeps writers apart."""
+    taken = _writing.acquire(timeout=patience)
+    try:
+        yield
+    finally:
+        if taken:
+            _writing.release()
+
+
 def connection() -> BaseDatabaseWrapper:
     """This thread's connection to it."""
     return connections[alias()]

@@ -11,6 +11,12 @@ from scheduler_app.cron import MAX_EXPRESSION, MAX_ZONE, Schedule
 from scheduler_app.models import bulk
 from scheduler_app.models.primary import PrimaryQuerySet
 from scheduler_app.policies import MAX_NAME, CatchUp, Overlap, Policies
+from scheduler_app.text import is_storable
+
+
+def can_be_name(name: str) -> bool:
+    """Return whether a job can have this name; no database is asked for any other."""
+    return 0 < len(name) <= MAX_NAME and is_storable(name)
 
 
 class JobQuerySet(PrimaryQuerySet["Job"]):
@@ -54,6 +60,9 @@ class Job(models.Model):
     cron = models.CharField("cron expression", max_length=MAX_EXPRESSION)
     timezone = models.CharField("time zone", max_length=MAX_ZONE)
     jitter = models.PositiveIntegerField(default=0, help_text="Seconds.")
+    zone_rules = models.CharField(
+        max_length=16, blank=True, help_text="Which rules of the time zone are in force."
+    )
 
     overlap = models.CharField(max_length=20, choices=Overlap.choices, default=Overlap.SKIP)
     catch_up = models.CharField(max_length=10, choices=CatchUp.choices, default=CatchUp.SKIP)

@@ -7,6 +7,8 @@ from protos import memory_pb2 as pb
 from scheduler_app.text import first_line, printable
 
 HEADER = ("JOB", "STATUS", "LAST RUN", "NEXT RUN", "RUNS", "ERRORS")
+WORDS = {"failed": "error"}
+"""What stands before the reason of an outcome, where it is not the outcome's own name."""
 WIDTHS = (20, 12, 20, 20, 10, 10)
 
 
@@ -35,7 +37,7 @@ def status_lines(status: pb.GetSchedulerStatusResponse) -> Iterator[str]:
 
 def _row(job: pb.JobStatusProto) -> tuple[str, ...]:
     return (
-        job.job_name,
+        printable(job.job_name),
         _state(job),
         _local(job.last_run_ms) if job.last_run_ms > 0 else "Never",
         _local(job.next_run_ms) if job.next_run_ms > 0 and not job.is_paused else "-",
@@ -58,6 +60,8 @@ def _seeds_state(job: pb.JobStatusProto) -> str:
 
 
 def _word(job: pb.JobStatusProto) -> str:
+    if job.last_outcome:
+        return WORDS.get(job.last_outcome, job.last_outcome)
     return "not run" if job.last_result == pb.JOB_RESULT_STATUS_SKIPPED else "error"
 
 

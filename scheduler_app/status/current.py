@@ -13,6 +13,7 @@ from scheduler_app.cron import Uncomputable
 from scheduler_app.exceptions import JobNotFound, RunNotFound
 from scheduler_app.models import Job, JobRun, Node, RunState, timetable_rows
 from scheduler_app.policies import Policies
+from scheduler_app.status.health import SchedulerHealth, scheduler_health
 
 QUERY_PARAMETERS = 30_000
 """SQLite takes 32,766 in one query."""
@@ -90,16 +91,23 @@ class JobStatus:
 class SchedulerStatus:
     """The whole scheduler at one moment; jobs in order of their names."""
 
-    running: bool
-    """Whether at least one scheduler process is alive."""
-    nodes: tuple[str, ...]
-    """The names of the living scheduler processes."""
+    health: SchedulerHealth
     jobs: tuple[JobStatus, ...]
+
+    @property
+    def running(self) -> bool:
+        """Whether at least one scheduler process is alive and works."""
+        return self.health.is_running
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The names of the living scheduler processes."""
+        return tuple(node.name for node in self.health.nodes if node.is_alive)
 
 
 def scheduler_running() -> bool:
-    """Whether a scheduler's heartbeat in the database is fresh."""
-    return bool(Node.objects.liveness().alive)
+    """Return whether at least one scheduler process is alive and works."""
+    return scheduler_health().is_running
 
 
 def living_nodes() -> tuple[str, ...]:
@@ -109,8 +117,7 @@ def living_nodes() -> tuple[str, ...]:
 
 def scheduler_status() -> SchedulerStatus:
     """All nodes and jobs, in a number of queries that does not depend on how many there are."""
-    nodes = living_nodes()
-    return SchedulerStatus(bool(nodes), nodes, tuple(job_statuses(Job.objects.all())))
+    return SchedulerStatus(scheduler_health(), tuple(job_statuses(Job.objects.all())))
 
 
 def job_status(name: str) -> JobStatus:

@@ -13,15 +13,11 @@ from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.control import Actor
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.scheduler import Scheduler
-from scheduler_app.engine.sync import mark_orphans, sync_jobs
-from scheduler_app.ledger import schedules
 from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, Surface
 from scheduler_app.registry import Registry
-from tests.engine.conftest import T0, eventually
-from tests.explain.conftest import SetClock, finish, set_clock
+from tests.engine.conftest import T0, SetClock, eventually, mark_orphans, sync_jobs
+from tests.explain.conftest import finish
 from tests.spoilt import PLACES, SPOILT, spoil
-
-__all__ = ["set_clock"]
 
 Declare = Callable[..., None]
 Start = Callable[..., Claimer]
@@ -77,7 +73,7 @@ def test_start_writes_the_declaration_over_it(
 ) -> None:
     spoil("a", how, place)
     changes = sync_jobs(registry, T0 - timedelta(seconds=30))
-    assert changes.changed == ["a"]
+    assert changes.changed + changes.restored == ["a"]
     assert (Job.objects.get(name="a").cron, due()) == ("* * * * *", T0)
     assert SchedulePeriod.objects.open().get(job_name="a").cron == "* * * * *"
     assert names_of(claimer.claim(T0)) == ["a", "b"]
@@ -126,23 +122,14 @@ def test_such_a_job_can_be_paused_resumed_and_run(
 
 
 @each_way
-def test_job_fires_again_once_its_row_is_mended(claimer: Claimer, how: str) -> None:
+def test_job_fires_again_once_its_row_is_mended(
+    claimer: Claimer, registry: Registry, how: str
+) -> None:
     spoil("a", how)
     claimer.claim(T0)
-    assert schedules.revive() == []
     Job.objects.filter(name="a").update(cron="* * * * *", timezone="UTC", jitter=0)
-    assert schedules.revive() == ["a"]
-    assert schedules.revive() == []
+    assert sync_jobs(registry, T0 + MINUTE / 2).restored == ["a"]
     assert names_of(claimer.claim(T0 + MINUTE)) == ["a"]
-
-
-def test_paused_and_orphaned_jobs_are_not_revived(claimer: Claimer, set_clock: SetClock) -> None:
-    set_clock(T0 - MINUTE)
-    control.pause("a", by=ADA)
-    Node.objects.update(declares=["a"])
-    assert mark_orphans(T0 - MINUTE) == ["b"]
-    assert schedules.revive() == []
-    assert (due("a"), due("b")) == (None, None)
 
 
 @each_way
@@ -174,18 +161,18 @@ def successes(name: str) -> int:
     return JobRun.objects.filter(job_name=name, state=RunState.SUCCESS).count()
 
 
-def test_others_go_on_and_the_job_recovers_in_a_living_scheduler(
-    declare: Declare, scheduler: Scheduler
+@each_place
+def test_living_scheduler_mends_the_rows_of_its_jobs(
+    declare: Declare, scheduler: Scheduler, place: str
 ) -> None:
     declare("a", cron="* * * * * *")
     declare("b", cron="* * * * * *")
     scheduler.start()
     eventually(lambda: successes("a") and successes("b"))
-    spoil("a", "zone")
-    eventually(lambda: due("a") is None)
+    spoil("a", "zone", place)
     before = successes("b")
     eventually(lambda: successes("b") > before + 1)
-    Job.objects.filter(name="a").update(timezone="UTC")
+    eventually(lambda: Job.objects.get(name="a").timezone == "UTC")
     mended = successes("a")
     eventually(lambda: successes("a") > mended)
 

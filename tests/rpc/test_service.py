@@ -203,7 +203,7 @@ def test_pause_is_one_transaction(
     def fail(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(control, "_audit", fail)
+    monkeypatch.setattr(control.jobs, "audit", fail)
     with pytest.raises(grpc.RpcError):
         stub.PauseJob(pb.PauseJobRequest(job_name="nightly"))
     assert not Job.objects.get().is_paused

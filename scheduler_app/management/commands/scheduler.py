@@ -142,8 +142,10 @@ def _as_dict(job: pb.JobStatusProto) -> dict[str, Any]:
     return values | {
         "last_result": pb.JobResultStatus.Name(job.last_result),
         "last_error": job.last_error if job.HasField("last_error") else None,
+        "problem": job.problem if job.HasField("problem") else None,
         "last_run_metadata": dict(job.last_run_metadata),
         "running_run_ids": list(job.running_run_ids),
+        "interrupted_run_ids": list(job.interrupted_run_ids),
     }
 
 
