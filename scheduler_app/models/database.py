@@ -1,20 +1,31 @@
 """The database that holds the scheduler's tables, and its clock."""
 
+import random
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import django.db
 from django.conf import settings
-from django.db import connections, router, transaction
+from django.db import OperationalError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.utils import timezone
 
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.models.run import JobRun
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+LOCK_TIMEOUT = 2.0
+"""How long, in seconds, an engine's statement waits for a lock at most."""
+TRIES = 5
+"""How often retrying() calls its function at most."""
 
 _threads = threading.local()
 _writing = threading.Lock()
@@ -32,8 +43,16 @@ def atomic() -> Iterator[None]:
     is_outermost = not connection().in_atomic_block
     takes_turns = is_outermost and connection().vendor == "sqlite"
     with _writing if takes_turns else nullcontext(), transaction.atomic(using=alias()):
-        if is_outermost and connection().vendor == "postgresql" and _serves_engine():
-            _set_for_engine()
+        if is_outermost and connection().vendor == "postgresql":
+            _execute("; ".join(_transaction_settings()))
+        yield
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Statements inside, which only read, wait no longer for a lock of the whole table than those
+    of a transaction do. They need not be of one moment."""
+    with atomic() if connection().vendor == "postgresql" else nullcontext():
         yield
 
 
@@ -86,15 +105,67 @@ def _serves_engine() -> bool:
     return getattr(_threads, "serves_engine", False)
 
 
-def _set_for_engine() -> None:
-    """For this transaction alone: behind a pooler the session is shared with strangers. PostgreSQL
-    also uses indexes for few rows before it has statistics; what the engine asks for is in
-    memory."""
-    _execute(
-        "SELECT set_config('idle_in_transaction_session_timeout', %s, true), "
-        "set_config('random_page_cost', '1.1', true)",
-        str(round(scheduler_settings().heartbeat * 1000)),
-    )
+def _transaction_settings() -> Iterator[str]:
+    """For one transaction alone: behind a pooler the session is shared with strangers.
+
+    After each lock the ledger's code looks again at what it has locked: it needs READ COMMITTED,
+    whatever the project has chosen for itself. PostgreSQL also uses indexes for few rows before it
+    has statistics; what the engine asks for is in memory."""
+    yield "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+    if _serves_engine():
+        heartbeat = scheduler_settings().heartbeat
+        yield f"SET LOCAL idle_in_transaction_session_timeout = {round(heartbeat * 1000)}"
+        yield f"SET LOCAL lock_timeout = {round(_lock_timeout() * 1000)}"
+        yield "SET LOCAL random_page_cost = 1.1"
+
+
+def _lock_timeout() -> float:
+    chosen: float | None = getattr(_threads, "lock_timeout", None)
+    return chosen or min(LOCK_TIMEOUT, scheduler_settings().heartbeat / 2)
+
+
+@contextmanager
+def lock_timeout(seconds: float) -> Iterator[None]:
+    """Within it, this engine thread's transactions wait so long for a lock at most."""
+    before = getattr(_threads, "lock_timeout", None)
+    _threads.lock_timeout = seconds
+    try:
+        yield
+    finally:
+        _threads.lock_timeout = before
+
+
+def is_lock_timeout(error: Exception) -> bool:
+    """Return whether PostgreSQL ended a statement that waited too long for a lock."""
+    return _sqlstate(error) == "55P03"
+
+
+def is_conflict(error: Exception) -> bool:
+    """Return whether PostgreSQL ended a transaction for the sake of another, so that it may well
+    succeed when it is tried again: a deadlock, or a serialization failure."""
+    return _sqlstate(error) in ("40001", "40P01")
+
+
+def _sqlstate(error: Exception) -> str:
+    return getattr(error.__cause__, "sqlstate", None) or ""
+
+
+def retrying(function: Callable[P, R]) -> Callable[P, R]:
+    """Have calls of this function, whose work is one transaction, repeated after a conflict. Within
+    a transaction of the caller's, which cannot succeed any more, the error is raised."""
+
+    @wraps(function)
+    def _call(*args: P.args, **options: P.kwargs) -> R:
+        for attempt in range(1, TRIES):
+            try:
+                return function(*args, **options)
+            except OperationalError as error:
+                if connection().in_atomic_block or not is_conflict(error):
+                    raise
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311
+        return function(*args, **options)
+
+    return _call
 
 
 def close_old_connections() -> None:

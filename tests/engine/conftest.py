@@ -9,7 +9,7 @@ import pytest
 
 from scheduler_app.engine import sync
 from scheduler_app.engine.claim import Claimer
-from scheduler_app.models import Node
+from scheduler_app.models import Job, Node
 from scheduler_app.registry import Registry, job
 
 T0 = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -21,6 +21,12 @@ def eventually(happens: Callable[[], object], seconds: float = 10) -> None:
     while not happens():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
+
+
+def counted(counter: str) -> int:
+    """The only job's counter."""
+    total: int = getattr(Job.objects.counted().get(), f"total_{counter}")
+    return total
 
 
 def nothing() -> None:
