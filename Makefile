@@ -6,7 +6,7 @@ export TEST_POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 WORKERS ?= 4
 SLOW_WORKERS ?= 2
 
-.PHONY: help run test test-sqlite test-postgres test-slow check chaos bench proto clean
+.PHONY: help run test test-sqlite test-postgres test-slow check chaos soak bench proto clean
 help: ## Tell what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
 
@@ -36,6 +36,13 @@ check: $(BIN)/.dev ## Check style, types, rooms, settings and migrations
 chaos: $(BIN)/.dev ## Every fault in full length, on SQLite and on PostgreSQL (some seventeen minutes)
 	$(BIN)/python -m pytest tests/chaos -m chaos
 	TEST_DATABASE=postgres $(BIN)/python -m pytest tests/chaos -m chaos
+
+MINUTES ?= 10
+DATABASE ?= postgres sqlite
+soak: $(BIN)/.dev ## Random faults for MINUTES=10 on each DATABASE="postgres sqlite", drawn from SEED=n
+	@code=0; for database in $(DATABASE); do \
+		$(BIN)/python -m tests.soak --minutes $(MINUTES) --database $$database $(if $(SEED),--seed $(SEED)) || code=1; \
+	done; exit $$code
 
 bench: $(BIN)/.dev ## Measure against plain django-apscheduler (a quarter of an hour); PARTS="idle --seconds 20" for less
 	$(BIN)/python -m benchmarks $(PARTS)

@@ -32,5 +32,9 @@ class RunNotFound(SchedulerError):
         super().__init__(f"Run not found: {run_id}")
 
 
+class Busy(SchedulerError):
+    """Other transactions are in the way; nothing was changed, and it may be tried again."""
+
+
 class ActionRefused(SchedulerError):
     """The job's present state does not allow what was asked."""

@@ -31,7 +31,11 @@ class JobColumns:
     def job_state(self, job: Job) -> str:
         """The state, and what else is true of the job at the same time; since when."""
         status = status_of(job)
-        truths = ((JobState.RUNNING, status.is_running), (JobState.ORPHANED, status.is_orphaned))
+        truths = (
+            (JobState.PAUSED, status.is_paused),
+            (JobState.RUNNING, status.is_running),
+            (JobState.ORPHANED, status.is_orphaned),
+        )
         also = [state for state, true in truths if true and state != status.state]
         labels = formats.joined(formats.label(state) for state in (status.state, *also))
         return formats.two_lines(labels, since(job))

@@ -21,13 +21,9 @@ class NodeAdmin(ReadOnlyAdmin[Node]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Node]:
         """Age and life are told by the database's clock, which the heartbeats are written with."""
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                alive=Exists(Node.objects.alive().filter(pk=OuterRef("pk"))),
-                age=ExpressionWrapper(Now() - F("heartbeat_at"), output_field=DurationField()),
-            )
+        return Node.objects.with_heartbeat().annotate(
+            alive=Exists(Node.objects.alive().filter(pk=OuterRef("pk"))),
+            age=ExpressionWrapper(Now() - F("heartbeat_at"), output_field=DurationField()),
         )
 
     @admin.display(description="state")

@@ -7,6 +7,7 @@ from itertools import pairwise
 from django.db.models import Count, Q, Sum
 
 from scheduler_app.consistency.report import INACTIVE, Discrepancy, Kind
+from scheduler_app.cron import Uncomputable
 from scheduler_app.models import COUNTERS, Job, JobRun, RunState, SchedulePeriod
 
 
@@ -34,7 +35,9 @@ def timetable(job: Job, next_due: datetime | None) -> Iterator[Discrepancy]:
     """Whether an active job is due at some time, and any other is not."""
     if state_of(job) == SchedulePeriod.State.ACTIVE:
         if next_due is None:
-            yield Discrepancy(job.name, Kind.TIMETABLE, "it is active, and has no next run")
+            schedule = job.schedule.compute()
+            why = f": {schedule.text}" if isinstance(schedule, Uncomputable) else ""
+            yield Discrepancy(job.name, Kind.TIMETABLE, f"it is active, and has no next run{why}")
     elif next_due is not None:
         text = f"it is {INACTIVE[state_of(job)]}, and has a next run: {next_due}"
         yield Discrepancy(job.name, Kind.TIMETABLE, text)

@@ -3,6 +3,7 @@
 A crash before the commit: nothing happened. After it: the runs exist, and whoever does not
 carry them out leaves rows that say so. What others have locked is left for the next look."""
 
+import logging
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from scheduler_app.engine.plan import Circumstances, Plan, plan
 from scheduler_app.ledger import schedules, timetable, transitions
 from scheduler_app.models import JobRun, Node, RunState, bulk, database, locks
 from scheduler_app.registry import Registry
+
+logger = logging.getLogger(__name__)
 
 LIMIT = 5_000
 """How many due jobs one claim takes, so that its transaction stays short."""
@@ -38,6 +41,8 @@ class Claimer:
     """Whether no scheduler was alive before this one; until the first claim is complete."""
     undeclared: set[str] = field(default_factory=set)
     """Due jobs that this node's code lacks. Other nodes fire them."""
+    other_rules: frozenset[str] = frozenset()
+    """Jobs in zones whose rules in force this node does not have. Other nodes fire them, too."""
     next_due: datetime | None = None
     """When this node should claim next, as far as the last claim could see."""
     more_waits: bool = False
@@ -78,13 +83,18 @@ class Claimer:
         return JobRun.objects.any_waits() and JobRun.objects.free(now, self.node).exists()
 
     def _look(self, now: datetime) -> bool:
-        self.next_due = timetable.next_due(excluding=self.undeclared)
+        self.next_due = timetable.next_due(excluding=self._leaving)
         return self._is_due(now)
+
+    @property
+    def _leaving(self) -> frozenset[str]:
+        """The jobs that are left to other nodes."""
+        return self.other_rules | self.undeclared
 
     def _look_past_locked(self, now: datetime) -> None:
         """What is still due, others have locked: look for it again in a moment, not at once."""
-        locked = timetable.due(now, self.undeclared, LIMIT)
-        others_due = timetable.next_due(excluding=self.undeclared.union(locked))
+        locked = timetable.due(now, self._leaving, LIMIT)
+        others_due = timetable.next_due(excluding=self._leaving.union(locked))
         retry_at = now + timedelta(seconds=RETRY_LOCKED)
         self.next_due = min(others_due or retry_at, retry_at)
 
@@ -97,7 +107,7 @@ class Claimer:
         except OperationalError as error:
             if not database.is_lock_timeout(error):
                 raise
-            names = timetable.due(now, self.undeclared.union(self._locked), LIMIT)
+            names = timetable.due(now, self._leaving.union(self._locked), LIMIT)
             runs, left = self._claim_around_locks(now, names)
             if len(left) == len(names):
                 raise  # the lock is on a whole table
@@ -131,7 +141,7 @@ class Claimer:
         self, now: datetime, names: Sequence[str] | None, *, again: bool = False
     ) -> list[JobRun]:
         deadline = time.monotonic() + SLICE
-        leaving = self.undeclared if names else self.undeclared.union(self._locked)
+        leaving = self._leaving if names else self._leaving.union(self._locked)
         due = timetable.lock_due(now, leaving, LIMIT, among=names)
         self.undeclared |= {name for name in due if name not in self.registry}
         rules = rules_of(name for name in due if name not in self.undeclared)
@@ -158,6 +168,9 @@ class Claimer:
         ]
         for name, due_at in _due_after_ledger(suspects, due, rules).items():
             plans[name] = decide(name, due_at)
+        for name, planned in plans.items():
+            if planned.problem:
+                logger.error("job %s does not fire any more: %s", name, planned.problem)
         superseding = [name for name, planned in plans.items() if planned.cancels_previous]
         if superseding:
             for name in transitions.cancel_previous(superseding, now):
@@ -192,7 +205,7 @@ class Claimer:
             has_waiting=has_waiting,
             after_stop=self.after_stop,
         )
-        return plan(rules.schedule, due_at, circumstances)
+        return plan(rules.schedule.compute(), due_at, circumstances)
 
     def _others(
         self, name: str, planned: Plan, earlier: ActiveRuns | None, now: datetime

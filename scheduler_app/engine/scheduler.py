@@ -12,13 +12,23 @@ from scheduler_app import wakeup
 from scheduler_app.backends import ThreadExecutor
 from scheduler_app.backends.process import Isolation
 from scheduler_app.conf import scheduler_settings
-from scheduler_app.engine import liveness, sync
+from scheduler_app.engine import liveness, releases
 from scheduler_app.engine.apscheduler import NoExecutor, Timetable
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
+from scheduler_app.engine.reconcile import Reconciler
 from scheduler_app.execution import capture
 from scheduler_app.ledger import transitions
-from scheduler_app.models import Job, JobRun, LivenessSnapshot, Node, bulk, clock, database
+from scheduler_app.models import (
+    Heartbeat,
+    JobRun,
+    LivenessSnapshot,
+    Node,
+    Report,
+    bulk,
+    clock,
+    database,
+)
 from scheduler_app.registry import Registry, registry
 
 logger = logging.getLogger(__name__)
@@ -41,6 +51,7 @@ class Scheduler(BackgroundScheduler):
             executors={"default": NoExecutor()},
         )
         self._registry = registry
+        self._reconciler = Reconciler(registry)
         self._isolation = Isolation()
         self._dispatcher = Dispatcher(registry, self._executor, self._isolation, self._on_progress)
         self._failures = 0
@@ -51,18 +62,17 @@ class Scheduler(BackgroundScheduler):
         """Until then it judges nobody: after a start, an outage or a step of the clock the others
         need a moment, too, to be heard."""
         self._seen: LivenessSnapshot | None = None
-        """The nodes, when it last looked for orphans."""
+        """The nodes, when it last judged."""
 
     def start(self) -> None:
         """Register this process as a node, bring the declared jobs into the database and begin to
         tick. Raises what the database raises."""
         clock.synchronise()
-        now = clock.now()
         alone = not Node.objects.alive().exists()
         self.node = self._register()
         self._claimer = Claimer(self.node, self._registry, after_stop=alone)
-        sync.sync_jobs(self._registry, now)
         self._check_liveness_later(self._settings.heartbeat)
+        self._reconcile()
         if any(definition.policies.needs_process for definition in self._registry):
             self._isolation.start()
         capture.install()
@@ -95,7 +105,7 @@ class Scheduler(BackgroundScheduler):
         while (left := deadline - time.monotonic()) > 0:
             if self._dispatcher.drain(min(left, self._settings.heartbeat)):
                 return True
-            Node.objects.filter(pk=self.node.pk).beat()
+            Heartbeat.objects.beat(self.node.pk, Report())
         return False
 
     def _main_loop(self) -> None:
@@ -145,7 +155,7 @@ class Scheduler(BackgroundScheduler):
 
     def _beat(self) -> None:
         self._follow_clock()
-        if not Node.objects.filter(pk=self.node.pk).beat():
+        if not Heartbeat.objects.beat(self.node.pk, Report(claimed_at=clock.now())):
             logger.error("this scheduler was taken for dead; it goes on as a new node")
             self._dispatcher.abandon_all()
             self.node = self._claimer.node = self._register()
@@ -154,7 +164,7 @@ class Scheduler(BackgroundScheduler):
             self._check_liveness_later(self._settings.heartbeat)
         self._last_beat, self._next_beat = now, now + self._settings.heartbeat
         self._find_unstarted_claims()
-        self._declare_again()
+        self._reconcile()
         liveness.take_from_stopped_nodes(clock.now())
 
     def _follow_clock(self) -> None:
@@ -188,11 +198,15 @@ class Scheduler(BackgroundScheduler):
         if unstarted:
             self._dispatcher.hand_over(own.filter(pk__in=unstarted))
 
-    def _declare_again(self) -> None:
-        """Jobs of this node's code that others took for orphaned while it was away."""
-        orphaned = Job.objects.orphaned().values_list("name", flat=True)
-        if any(name in self._registry for name in orphaned):
-            sync.sync_jobs(self._registry, clock.now())
+    def _reconcile(self) -> None:
+        """Compare what living code declares with what is stored. While it may not judge others it
+        goes by the nodes that it saw before."""
+        may_judge = self._may_check_liveness
+        snapshot = None if may_judge else self._seen
+        self._reconciler.reconcile(
+            self.node, snapshot or Node.objects.liveness(), clock.now(), orphans=may_judge
+        )
+        self._claimer.other_rules = self._reconciler.other_rules
 
     def _check(self) -> None:
         """What another process may have changed: looked for once a second."""
@@ -215,10 +229,8 @@ class Scheduler(BackgroundScheduler):
                 return
             liveness.close_dead_nodes(clock.now())
         if snapshot != self._seen:
-            sync.mark_orphans(clock.now())
             self._seen = snapshot
+            self._reconcile()
 
     def _register(self) -> Node:
-        return Node.objects.create(
-            name=f"{socket.gethostname()}:{os.getpid()}", declares=self._registry.names
-        )
+        return releases.register(f"{socket.gethostname()}:{os.getpid()}", self._registry)

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 
-from scheduler_app.cron import Fire
+from scheduler_app.cron import Fire, Uncomputable, find_zone
 from scheduler_app.ledger import expected
 from scheduler_app.ledger.expected import RESOLUTION, Window
 from scheduler_app.models import Job, JobRun, SchedulePeriod, timetable_rows
-from scheduler_app.text import Clock
+from scheduler_app.text import Clock, shown
 
 State = SchedulePeriod.State
 
@@ -34,7 +34,9 @@ class History:
 
     @cached_property
     def clock(self) -> Clock:
-        return Clock(ZoneInfo(self.job.timezone))
+        """The job's zone; UTC if this machine does not know that."""
+        zone = find_zone(self.job.timezone)
+        return Clock(ZoneInfo("UTC") if isinstance(zone, Uncomputable) else zone)
 
     @cached_property
     def periods(self) -> list[SchedulePeriod]:
@@ -54,21 +56,39 @@ class History:
     def occurrences(self, since: datetime, until: datetime) -> list[Occurrence]:
         """Those scheduled from `since` on and before `until`; if there are none, those that jitter
         makes due then. A minute's worth at most should be asked for."""
-        window = Window(since, until)
-        found = [
-            Occurrence(fire, period)
-            for period in self.periods
-            if period.ends_at is None or period.ends_at >= since
-            for fire in expected.fires(period, window)
-        ]
+        found = list(self._scheduled(Window(since, until), since))
         found.sort(key=lambda each: each.fire.scheduled_for)
         return found or list(self._due(since, until))
 
+    def _scheduled(self, window: Window, since: datetime) -> Iterator[Occurrence]:
+        for period in self.periods:
+            if period.ends_at and period.ends_at < since:
+                continue
+            schedule = period.schedule.compute()
+            if not isinstance(schedule, Uncomputable):
+                for fire in expected.fires(period, schedule, window):
+                    yield Occurrence(fire, period)
+
     def _due(self, since: datetime, until: datetime) -> Iterator[Occurrence]:
         period = self.period_at(until)
-        fire = period.schedule.next(max(since, period.begins_at) - RESOLUTION) if period else None
-        if period and fire and period.begins_at < fire.due_at < until:
+        if period is None:
+            return
+        schedule = period.schedule.compute()
+        if isinstance(schedule, Uncomputable):
+            return
+        fire = schedule.next(max(since, period.begins_at) - RESOLUTION)
+        if fire and period.begins_at < fire.due_at < until:
             yield Occurrence(fire, period)
+
+    def unjudged(self, since: datetime, until: datetime) -> str:
+        """Return that, and why, nothing can be told of the schedule that was recorded between these
+        moments; empty if all of it can be computed."""
+        for period in self.periods:
+            if period.begins_at < until and (period.ends_at is None or period.ends_at >= since):
+                schedule = period.schedule.compute()
+                if isinstance(schedule, Uncomputable):
+                    return cannot_be_judged(period, schedule)
+        return ""
 
     def first_attempt(self, fire: Fire) -> JobRun | None:
         """The row that accounts for this occurrence."""
@@ -104,3 +124,11 @@ class History:
                 since = self.clock.full(period.begins_at)
                 return f"{period.reason.removesuffix('.')}, since {since}"
         return f"Paused since {self.clock.full(self.since(before[-1]))}" if before else "Paused"
+
+
+def cannot_be_judged(period: SchedulePeriod, schedule: Uncomputable) -> str:
+    """Return the sentence about a period whose schedule cannot be computed."""
+    return (
+        f"cannot be judged: the schedule recorded then, {shown(period.cron)} in zone "
+        f"{shown(period.timezone)}, cannot be computed here. {schedule.text}."
+    )

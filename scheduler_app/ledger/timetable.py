@@ -21,7 +21,13 @@ RUNNER = "scheduler_app.execution.runner:run_job"
 
 def known(names: Iterable[str]) -> set[str]:
     """Those of these jobs that have a row."""
-    return set(timetable_rows().filter(id__in=list(names)).values_list("id", flat=True))
+    return set(dues(names))
+
+
+def dues(names: Iterable[str]) -> dict[str, datetime | None]:
+    """Return the due moments of those of these jobs that have a row."""
+    rows = timetable_rows().filter(bulk.AnyOf("id", names)).order_by()
+    return dict(bulk.fetch(rows.values_list("id", "next_run_time")))
 
 
 def add(dues: Mapping[str, datetime | None]) -> None:
@@ -68,12 +74,16 @@ def _due(now: datetime, excluding: Iterable[str]) -> PrimaryQuerySet[DjangoJob]:
     return rows.order_by("next_run_time", "id")
 
 
-def lock(names: Iterable[str], *, skip_locked: bool = False) -> list[str]:
-    """Lock these jobs' rows, in the order of their names; returns whose rows are locked now. Waits
-    for those that others have locked, or skips them."""
-    rows = timetable_rows().select_for_update(skip_locked=skip_locked)
-    rows = rows.filter(bulk.AnyOf("id", names)).order_by("id")
-    return [name for (name,) in bulk.fetch(rows.values_list("id"))]
+def lock(names: Iterable[str]) -> None:
+    """Lock these jobs' rows, in the order of their names, waiting for those that others hold."""
+    rows = timetable_rows().select_for_update().filter(bulk.AnyOf("id", names)).order_by("id")
+    list(rows.values_list("id"))
+
+
+def try_lock(names: Iterable[str]) -> set[str]:
+    """Lock those of these jobs' rows that no other transaction holds; return their names."""
+    rows = timetable_rows().select_for_update(skip_locked=True).filter(bulk.AnyOf("id", names))
+    return set(rows.order_by("id").values_list("id", flat=True))
 
 
 def advance(next_dues: Mapping[str, datetime | None]) -> None:

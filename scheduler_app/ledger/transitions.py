@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from django.db.models.functions import Greatest
 
-from scheduler_app.cron import Fire, Schedule
+from scheduler_app.cron import Fire, Fires
 from scheduler_app.ledger.counters import count
 from scheduler_app.ledger.retries import first_attempt, retries_of
 from scheduler_app.models import Job, JobRun, JobRunQuerySet, Node, RunState, Trigger, bulk
@@ -38,15 +38,15 @@ def not_run(
 
 
 def overdue_not_run(
-    job_name: str, schedule: Schedule, due_at: datetime | None, now: datetime, message: str
+    job_name: str, fires: Fires, due_at: datetime | None, now: datetime, message: str
 ) -> list[JobRun]:
     """Unsaved SKIPPED rows for all that is due already and will not run: the job's schedule ends
     here, because it is paused, changed or no longer declared. `due_at`: its next due moment."""
     rows: list[JobRun] = []
     if due_at is None:
         return rows
-    fires = schedule.due(due_at, now)
-    while batch := list(islice(fires, BATCH)):
+    due = fires.due(due_at, now)
+    while batch := list(islice(due, BATCH)):
         rows.append(not_run(job_name, batch, RunState.SKIPPED, message, now))
     return rows
 
@@ -115,26 +115,35 @@ def assign(runs: Sequence[JobRun], node: Node) -> None:
         run.node = node
 
 
-def request(job_name: str, now: datetime, requested_by: str) -> JobRun:
-    """Queue a run that a person asks for."""
-    return JobRun.objects.create(
-        job_name=job_name,
-        trigger=Trigger.MANUAL,
-        scheduled_for=now,
-        due_at=now,
-        created_at=now,
-        requested_by=requested_by,
-    )
+def request(job_names: Iterable[str], now: datetime, requested_by: str) -> list[JobRun]:
+    """Queue a run of each of these jobs that a person asks for. Call it in a transaction."""
+    runs = [
+        JobRun(
+            job_name=job_name,
+            trigger=Trigger.MANUAL,
+            scheduled_for=now,
+            due_at=now,
+            created_at=now,
+            requested_by=requested_by,
+        )
+        for job_name in job_names
+    ]
+    insert(runs)
+    return runs
 
 
-def cancel(run: JobRun, now: datetime, reason: str) -> bool:
-    """Close this (locked) run if it is queued, ask it to end if it is running. False: it has ended,
-    or has been asked to, already."""
-    if run.state == RunState.QUEUED:
-        close_queued([run], RunState.CANCELLED, now, reason)
-        return True
-    running = JobRun.objects.running().filter(pk=run.pk)
-    return _request_cancel(running, now, reason) > 0
+def cancel(runs: Iterable[JobRun], now: datetime, reason: str) -> set[int]:
+    """Close those of these (locked) runs that are queued, ask those that are running to end. The
+    others have ended, or have been asked to, already. Returns the ids of those it changed."""
+    runs = list(runs)
+    queued = [run for run in runs if run.state == RunState.QUEUED]
+    if queued:
+        close_queued(queued, RunState.CANCELLED, now, reason)
+    unasked = [
+        run.pk for run in runs if run.state == RunState.RUNNING and not run.cancel_requested_at
+    ]
+    _request_cancel(JobRun.objects.running().filter(pk__in=unasked), now, reason)
+    return {run.pk for run in queued} | set(unasked)
 
 
 def cancel_previous(names: Collection[str], now: datetime) -> set[str]:

@@ -122,6 +122,8 @@ def update(
     rows: Sequence[models.Model], names: Iterable[str], connection: BaseDatabaseWrapper
 ) -> None:
     """Write these fields of these rows of one table."""
+    if not rows:
+        return
     options = rows[0]._meta
     table, key = options.db_table, options.pk.column
     fields: list[Any] = [options.get_field(name) for name in names]

@@ -1,17 +1,14 @@
 """The database that holds the scheduler's tables, and its clock."""
 
-import random
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import django.db
 from django.conf import settings
-from django.db import OperationalError, connections, router, transaction
+from django.db import connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.utils import timezone
@@ -19,13 +16,8 @@ from django.utils import timezone
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.models.run import JobRun
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 LOCK_TIMEOUT = 2.0
 """How long, in seconds, an engine's statement waits for a lock at most."""
-TRIES = 5
-"""How often retrying() calls its function at most."""
 
 _threads = threading.local()
 _writing = threading.Lock()
@@ -54,6 +46,18 @@ def reading() -> Iterator[None]:
     of a transaction do. They need not be of one moment."""
     with atomic() if connection().vendor == "postgresql" else nullcontext():
         yield
+
+
+@contextmanager
+def turn(patience: float) -> Iterator[None]:
+    """Take this thread's turn to write on SQLite; after `patience` seconds do without: the thread
+    that has it may be stuck, and SQLite itself keeps writers apart."""
+    taken = _writing.acquire(timeout=patience)
+    try:
+        yield
+    finally:
+        if taken:
+            _writing.release()
 
 
 def connection() -> BaseDatabaseWrapper:
@@ -137,35 +141,7 @@ def lock_timeout(seconds: float) -> Iterator[None]:
 
 def is_lock_timeout(error: Exception) -> bool:
     """Return whether PostgreSQL ended a statement that waited too long for a lock."""
-    return _sqlstate(error) == "55P03"
-
-
-def is_conflict(error: Exception) -> bool:
-    """Return whether PostgreSQL ended a transaction for the sake of another, so that it may well
-    succeed when it is tried again: a deadlock, or a serialization failure."""
-    return _sqlstate(error) in ("40001", "40P01")
-
-
-def _sqlstate(error: Exception) -> str:
-    return getattr(error.__cause__, "sqlstate", None) or ""
-
-
-def retrying(function: Callable[P, R]) -> Callable[P, R]:
-    """Have calls of this function, whose work is one transaction, repeated after a conflict. Within
-    a transaction of the caller's, which cannot succeed any more, the error is raised."""
-
-    @wraps(function)
-    def _call(*args: P.args, **options: P.kwargs) -> R:
-        for attempt in range(1, TRIES):
-            try:
-                return function(*args, **options)
-            except OperationalError as error:
-                if connection().in_atomic_block or not is_conflict(error):
-                    raise
-                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311
-        return function(*args, **options)
-
-    return _call
+    return getattr(error.__cause__, "sqlstate", None) == "55P03"
 
 
 def close_old_connections() -> None:

@@ -7,10 +7,16 @@ from dataclasses import fields
 from django.db import models
 from django.db.models import F
 
-from scheduler_app.cron import Schedule
+from scheduler_app.cron import MAX_EXPRESSION, MAX_ZONE, Schedule
 from scheduler_app.models.count import COUNTERS, JobCount, not_folded
 from scheduler_app.models.primary import PrimaryQuerySet
-from scheduler_app.policies import CatchUp, Overlap, Policies
+from scheduler_app.policies import MAX_NAME, CatchUp, Overlap, Policies
+from scheduler_app.text import is_storable
+
+
+def can_be_name(name: str) -> bool:
+    """Return whether a job can have this name; no database is asked for any other."""
+    return 0 < len(name) <= MAX_NAME and is_storable(name)
 
 
 class JobQuerySet(PrimaryQuerySet["Job"]):
@@ -45,11 +51,14 @@ class Job(models.Model):
     the counters count every outcome for ever, whatever is pruned from the history. Read them with
     counted(): what the last seconds have brought is in JobCount."""
 
-    name = models.CharField(max_length=100, primary_key=True)
+    name = models.CharField(max_length=MAX_NAME, primary_key=True)
     description = models.TextField(blank=True)
-    cron = models.CharField("cron expression", max_length=200)
-    timezone = models.CharField("time zone", max_length=64)
+    cron = models.CharField("cron expression", max_length=MAX_EXPRESSION)
+    timezone = models.CharField("time zone", max_length=MAX_ZONE)
     jitter = models.PositiveIntegerField(default=0, help_text="Seconds.")
+    zone_rules = models.CharField(
+        max_length=16, blank=True, help_text="Which rules of the time zone are in force."
+    )
 
     overlap = models.CharField(max_length=20, choices=Overlap.choices, default=Overlap.SKIP)
     catch_up = models.CharField(max_length=10, choices=CatchUp.choices, default=CatchUp.SKIP)

@@ -58,6 +58,9 @@ def job_to_proto(job: JobStatus) -> pb.JobStatusProto:
         isolated=policies.isolated,
         jitter_ms=_whole_ms(job.jitter),
         running_run_ids=job.running_run_ids,
+        problem=job.problem or None,
+        last_outcome=job.last_outcome.state if job.last_outcome else "",
+        state=job.state,
     )
 
 

@@ -11,13 +11,9 @@ from scheduler_app.exceptions import JobNotFound, RunNotFound
 from scheduler_app.models import RunState, Surface
 from scheduler_app.rpc.conversion import scheduler_to_proto
 from scheduler_app.rpc.framework import Service
-from scheduler_app.rpc.identity import ACTOR_KEY, NAME_LIMIT, SURFACE_KEY
-from scheduler_app.text import storable
+from scheduler_app.rpc.identity import ACTOR_KEY, SURFACE_KEY
 
 Change = Callable[..., bool]
-
-REASON_LIMIT = 500
-"""Characters of a reason that are kept."""
 
 
 class SchedulerService(Service):
@@ -43,9 +39,8 @@ class SchedulerService(Service):
     def CancelRun(  # noqa: N802
         self, request: pb.CancelRunRequest, context: grpc.ServicerContext
     ) -> pb.CancelRunResponse:
-        reason = storable(request.reason, REASON_LIMIT)
         try:
-            control.cancel(request.run_id, by=_caller(context), reason=reason)
+            control.cancel(request.run_id, by=_caller(context), reason=request.reason)
             run = status.run_summary(request.run_id)
         except RunNotFound as error:
             return pb.CancelRunResponse(success=False, error=str(error))
@@ -67,4 +62,4 @@ def _caller(context: grpc.ServicerContext) -> Actor:
     """Who calls, for the audit. What a client says of itself is believed: nobody signs in yet."""
     said = dict(context.invocation_metadata())
     surface = Surface.CLI if said.get(SURFACE_KEY) == Surface.CLI else Surface.GRPC
-    return Actor(str(said.get(ACTOR_KEY) or context.peer())[:NAME_LIMIT], surface)
+    return Actor(str(said.get(ACTOR_KEY) or context.peer()), surface)

@@ -7,6 +7,8 @@ from protos import memory_pb2 as pb
 from scheduler_app.text import first_line, printable
 
 HEADER = ("JOB", "STATUS", "LAST RUN", "NEXT RUN", "RUNS", "ERRORS")
+WORDS = {"failed": "error"}
+"""What stands before the reason of an outcome, where it is not the outcome's own name."""
 WIDTHS = (20, 12, 20, 20, 10, 10)
 
 
@@ -25,6 +27,8 @@ def status_lines(status: pb.GetSchedulerStatusResponse) -> Iterator[str]:
     yield "-" * sum(widths)
     for job, row in zip(status.jobs, rows, strict=True):
         yield _line(row, widths)
+        if job.problem:
+            yield f"    does not fire: {printable(job.problem)}"
         if job.running_run_ids:
             yield f"    running: run {', '.join(map(str, job.running_run_ids))}"
         if job.last_error:
@@ -33,7 +37,7 @@ def status_lines(status: pb.GetSchedulerStatusResponse) -> Iterator[str]:
 
 def _row(job: pb.JobStatusProto) -> tuple[str, ...]:
     return (
-        job.job_name,
+        printable(job.job_name),
         _state(job),
         _local(job.last_run_ms) if job.last_run_ms > 0 else "Never",
         _local(job.next_run_ms) if job.next_run_ms > 0 and not job.is_paused else "-",
@@ -43,6 +47,11 @@ def _row(job: pb.JobStatusProto) -> tuple[str, ...]:
 
 
 def _state(job: pb.JobStatusProto) -> str:
+    return job.state or _seeds_state(job)
+
+
+def _seeds_state(job: pb.JobStatusProto) -> str:
+    """As a server tells it that has no field for it."""
     if job.is_paused:
         return "PAUSED"
     if job.is_running:
@@ -51,6 +60,8 @@ def _state(job: pb.JobStatusProto) -> str:
 
 
 def _word(job: pb.JobStatusProto) -> str:
+    if job.last_outcome:
+        return WORDS.get(job.last_outcome, job.last_outcome)
     return "not run" if job.last_result == pb.JOB_RESULT_STATUS_SKIPPED else "error"
 
 

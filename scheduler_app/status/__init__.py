@@ -13,16 +13,28 @@ from scheduler_app.status.current import (
     scheduler_status,
     summary,
 )
+from scheduler_app.status.health import (
+    NodeHealth,
+    SchedulerHealth,
+    SchedulerState,
+    node_health,
+    scheduler_health,
+)
 
 __all__ = [
     "JobState",
     "JobStatus",
+    "NodeHealth",
     "RunSummary",
+    "SchedulerHealth",
+    "SchedulerState",
     "SchedulerStatus",
     "job_status",
     "job_statuses",
     "living_nodes",
+    "node_health",
     "run_summary",
+    "scheduler_health",
     "scheduler_running",
     "scheduler_status",
     "summary",

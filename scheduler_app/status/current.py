@@ -9,10 +9,11 @@ from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from scheduler_app.cron import explain
+from scheduler_app.cron import Uncomputable
 from scheduler_app.exceptions import JobNotFound, RunNotFound
 from scheduler_app.models import Job, JobQuerySet, JobRun, Node, RunState, timetable_rows
 from scheduler_app.policies import Policies
+from scheduler_app.status.health import SchedulerHealth, scheduler_health
 
 QUERY_PARAMETERS = 30_000
 """SQLite takes 32,766 in one query."""
@@ -21,6 +22,8 @@ QUERY_PARAMETERS = 30_000
 class JobState(StrEnum):
     """What a job is doing now. A job that is both is the first of these."""
 
+    BROKEN = "BROKEN"
+    """Its schedule cannot be computed, so it does not fire."""
     PAUSED = "PAUSED"
     RUNNING = "RUNNING"
     ORPHANED = "ORPHANED"
@@ -51,7 +54,9 @@ class JobStatus:
     cron: str
     timezone: str
     schedule: str
-    """The schedule in words."""
+    """The schedule in words; why it cannot be computed, if it cannot."""
+    problem: str
+    """Why the schedule cannot be computed, naming the bad value; empty if it can."""
     jitter: int
     policies: Policies
     state: JobState
@@ -86,16 +91,23 @@ class JobStatus:
 class SchedulerStatus:
     """The whole scheduler at one moment; jobs in order of their names."""
 
-    running: bool
-    """Whether at least one scheduler process is alive."""
-    nodes: tuple[str, ...]
-    """The names of the living scheduler processes."""
+    health: SchedulerHealth
     jobs: tuple[JobStatus, ...]
+
+    @property
+    def running(self) -> bool:
+        """Whether at least one scheduler process is alive and works."""
+        return self.health.is_running
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The names of the living scheduler processes."""
+        return tuple(node.name for node in self.health.nodes if node.is_alive)
 
 
 def scheduler_running() -> bool:
-    """Whether a scheduler's heartbeat in the database is fresh."""
-    return bool(Node.objects.liveness().alive)
+    """Return whether at least one scheduler process is alive and works."""
+    return scheduler_health().is_running
 
 
 def living_nodes() -> tuple[str, ...]:
@@ -105,8 +117,7 @@ def living_nodes() -> tuple[str, ...]:
 
 def scheduler_status() -> SchedulerStatus:
     """All nodes and jobs, in a number of queries that does not depend on how many there are."""
-    nodes = living_nodes()
-    return SchedulerStatus(bool(nodes), nodes, tuple(job_statuses(Job.objects.all())))
+    return SchedulerStatus(scheduler_health(), tuple(job_statuses(Job.objects.all())))
 
 
 def job_status(name: str) -> JobStatus:
@@ -178,15 +189,18 @@ def summary(run: JobRun) -> RunSummary:
 
 
 def _status(job: Any, running_run_ids: tuple[int, ...], runs: dict[int, RunSummary]) -> JobStatus:
+    schedule = job.schedule.compute()
+    problem = schedule.text if isinstance(schedule, Uncomputable) else ""
     return JobStatus(
         name=job.name,
         description=job.description,
         cron=job.cron,
         timezone=job.timezone,
-        schedule=explain(job.cron),
+        schedule=problem or schedule.explain(),
+        problem=problem,
         jitter=job.jitter,
         policies=job.policies,
-        state=_state(job, bool(running_run_ids)),
+        state=_state(job, bool(running_run_ids), bool(problem)),
         running_run_ids=running_run_ids,
         is_paused=job.is_paused,
         is_orphaned=job.is_orphaned,
@@ -200,7 +214,9 @@ def _status(job: Any, running_run_ids: tuple[int, ...], runs: dict[int, RunSumma
     )
 
 
-def _state(job: Job, is_running: bool) -> JobState:
+def _state(job: Job, is_running: bool, is_broken: bool) -> JobState:
+    if is_broken:
+        return JobState.BROKEN
     if job.is_paused:
         return JobState.PAUSED
     if is_running:

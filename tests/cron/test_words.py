@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_app.cron import explain, next_fire
+from scheduler_app.cron.expression import explain
+from scheduler_app.cron.fires import next_fire
 from tests.cron.claims import Claim, read
 from tests.cron.samples import chain, expressions, quick, utc
 

@@ -6,14 +6,11 @@ import pytest
 from django.utils import timezone
 
 from scheduler_app.engine.liveness import close_dead_nodes, take_from_stopped_nodes
-from scheduler_app.models import Job, JobRun, Node, RunState
+from scheduler_app.models import Heartbeat, Job, JobRun, Node, Report, RunState
 from tests.engine.conftest import T0, counted
+from tests.harness.heartbeats import silent_for
 
 pytestmark = pytest.mark.django_db
-
-
-def silent_for(node: Node, seconds: float) -> None:
-    Node.objects.filter(pk=node.pk).update(heartbeat_at=timezone.now() - timedelta(seconds=seconds))
 
 
 @pytest.fixture
@@ -79,7 +76,7 @@ def test_dead_node_is_closed_once(running: JobRun, node: Node) -> None:
 def test_node_given_up_cannot_beat_again(node: Node) -> None:
     silent_for(node, 60)
     close_dead_nodes(timezone.now())
-    assert not Node.objects.filter(pk=node.pk).beat()
+    assert not Heartbeat.objects.beat(node.pk, Report())
 
 
 def test_runs_of_the_living_are_left_alone(running: JobRun) -> None:

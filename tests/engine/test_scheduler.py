@@ -16,13 +16,14 @@ from pytest_django import Settings
 
 from scheduler_app import control
 from scheduler_app.control import Actor
-from scheduler_app.engine import liveness, sync
+from scheduler_app.engine import liveness
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.ledger import timetable
 from scheduler_app.models import Job, JobRun, Node, RunState, Surface, clock, database
 from scheduler_app.registry import JobContext, Registry, job
-from tests.engine.conftest import counted, eventually, nothing
+from tests.engine.conftest import counted, eventually, mark_orphans, nothing, sync_jobs
+from tests.harness.heartbeats import heard_at, silent_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Declare = Callable[..., None]
@@ -302,7 +303,7 @@ def test_runs_of_a_scheduler_taken_for_dead_are_told_and_not_recorded(
     scheduler.start()
     control.trigger("a", by=ADA)
     eventually(lambda: JobRun.objects.running().exists())
-    Node.objects.filter(pk=scheduler.node.pk).update(heartbeat_at=timezone.now() - timedelta(60))
+    silent_for(scheduler.node, 86_400)
     liveness.close_dead_nodes(timezone.now())
     scheduler._next_beat = 0.0
     scheduler.wakeup()
@@ -318,7 +319,7 @@ def test_job_that_was_taken_for_orphaned_is_declared_again(
     declare("a", cron=SECONDLY)
     scheduler.start()
     Node.objects.update(declares=[])
-    sync.mark_orphans(timezone.now())
+    mark_orphans(timezone.now())
     Node.objects.update(declares=["a"])
     assert Job.objects.get().is_orphaned
     eventually(lambda: not Job.objects.get().is_orphaned)
@@ -345,13 +346,11 @@ def test_job_of_a_scheduler_that_came_and_went_unseen_is_orphaned(
 ) -> None:
     declare("a", cron="0 0 1 1 *")
     scheduler.start()
-    scheduler._check_liveness()
     theirs = Registry()
     job(name="b", cron="0 0 1 1 *", registry=theirs)(nothing)
     Node.objects.create(name="there:1", declares=["b"], stopped_at=timezone.now())
-    sync.sync_jobs(theirs, timezone.now())
-    scheduler._check_liveness()
-    assert [job.name for job in Job.objects.orphaned()] == ["b"]
+    sync_jobs(theirs, timezone.now())
+    eventually(lambda: [job.name for job in Job.objects.orphaned()] == ["b"])
 
 
 @pytest.fixture
@@ -372,7 +371,8 @@ def test_clock_that_is_put_makes_nobody_dead(
     eventually(lambda: scheduler._seen == Node.objects.liveness())  # not in the midst of judging
     monkeypatch.setattr(clock, "_started_at", clock._started_at)  # to be put right afterwards
     monkeypatch.setattr(database, "now", lambda: timezone.now() + hour)
-    Node.objects.update(heartbeat_at=timezone.now() - hour)
+    for node in Node.objects.all():
+        heard_at(node, timezone.now() - hour)
     eventually(lambda: scheduler._checks_liveness_from > time.monotonic())
     assert Node.objects.filter(stopped_at=None).count() == 2
     assert not Job.objects.get().is_orphaned
@@ -382,6 +382,6 @@ def test_clock_that_is_put_makes_nobody_dead(
 def test_node_that_is_silent_is_dead_whatever_the_clock_was_put_to(
     scheduler: Scheduler, other: Node, hours: int
 ) -> None:
-    Node.objects.filter(pk=other.pk).update(heartbeat_at=timezone.now() - timedelta(hours=hours))
+    silent_for(other, hours * 3600)
     eventually(lambda: Node.objects.get(pk=other.pk).stopped_at)
     assert scheduler.node.stopped_at is None

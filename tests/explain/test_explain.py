@@ -10,14 +10,14 @@ from scheduler_app import control, jobs
 from scheduler_app.control import Actor
 from scheduler_app.engine import liveness
 from scheduler_app.engine.claim import Claimer
-from scheduler_app.engine.sync import mark_orphans, sync_jobs
 from scheduler_app.exceptions import JobNotFound
 from scheduler_app.explain.explain import explain
 from scheduler_app.ledger import timetable
 from scheduler_app.models import Job, JobRun, Node, RunState, Surface
 from scheduler_app.registry import JobContext, Registry, job
-from tests.engine.conftest import T0, nothing
+from tests.engine.conftest import T0, mark_orphans, nothing, sync_jobs
 from tests.explain.conftest import SetClock, begin, finish
+from tests.harness.heartbeats import heard_at
 
 Declare = Callable[..., None]
 Start = Callable[..., Claimer]
@@ -45,9 +45,8 @@ def started(start: Start, node: Node) -> Claimer:
 
 
 def live(node: Node, since: datetime, heartbeat: datetime, stopped: datetime | None = None) -> None:
-    Node.objects.filter(pk=node.pk).update(
-        started_at=since, heartbeat_at=heartbeat, stopped_at=stopped
-    )
+    Node.objects.filter(pk=node.pk).update(started_at=since, stopped_at=stopped)
+    heard_at(node, heartbeat)
 
 
 def why(moment: datetime = T0, now: datetime = T0 + 59.9 * MINUTE, name: str = "a") -> str:

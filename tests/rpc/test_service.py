@@ -15,6 +15,7 @@ from scheduler_app.exceptions import ActionRefused, JobNotFound, SchedulerError
 from scheduler_app.models import AuditEntry, Job, JobRun, Node, RunState
 from scheduler_app.rpc.client import LARGEST_ANSWER
 from scheduler_app.rpc.conversion import RESULTS
+from tests.fires import computed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MakeJob = Callable[..., Job]
@@ -55,7 +56,7 @@ def test_job_that_never_ran(stub: Any, make_job: MakeJob) -> None:
     assert (job.description, job.schedule) == ("Roll up.", "At 01:00 every day")
     assert (job.last_run_ms, job.last_result) == (0, pb.JOB_RESULT_STATUS_UNSPECIFIED)
     assert not job.HasField("last_error")
-    fire = row.schedule.next(timezone.now())
+    fire = computed(row.schedule).next(timezone.now())
     assert fire is not None
     assert job.next_run_ms == fire.due_at.timestamp() * 1000
 
@@ -202,7 +203,7 @@ def test_pause_is_one_transaction(
     def fail(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(control, "_audit", fail)
+    monkeypatch.setattr(control.jobs, "audit", fail)
     with pytest.raises(grpc.RpcError):
         stub.PauseJob(pb.PauseJobRequest(job_name="nightly"))
     assert not Job.objects.get().is_paused
