@@ -22,7 +22,7 @@ from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.ledger import timetable
 from scheduler_app.models import Job, JobRun, Node, RunState, Surface, clock, database
 from scheduler_app.registry import JobContext, Registry, job
-from tests.engine.conftest import eventually, mark_orphans, nothing, sync_jobs
+from tests.engine.conftest import counted, eventually, mark_orphans, nothing, sync_jobs
 from tests.harness.heartbeats import heard_at, silent_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -113,7 +113,7 @@ def test_run_that_outlasts_the_shutdown_is_lost(
     release.set()
     run = JobRun.objects.get(state=RunState.LOST)
     assert "did not end in time" in run.message
-    assert Job.objects.get().error_count == 1
+    assert counted("error_count") == 1
 
 
 def test_stopped_scheduler_is_not_alive(declare: Declare, scheduler: Scheduler) -> None:
