@@ -4,6 +4,7 @@ New jobs are added, changed schedules updated; pauses, counters and history stay
 living scheduler's code declares are marked as orphaned and no longer fire; nothing is deleted."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from itertools import chain
@@ -43,11 +44,13 @@ def sync_jobs(registry: Registry, now: datetime) -> Changes:
     return Changes(added, stale)
 
 
-def mark_orphans(now: datetime) -> list[str]:
-    """Mark the jobs that no living node declares; returns the names newly marked. What of theirs
-    is due or waiting is recorded as not run."""
+def mark_orphans(now: datetime, living: Collection[int] | None = None) -> list[str]:
+    """Mark the jobs that none of the living nodes (those with these ids, as the caller has seen
+    them) declares; returns the names newly marked. What of theirs is due or waiting is recorded as
+    not run."""
     with database.atomic():
-        declared = set(chain.from_iterable(Node.objects.alive().values_list("declares", flat=True)))
+        nodes = Node.objects.alive() if living is None else Node.objects.filter(pk__in=living)
+        declared = set(chain.from_iterable(nodes.values_list("declares", flat=True)))
         names = Job.objects.declared().values_list("name", flat=True)
         orphans = sorted(set(names) - declared)
         if not orphans:

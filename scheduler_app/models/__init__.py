@@ -2,6 +2,7 @@
 
 from scheduler_app.models.audit import AuditEntry, Surface
 from scheduler_app.models.heartbeat import Heartbeat, Report
+from scheduler_app.models.installation import Installation
 from scheduler_app.models.job import Job
 from scheduler_app.models.node import LivenessSnapshot, Node
 from scheduler_app.models.period import SchedulePeriod
@@ -11,6 +12,7 @@ from scheduler_app.models.run import JobRun, JobRunQuerySet, RunState, Trigger
 __all__ = [
     "AuditEntry",
     "Heartbeat",
+    "Installation",
     "Job",
     "JobRun",
     "JobRunQuerySet",

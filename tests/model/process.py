@@ -57,7 +57,8 @@ class Process:
         orphaned = Job.objects.orphaned().values_list("name", flat=True)
         if any(name in self.registry for name in orphaned):
             sync.sync_jobs(self.registry, CLOCK.now)
-        liveness.close_dead_nodes(CLOCK.now)
+        for pk in sorted(Node.objects.liveness().dead):
+            liveness.close_dead_node(pk, self.node.pk)
         seen = Node.objects.liveness()
         if seen != self.seen:
             sync.mark_orphans(CLOCK.now)
