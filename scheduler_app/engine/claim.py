@@ -37,6 +37,8 @@ class Claimer:
     """Whether no scheduler was alive before this one; until the first claim is complete."""
     undeclared: set[str] = field(default_factory=set)
     """Due jobs that this node's code lacks. Other nodes fire them."""
+    other_rules: frozenset[str] = frozenset()
+    """Jobs in zones whose rules in force this node does not have. Other nodes fire them, too."""
     next_due: datetime | None = None
     """When this node should claim next, as far as the last claim could see."""
     more_waits: bool = False
@@ -67,7 +69,7 @@ class Claimer:
         return JobRun.objects.any_waits() and JobRun.objects.free(now, self.node).exists()
 
     def _look(self, now: datetime) -> bool:
-        self.next_due = timetable.next_due(excluding=self.undeclared)
+        self.next_due = timetable.next_due(excluding=self.undeclared | self.other_rules)
         return self._is_due(now)
 
     def _is_due(self, now: datetime) -> bool:
@@ -83,7 +85,7 @@ class Claimer:
                 return self._claim_rows(now, again=True)
 
     def _claim_rows(self, now: datetime, *, again: bool = False) -> list[JobRun]:
-        due = timetable.lock_due(now, self.undeclared, LIMIT)
+        due = timetable.lock_due(now, self.undeclared | self.other_rules, LIMIT)
         self.undeclared |= {name for name in due if name not in self.registry}
         rules = rules_of(name for name in due if name not in self.undeclared)
         active = active_runs([name for name in rules if not rules[name].may_overlap])

@@ -4,7 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
@@ -13,17 +13,18 @@ from scheduler_app import wakeup
 from scheduler_app.backends import ThreadExecutor
 from scheduler_app.backends.process import Isolation
 from scheduler_app.conf import scheduler_settings
-from scheduler_app.engine import installation, liveness, sync
+from scheduler_app.engine import installation, liveness, releases
 from scheduler_app.engine.apscheduler import NoExecutor, Timetable
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.engine.liveness import Liveness
+from scheduler_app.engine.reconcile import Reconciler
 from scheduler_app.engine.vitals import Problem, Vitals
 from scheduler_app.engine.vouching import Voucher
 from scheduler_app.execution import capture
 from scheduler_app.ledger import transitions
 from scheduler_app.logs import SafeLogger
-from scheduler_app.models import Job, JobRun, LivenessSnapshot, Node, bulk, clock, database
+from scheduler_app.models import JobRun, LivenessSnapshot, Node, bulk, clock, database
 from scheduler_app.models.patience import brief_write
 from scheduler_app.processes.guard import Guard
 from scheduler_app.registry import Registry, registry
@@ -58,6 +59,7 @@ class Scheduler(BackgroundScheduler):
             executors={"default": NoExecutor()},
         )
         self._registry = registry
+        self._reconciler = Reconciler(registry)
         self._adopts_database = adopt_database
         self._isolation = Isolation()
         self.vitals = Vitals(monotonic)
@@ -73,7 +75,7 @@ class Scheduler(BackgroundScheduler):
         self._next_chores = 0.0
         self._next_check = 0.0
         self._seen: LivenessSnapshot | None = None
-        """The nodes, when it last looked for orphans."""
+        """The nodes by which it last judged what is declared."""
 
     @property
     def problem(self) -> Problem | None:
@@ -85,11 +87,10 @@ class Scheduler(BackgroundScheduler):
         tick. Raises what the database raises, and InstallationError."""
         clock.synchronise()
         installation.check(adopt=self._adopts_database)
-        now = clock.now()
         alone = not Node.objects.alive().exists()
         self.node = self._register()
         try:
-            self._start(alone, now)
+            self._start(alone)
         except BaseException:
             self.liveness.stop(0.0)
             self._close_node()
@@ -97,11 +98,11 @@ class Scheduler(BackgroundScheduler):
                 self._guard.close()
             raise
 
-    def _start(self, alone: bool, now: datetime) -> None:
+    def _start(self, alone: bool) -> None:
         self.vitals.restart()
         self.liveness.start(self.node)
         self._claimer = Claimer(self.node, self._registry, after_stop=alone)
-        sync.sync_jobs(self._registry, now)
+        self._reconcile()
         if any(definition.policies.needs_process for definition in self._registry):
             self._isolation.start()
         capture.install()
@@ -226,7 +227,7 @@ class Scheduler(BackgroundScheduler):
         errors = []
         for chore in (
             self._find_unstarted_claims,
-            self._declare_again,
+            self._reconcile,
             self._take_from_stopped_nodes,
         ):
             try:
@@ -244,21 +245,8 @@ class Scheduler(BackgroundScheduler):
             self._dispatcher.cancel(dict(asked.values_list("pk", "cancel_reason")))
         snapshot = self.liveness.snapshot()
         if snapshot is not None and snapshot != self._seen:
-            self._mark_orphans(snapshot)
-            self._seen = snapshot
+            self._reconcile()
         self._next_check = time.monotonic() + LONGEST_WAIT
-
-    def _mark_orphans(self, snapshot: LivenessSnapshot) -> None:
-        """Decide by the nodes as they were seen, this one included; drop a decision that took
-        longer than a heartbeat."""
-        began = time.monotonic()
-        try:
-            with database.atomic():
-                sync.mark_orphans(clock.now(), snapshot.alive | {self.node.pk})
-                if time.monotonic() - began > self._settings.heartbeat:
-                    raise liveness.Late
-        except liveness.Late:
-            logger.warning("looking for orphaned jobs took too long; nothing is changed")
 
     def _find_unstarted_claims(self) -> None:
         """Hand over runs of this node that were claimed, but never reached the executor."""
@@ -268,11 +256,20 @@ class Scheduler(BackgroundScheduler):
         if unstarted:
             self._dispatcher.hand_over(own.filter(pk__in=unstarted))
 
-    def _declare_again(self) -> None:
-        """Declare jobs of this node's code that others marked as orphaned while it was away."""
-        orphaned = Job.objects.orphaned().values_list("name", flat=True)
-        if any(name in self._registry for name in orphaned):
-            sync.sync_jobs(self._registry, clock.now())
+    def _reconcile(self) -> None:
+        """Compare what living code declares with what is stored. While it may not judge others it
+        goes by the nodes that it saw before."""
+        judged = self.liveness.snapshot()
+        snapshot = judged or self._seen or Node.objects.liveness()
+        self._reconciler.reconcile(
+            self.node,
+            snapshot,
+            clock.now(),
+            orphans=judged is not None,
+            still_holds=lambda: self.liveness.snapshot() == judged,
+        )
+        self._seen = judged or self._seen
+        self._claimer.other_rules = self._reconciler.other_rules
 
     def _take_from_stopped_nodes(self) -> None:
         liveness.take_from_stopped_nodes(clock.now())
@@ -285,6 +282,4 @@ class Scheduler(BackgroundScheduler):
         self._next_chores = 0.0
 
     def _register(self) -> Node:
-        return Node.objects.create(
-            name=f"{socket.gethostname()}:{os.getpid()}", declares=self._registry.names
-        )
+        return releases.register(f"{socket.gethostname()}:{os.getpid()}", self._registry)

@@ -14,13 +14,21 @@ from django_apscheduler.models import DjangoJob
 
 from scheduler_app.models import bulk, database, timetable_rows
 
+MANY = 20
+"""Due moments; more are written by one statement that names each."""
 RUNNER = "scheduler_app.execution.runner:run_job"
 """The one function that every timetable row refers to."""
 
 
 def known(names: Iterable[str]) -> set[str]:
     """Those of these jobs that have a row."""
-    return set(timetable_rows().filter(id__in=list(names)).values_list("id", flat=True))
+    return set(dues(names))
+
+
+def dues(names: Iterable[str]) -> dict[str, datetime | None]:
+    """Return the due moments of those of these jobs that have a row."""
+    rows = timetable_rows().filter(bulk.AnyOf("id", names)).order_by()
+    return dict(bulk.fetch(rows.values_list("id", "next_run_time")))
 
 
 def add(dues: Mapping[str, datetime | None]) -> None:
@@ -65,11 +73,21 @@ def lock(names: Iterable[str]) -> None:
     list(rows.values_list("id"))
 
 
+def try_lock(names: Iterable[str]) -> set[str]:
+    """Lock those of these jobs' rows that no other transaction holds; return their names."""
+    rows = timetable_rows().select_for_update(skip_locked=True).filter(bulk.AnyOf("id", names))
+    return set(rows.order_by("id").values_list("id", flat=True))
+
+
 def advance(next_dues: Mapping[str, datetime | None]) -> None:
     """Set the due moments of these (locked) jobs; jobs that share one share an UPDATE."""
     shared: dict[datetime | None, list[str]] = {}
     for name, due_at in next_dues.items():
         shared.setdefault(due_at, []).append(name)
+    if len(shared) > MANY:
+        rows = [DjangoJob(id=name, next_run_time=due_at) for name, due_at in next_dues.items()]
+        bulk.update(rows, ["next_run_time"], database.connection())
+        return
     for due_at, names in shared.items():
         timetable_rows().filter(bulk.AnyOf("id", names)).update(next_run_time=due_at)
 

@@ -7,6 +7,7 @@ from scheduler_app.models.job import Job
 from scheduler_app.models.node import LivenessSnapshot, Node
 from scheduler_app.models.period import SchedulePeriod
 from scheduler_app.models.primary import timetable_rows
+from scheduler_app.models.release import Release, ZoneRules
 from scheduler_app.models.run import JobRun, JobRunQuerySet, RunState, Trigger
 
 __all__ = [
@@ -18,10 +19,12 @@ __all__ = [
     "JobRunQuerySet",
     "LivenessSnapshot",
     "Node",
+    "Release",
     "Report",
     "RunState",
     "SchedulePeriod",
     "Surface",
     "Trigger",
+    "ZoneRules",
     "timetable_rows",
 ]

@@ -112,12 +112,16 @@ def update(
     rows: Sequence[models.Model], names: Iterable[str], connection: BaseDatabaseWrapper
 ) -> None:
     """Write these fields of these rows of one table."""
+    if not rows:
+        return
     options = rows[0]._meta
-    table = options.db_table
+    table, key = options.db_table, options.pk.column
     fields: list[Any] = [options.get_field(name) for name in names]
     assignments = ", ".join(f"{field.column} = new.{field.column}" for field in fields)
     values, parameters = _table(rows, [options.pk, *fields], connection)
-    statement = f"UPDATE {table} SET {assignments} FROM ({values}) AS new WHERE {table}.id = new.id"  # noqa: S608
+    statement = (
+        f"UPDATE {table} SET {assignments} FROM ({values}) AS new WHERE {table}.{key} = new.{key}"  # noqa: S608
+    )
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
 

@@ -60,6 +60,9 @@ class Job(models.Model):
     cron = models.CharField("cron expression", max_length=MAX_EXPRESSION)
     timezone = models.CharField("time zone", max_length=MAX_ZONE)
     jitter = models.PositiveIntegerField(default=0, help_text="Seconds.")
+    zone_rules = models.CharField(
+        max_length=16, blank=True, help_text="Which rules of the time zone are in force."
+    )
 
     overlap = models.CharField(max_length=20, choices=Overlap.choices, default=Overlap.SKIP)
     catch_up = models.CharField(max_length=10, choices=CatchUp.choices, default=CatchUp.SKIP)

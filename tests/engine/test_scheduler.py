@@ -16,13 +16,12 @@ from pytest_django import Settings
 
 from scheduler_app import control
 from scheduler_app.control import Actor
-from scheduler_app.engine import sync
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.ledger import timetable
 from scheduler_app.models import Job, JobRun, Node, RunState, Surface, clock, database
 from scheduler_app.registry import JobContext, Registry, job
-from tests.engine.conftest import eventually, nothing
+from tests.engine.conftest import eventually, mark_orphans, nothing, sync_jobs
 from tests.harness.heartbeats import close_dead_nodes, heard_at, silent_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -316,7 +315,7 @@ def test_job_that_was_taken_for_orphaned_is_declared_again(
     declare("a", cron=SECONDLY)
     scheduler.start()
     Node.objects.update(declares=[])
-    sync.mark_orphans(timezone.now())
+    mark_orphans(timezone.now())
     Node.objects.update(declares=["a"])
     assert Job.objects.get().is_orphaned
     eventually(lambda: not Job.objects.get().is_orphaned)
@@ -354,7 +353,7 @@ def test_job_of_a_scheduler_that_came_and_went_unseen_is_orphaned(
     theirs = Registry()
     job(name="b", cron="0 0 1 1 *", registry=theirs)(nothing)
     Node.objects.create(name="there:1", declares=["b"], stopped_at=timezone.now())
-    sync.sync_jobs(theirs, timezone.now())
+    sync_jobs(theirs, timezone.now())
     _judge(scheduler)
     eventually(lambda: [job.name for job in Job.objects.orphaned()] == ["b"])
 

@@ -9,13 +9,12 @@ import pytest
 from scheduler_app import control, jobs
 from scheduler_app.control import Actor
 from scheduler_app.engine.claim import Claimer
-from scheduler_app.engine.sync import mark_orphans, sync_jobs
 from scheduler_app.exceptions import JobNotFound
 from scheduler_app.explain.explain import explain
 from scheduler_app.ledger import timetable
 from scheduler_app.models import Job, JobRun, Node, RunState, Surface, clock
 from scheduler_app.registry import JobContext, Registry, job
-from tests.engine.conftest import T0, nothing
+from tests.engine.conftest import T0, mark_orphans, nothing, sync_jobs
 from tests.explain.conftest import SetClock, begin, finish
 from tests.harness.heartbeats import close_dead_nodes, heard_at
 
