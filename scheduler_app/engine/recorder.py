@@ -3,7 +3,6 @@
 While one commit is under way the next batch gathers; nobody waits for a timer. Nothing is recorded
 of a run that is no longer this node's: whoever gave it up has recorded its outcome already."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -11,9 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from django.db import InterfaceError, InternalError, OperationalError
 
 from scheduler_app.ledger import counters, transitions
+from scheduler_app.logs import SafeLogger
 from scheduler_app.models import JobRun, clock, database, locks
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 BATCH = 500
 RETRY_LOCKED = 0.25
@@ -43,18 +43,20 @@ class Recorder:
         self._changed = threading.Condition()
         self._busy = False
         self._stopping = False
-        self._thread = threading.Thread(target=self._loop, name="scheduler-recorder", daemon=True)
+        self.error: BaseException | None = None
+        """Why it cannot record at the moment; None if it can."""
+        self.thread = threading.Thread(target=self._loop, name="scheduler-recorder", daemon=True)
 
     def start(self) -> None:
-        self._thread.start()
+        self.thread.start()
 
     def stop(self, timeout: float) -> bool:
         """Record what has gathered. False if that took longer than `timeout` seconds."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+        self.thread.join(timeout)
+        return not self.thread.is_alive()
 
     def submit(self, starts: Iterable[JobRun], ends: Iterable[JobRun] = ()) -> None:
         """Record that these runs start now, and the outcomes that those runs' fields tell. Returns
@@ -140,8 +142,11 @@ class Recorder:
         delay = 0.05
         while True:
             try:
-                return record_around_locks(starts, ends)
+                begun = record_around_locks(starts, ends)
+                self.error = None
+                return begun
             except (OperationalError, InterfaceError, InternalError) as error:
+                self.error = error
                 logger.warning("cannot record runs, will try again: %s", error)
             except Exception:
                 logger.exception("cannot record an outcome as it is; recording it without details")

@@ -3,6 +3,7 @@
 from scheduler_app.models.audit import AuditEntry, Surface
 from scheduler_app.models.count import COUNTERS, JobCount
 from scheduler_app.models.heartbeat import Heartbeat, Report
+from scheduler_app.models.installation import Installation
 from scheduler_app.models.job import Job, JobQuerySet
 from scheduler_app.models.node import LivenessSnapshot, Node
 from scheduler_app.models.period import SchedulePeriod
@@ -15,6 +16,7 @@ __all__ = [
     "AuditEntry",
     "Heartbeat",
     "Held",
+    "Installation",
     "Job",
     "JobCount",
     "JobQuerySet",

@@ -54,7 +54,8 @@ class Process:
 
     def check(self) -> None:
         """Look for what other processes have changed."""
-        liveness.close_dead_nodes(CLOCK.now)
+        for pk in sorted(Node.objects.liveness().dead):
+            liveness.close_dead_node(pk, self.node.pk)
         self.reconcile()
 
     def reconcile(self, *, orphans: bool = True) -> None:
