@@ -4,7 +4,6 @@ Whatever happened to the rows (a release came or went, a person deleted or chang
 dump was restored), the jobs whose rows disagree are made right, some hundred in one transaction. A
 job that another transaction holds has its turn at the next heartbeat."""
 
-import logging
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from itertools import chain
@@ -16,11 +15,12 @@ from scheduler_app.engine.stored import Stored
 from scheduler_app.engine.sync import Changes
 from scheduler_app.exceptions import CronError
 from scheduler_app.ledger import schedules
+from scheduler_app.logs import SafeLogger
 from scheduler_app.models import LivenessSnapshot, Node
 from scheduler_app.registry import Registry
 from scheduler_app.text import listed
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 BATCH = 500
 """How many jobs one transaction deals with."""
@@ -38,10 +38,17 @@ class Reconciler:
         """Jobs in zones whose rules in force this process does not have: others claim them."""
 
     def reconcile(
-        self, node: Node, snapshot: LivenessSnapshot, now: datetime, *, orphans: bool = True
+        self,
+        node: Node,
+        snapshot: LivenessSnapshot,
+        now: datetime,
+        *,
+        orphans: bool = True,
+        still_holds: Callable[[], bool] = lambda: True,
     ) -> Changes:
         """Make the rows agree with what the nodes of this snapshot, and this one, declare. What
-        none of them declares is marked as orphaned if `orphans`."""
+        none of them declares is marked as orphaned if `orphans`, for as long as the snapshot
+        `still_holds`: if this takes long, others may have come."""
         alive = snapshot.alive | {node.pk}
         declared = self._declared(node, alive)
         found = stored.look()
@@ -52,6 +59,8 @@ class Reconciler:
             changes.add(sync.mend(batch, declared, now))
         undeclared = self._undeclared(found, declared, alive) if orphans else set()
         for batch in _batches(undeclared):
+            if not still_holds():
+                break
             changes.add(sync.orphan(batch, now))
         self._log(changes)
         return changes

@@ -27,6 +27,12 @@ def eventually(happens: Callable[[], object], seconds: float = 10) -> None:
         time.sleep(0.02)
 
 
+def counted(counter: str) -> int:
+    """The only job's counter."""
+    total: int = getattr(Job.objects.counted().get(), f"total_{counter}")
+    return total
+
+
 def nothing() -> None:
     """Do nothing."""
 

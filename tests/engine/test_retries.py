@@ -4,17 +4,15 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from django.utils import timezone
 
 from scheduler_app import control
 from scheduler_app.control import Actor
 from scheduler_app.engine.claim import Claimer
-from scheduler_app.engine.liveness import close_dead_nodes
 from scheduler_app.engine.recorder import record
-from scheduler_app.models import Job, JobRun, Node, RunState, Surface
+from scheduler_app.models import JobRun, Node, RunState, Surface
 from scheduler_app.policies import Policies
-from tests.engine.conftest import T0, SetClock
-from tests.harness.heartbeats import silent_for
+from tests.engine.conftest import T0, SetClock, counted
+from tests.harness.heartbeats import close_dead_nodes, silent_for
 
 pytestmark = pytest.mark.django_db
 Declare = Callable[..., None]
@@ -43,8 +41,7 @@ def claimer(declare: Declare, start: Start, set_clock: SetClock) -> Claimer:
 
 
 def counters() -> tuple[int, int]:
-    job = Job.objects.get()
-    return job.run_count, job.error_count
+    return counted("run_count"), counted("error_count")
 
 
 def test_failure_with_a_retry_left_is_not_counted_yet(claimer: Claimer) -> None:
@@ -94,7 +91,7 @@ def test_run_lost_with_its_node_is_tried_again(claimer: Claimer, node: Node) -> 
     (run,) = claimer.claim(T0)
     record([run], [])
     silent_for(node, 60)
-    close_dead_nodes(timezone.now())
+    close_dead_nodes()
     assert counters() == (0, 0)
     assert JobRun.objects.get(attempt=2).state == RunState.QUEUED
 

@@ -54,7 +54,8 @@ class Process:
 
     def check(self) -> None:
         """Look for what other processes have changed."""
-        liveness.close_dead_nodes(CLOCK.now)
+        for pk in sorted(Node.objects.liveness().dead):
+            liveness.close_dead_node(pk, self.node.pk)
         self.reconcile()
 
     def reconcile(self, *, orphans: bool = True) -> None:
@@ -69,7 +70,7 @@ class Process:
     def begin(self, count: int) -> set[int]:
         """Record the start of the next runs; those that it no longer holds are dropped."""
         starts, self.pending = self.pending[:count], self.pending[count:]
-        begun = record(starts, [])
+        begun = record(starts, []).begun
         self.going += [run for run in starts if run.pk in begun]
         return begun
 
