@@ -12,7 +12,6 @@ from scheduler_app.admin.job_columns import status_of
 from scheduler_app.control import Actor
 from scheduler_app.models import Job
 
-
 Change = Callable[..., control.Changes]
 
 

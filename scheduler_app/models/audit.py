@@ -5,7 +5,6 @@ from django.utils import timezone
 
 from scheduler_app.models.primary import PrimaryQuerySet
 
-
 NAME_LIMIT = 255
 """Characters of an actor's name that are kept."""
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
+
 from scheduler_app.exceptions import ActionRefused, Busy, JobNotFound, RunNotFound, SchedulerError
 from scheduler_app.models.faults import Fault, fault_of
 
