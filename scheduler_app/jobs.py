@@ -9,7 +9,16 @@ from django.db.models import Max, Q
 from django_apscheduler.models import DjangoJob
 
 from scheduler_app.conf import scheduler_settings
-from scheduler_app.models import AuditEntry, Job, JobRun, Node, SchedulePeriod, database
+from scheduler_app.models import (
+    AuditEntry,
+    Job,
+    JobRun,
+    Node,
+    Release,
+    SchedulePeriod,
+    ZoneRules,
+    database,
+)
 from scheduler_app.registry import JobContext, command_job, job
 
 KEPT_RUNS = 10
@@ -17,7 +26,8 @@ KEPT_RUNS = 10
 BATCH = 1_000
 
 TABLES = [
-    model._meta.db_table for model in (Job, JobRun, Node, SchedulePeriod, AuditEntry, DjangoJob)
+    model._meta.db_table
+    for model in (Job, JobRun, Node, Release, ZoneRules, SchedulePeriod, AuditEntry, DjangoJob)
 ]
 
 
@@ -30,6 +40,8 @@ def prune_run_history(context: JobContext) -> dict[str, int]:
     for name in list(names):
         _prune(context, name, oldest)
     nodes, _ = Node.objects.filter(stopped_at__lt=oldest).delete()
+    unused = Release.objects.exclude(digest__in=Node.objects.values("release"))
+    unused.filter(since__lt=oldest).delete()
     return {"runs_deleted": context.reported.get("runs_deleted", 0), "nodes_deleted": nodes}
 
 

@@ -26,6 +26,7 @@ from scheduler_app.inspection import (
     takes_context,
     wrapped,
 )
+from scheduler_app.metadata import storable_metadata
 from scheduler_app.policies import DEFAULTS, MAX_NAME, CatchUp, Overlap, Policies
 from scheduler_app.text import shown
 
@@ -62,8 +63,10 @@ class JobContext:
         return self.cancel_seen
 
     def report(self, **values: Any) -> None:
-        """Add to the run's metadata; a later value of the same key replaces the earlier one."""
-        self.reported.update(values)
+        """Add to the run's metadata; a later value of the same key replaces the earlier one. The
+        values are copied; what JSON lacks becomes text. Never raises: a value that cannot be read
+        becomes a note."""
+        self.reported.update(storable_metadata(values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.html import format_html
 
 from scheduler_app.admin import formats
-from scheduler_app.models import Job
+from scheduler_app.models import COUNTERS, Job
 from scheduler_app.status import JobState, JobStatus, RunSummary, job_statuses
 
 
@@ -14,7 +14,8 @@ def attach_statuses(jobs: Iterable[Job]) -> None:
     """Give each of these jobs what the columns show, in a constant number of queries."""
     rows = {job.pk: job for job in jobs}
     for status in job_statuses(Job.objects.filter(pk__in=rows)):
-        vars(rows[status.name])["status"] = status
+        counters = {counter: getattr(status, counter) for counter in COUNTERS}
+        vars(rows[status.name]).update(counters, status=status)
 
 
 def status_of(job: Job) -> JobStatus:

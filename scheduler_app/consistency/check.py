@@ -36,7 +36,7 @@ def audit_ledger(
             raise JobNotFound(name)
     for name in wanted:
         with database.snapshot():
-            job = Job.objects.filter(name=name).first()
+            job = Job.objects.counted().filter(name=name).first()
             for discrepancy in _audit(job, Window(since, until), tally) if job else ():
                 tally.discrepancies += 1
                 yield discrepancy

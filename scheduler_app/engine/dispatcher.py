@@ -1,6 +1,5 @@
 """From the claim to the outcome: hands claimed runs to the executor and knows which are in hand."""
 
-import logging
 import threading
 import time
 from collections import deque
@@ -12,14 +11,17 @@ from scheduler_app.backends.process import Isolation
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.engine.capacity import Capacity
 from scheduler_app.engine.recorder import Recorder
+from scheduler_app.engine.vitals import Vitals
 from scheduler_app.execution.bounded_log import RunLog
 from scheduler_app.execution.capture import capture
-from scheduler_app.execution.runner import Outcome, carry_out, execute
-from scheduler_app.models import JobRun
+from scheduler_app.execution.process_state import ProcessState
+from scheduler_app.execution.runner import Outcome, carry_out, execute, failure
+from scheduler_app.logs import SafeLogger
+from scheduler_app.models import JobRun, RunState, database
 from scheduler_app.registry import JobContext, JobDefinition, Registry
 from scheduler_app.text import storable
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 LINGER = 0.005
 """How long, in seconds, the recorder may wait for threads to take up what it has just handed over.
@@ -37,6 +39,7 @@ class Dispatcher:
         registry: Registry,
         executor: Executor,
         isolation: Isolation,
+        vitals: Vitals,
         progressed: Callable[[], None] = lambda: None,
     ) -> None:
         self._registry = registry
@@ -44,6 +47,7 @@ class Dispatcher:
         self._isolation = isolation
         self._settings = scheduler_settings()
         self._size = self._settings.max_concurrent_runs
+        self._vitals = vitals
         self._progressed = progressed
         self._recorder = Recorder(self._committed)
         self._capacity = Capacity(self._size)
@@ -53,7 +57,34 @@ class Dispatcher:
         self._closed = False
 
     def start(self) -> None:
+        self._process_state = ProcessState()
         self._recorder.start()
+        self._vitals.threads.append(self._recorder.thread)
+        self._vitals.records.thread = self._recorder.thread
+
+    def report_progress(self) -> None:
+        """Note which parts have nothing to do, and why others do not get on."""
+        now = self._vitals.monotonic()
+        if self._recorder.flush(0.0):
+            self._vitals.records.progressed(now)
+        elif self._recorder.error:
+            self._vitals.records.failed(self._recorder.error)
+        if self._executor.wait_until_begun(0.0):
+            self._vitals.starts.progressed(now)
+
+    def in_threads(self) -> list[str]:
+        """Return the runs that threads of this process carry out, as "run 5 of nightly"."""
+        with self._lock:
+            contexts = list(self._running.values())
+        return [
+            f"run {context.run_id} of {context.job_name}"
+            for context in contexts
+            if not self._is_isolated(context.job_name)
+        ]
+
+    def _is_isolated(self, name: str) -> bool:
+        definition = self._registry.get(name)
+        return definition is not None and definition.policies.needs_process
 
     @property
     def active(self) -> frozenset[int]:
@@ -141,6 +172,7 @@ class Dispatcher:
         return starts
 
     def _committed(self, starts: Sequence[JobRun], begun: set[int]) -> None:
+        self._vitals.records.progressed(self._vitals.monotonic())
         now = time.monotonic()
         tasks = [partial(self._carry_out, run, now) for run in starts if run.pk in begun]
         self._executor.hand_over(tasks)
@@ -150,24 +182,44 @@ class Dispatcher:
         self._progressed()
 
     def _carry_out(self, run: JobRun, begun_at: float) -> None:
-        ended = []
+        """Carry the run out, and have its outcome recorded unless others have recorded one. What
+        cannot be carried out has failed: a run never stays without an outcome."""
+        context = self._running[run.pk]
+        outcomes = [run]
         try:
             definition = self._registry.get(run.job_name)
-            if definition and not self._is_abandoned(run, begun_at):
-                self._call(run, definition, self._running[run.pk])
-                ended = [run]
-        except Exception:
-            logger.exception("run %d of %s was not carried out", run.pk, run.job_name)
-        self._ended([run], ended)
+            if definition is None:
+                text = "The scheduler's code declares no such job."
+                carry_out(run, context, lambda: Outcome(RunState.FAILED, text))
+            elif self._is_abandoned(run, begun_at):
+                outcomes = []
+            else:
+                self._call(run, definition, context)
+        except BaseException as error:
+            why = failure(error, context)
+            carry_out(run, context, lambda: why)
+        self._ended([run], outcomes)
 
     def _call(self, run: JobRun, definition: JobDefinition, context: JobContext) -> None:
         log = RunLog(self._settings.log_limit)
         if definition.policies.needs_process:
             carry_out(run, context, lambda: self._call_isolated(definition, context, log))
         else:
+            self._call_here(run, definition, context, log)
+        run.log = storable(log.close(), self._settings.log_limit)
+
+    def _call_here(
+        self, run: JobRun, definition: JobDefinition, context: JobContext, log: RunLog
+    ) -> None:
+        self._process_state.enter(context)
+        try:
             with capture(log):
                 carry_out(run, context, lambda: execute(definition, context))
-        run.log = storable(log.text(), self._settings.log_limit)
+        finally:
+            changed = self._process_state.leave(context)
+        if changed:
+            text = "put back after run %d of %s: %s"
+            logger.warning(text, run.pk, run.job_name, ", ".join(changed))
 
     def _call_isolated(
         self, definition: JobDefinition, context: JobContext, log: RunLog
@@ -185,7 +237,10 @@ class Dispatcher:
         recording its start and now."""
         if time.monotonic() - begun_at < self._settings.heartbeat:
             return False
-        return not JobRun.objects.running().filter(pk=run.pk, node=run.node_id).exists()
+        try:
+            return not JobRun.objects.running().filter(pk=run.pk, node=run.node_id).exists()
+        finally:
+            database.connection().close()
 
     def _ended(self, runs: Sequence[JobRun], outcomes: Sequence[JobRun]) -> None:
         """Give these runs' slots to the next, and have the outcomes recorded."""

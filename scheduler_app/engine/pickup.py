@@ -55,7 +55,7 @@ def miss_what_is_too_late(now: datetime, grace: timedelta) -> None:
     wants_none = Exists(_JOB.filter(catch_up=CatchUp.SKIP))
     with database.atomic():
         waiting = JobRun.objects.unassigned().scheduled().filter(wants_none, attempt=1)
-        late = waiting.due(now - grace).select_for_update()
+        late = waiting.due(now - grace).select_for_update(skip_locked=True)
         transitions.close_queued(late, RunState.MISSED, now, "Missed: no scheduler was running.")
 
 

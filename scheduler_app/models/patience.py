@@ -1,13 +1,15 @@
 """Looks at the database, and short writes, that wait for nothing longer than they may."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from django.db import transaction
 
 from scheduler_app.models import database
 
 LIMITS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+LONGEST = 2_000_000_000
+"""Milliseconds; PostgreSQL takes no more."""
 
 
 @contextmanager
@@ -18,7 +20,7 @@ def brief_read(seconds: float) -> Iterator[None]:
         yield
         return
     with transaction.atomic(using=database.alias()):
-        before = _set("statement_timeout", f"{round(seconds * 1000)}ms")
+        before = _set("statement_timeout", _milliseconds(seconds))
         yield
         _set("statement_timeout", before)  # the transaction may be a caller's
 
@@ -30,18 +32,22 @@ def brief_write(seconds: float) -> Iterator[None]:
     connection = database.connection()
     if connection.vendor == "postgresql":
         with transaction.atomic(using=database.alias()):
-            for name in (
-                "lock_timeout",
-                "statement_timeout",
-                "idle_in_transaction_session_timeout",
-            ):
-                _set(name, f"{round(seconds * 1000)}ms")
+            for name in LIMITS:
+                _set(name, _milliseconds(seconds))
             yield
         return
+    takes_turns = not connection.in_atomic_block
     with connection.cursor() as cursor:
-        cursor.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
-    with database.turn(seconds), transaction.atomic(using=database.alias()):
+        cursor.execute(f"PRAGMA busy_timeout = {_milliseconds(seconds)}")
+    with (
+        database.turn(seconds) if takes_turns else nullcontext(),
+        transaction.atomic(using=database.alias()),
+    ):
         yield
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(min(round(seconds * 1000), LONGEST))
 
 
 def _set(name: str, value: str) -> str:

@@ -1,6 +1,7 @@
 """The gRPC server: address, services, start and stop."""
 
 import ipaddress
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -13,6 +14,7 @@ from scheduler_app.rpc.framework import grpc_settings
 from scheduler_app.rpc.guard import GuardInterceptor
 from scheduler_app.rpc.health import HealthReporter
 from scheduler_app.rpc.servicer import SchedulerService
+from scheduler_app.status import scheduler_running
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_WORKERS = 10
@@ -46,8 +48,15 @@ class Server:
     start() to stop()."""
 
     def __init__(
-        self, address: str, *, insecure: bool = False, max_workers: int = DEFAULT_WORKERS
+        self,
+        address: str,
+        *,
+        insecure: bool = False,
+        max_workers: int = DEFAULT_WORKERS,
+        look: Callable[[], bool] = scheduler_running,
     ) -> None:
+        """`look` tells whether the scheduler, for which the server answers health checks, works:
+        by default, whether any does."""
         host, port = split_address(address)
         if not (insecure or is_loopback(host)):
             raise AddressError(
@@ -62,7 +71,7 @@ class Server:
             options=OPTIONS,
         )
         grpc_settings.ROOT_HANDLERS_HOOK(self._server)
-        self._health = HealthReporter(("", SERVICE))
+        self._health = HealthReporter(("", SERVICE), look)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
         names = (SERVICE, HEALTH, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)

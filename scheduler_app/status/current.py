@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from scheduler_app.cron import Uncomputable
 from scheduler_app.exceptions import JobNotFound, RunNotFound
-from scheduler_app.models import Job, JobRun, Node, RunState, timetable_rows
+from scheduler_app.models import Job, JobQuerySet, JobRun, Node, RunState, timetable_rows
 from scheduler_app.policies import Policies
 from scheduler_app.status.health import SchedulerHealth, scheduler_health
 from scheduler_app.text import Clock
@@ -155,10 +155,10 @@ def run_summary(run_id: int) -> RunSummary:
     return summary(run)
 
 
-def job_statuses(jobs: QuerySet[Job]) -> list[JobStatus]:
+def job_statuses(jobs: JobQuerySet) -> list[JobStatus]:
     """The statuses of these jobs, in their order, in a constant number of queries."""
-    rows = list(
-        jobs.annotate(
+    rows: list[Any] = list(
+        jobs.counted().annotate(
             last_outcome_id=_latest(JobRun.objects.finished()),
             last_run_id=_latest(JobRun.objects.executed()),
             next_run=Subquery(timetable_rows().filter(id=OuterRef("name")).values("next_run_time")),
@@ -253,10 +253,10 @@ def _status(
         next_run=job.next_run,
         last_run=runs.get(job.last_run_id),
         last_outcome=runs.get(job.last_outcome_id),
-        run_count=job.run_count,
-        error_count=job.error_count,
-        skip_count=job.skip_count,
-        miss_count=job.miss_count,
+        run_count=job.total_run_count,
+        error_count=job.total_error_count,
+        skip_count=job.total_skip_count,
+        miss_count=job.total_miss_count,
     )
 
 

@@ -16,14 +16,13 @@ from pytest_django import Settings
 
 from scheduler_app import control
 from scheduler_app.control import Actor
-from scheduler_app.engine import liveness, sync
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.ledger import timetable
 from scheduler_app.models import Job, JobRun, Node, RunState, Surface, clock, database
 from scheduler_app.registry import JobContext, Registry, job
-from tests.engine.conftest import eventually, nothing
-from tests.harness.heartbeats import heard_at, silent_for
+from tests.engine.conftest import counted, eventually, mark_orphans, nothing, sync_jobs
+from tests.harness.heartbeats import close_dead_nodes, heard_at, silent_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Declare = Callable[..., None]
@@ -113,7 +112,7 @@ def test_run_that_outlasts_the_shutdown_is_lost(
     release.set()
     run = JobRun.objects.get(state=RunState.LOST)
     assert "did not end in time" in run.message
-    assert Job.objects.get().error_count == 1
+    assert counted("error_count") == 1
 
 
 def test_stopped_scheduler_is_not_alive(declare: Declare, scheduler: Scheduler) -> None:
@@ -183,8 +182,7 @@ def test_claimed_run_that_never_reached_the_executor_is_found_by_its_row(
     scheduler.start()
     now = timezone.now()
     JobRun.objects.create(job_name="a", scheduled_for=now, due_at=now, node=scheduler.node)
-    scheduler._next_beat = 0.0
-    scheduler.wakeup()
+    scheduler.hurry()
     eventually(lambda: successes() == 1)
 
 
@@ -242,7 +240,6 @@ def test_scheduler_taken_for_dead_goes_on_as_a_new_node(
     scheduler.start()
     first = scheduler.node.pk
     Node.objects.filter(pk=first).close()
-    scheduler._next_beat = 0.0
     eventually(lambda: scheduler.node.pk != first)
     before = successes()
     eventually(lambda: successes() > before)
@@ -304,9 +301,8 @@ def test_runs_of_a_scheduler_taken_for_dead_are_told_and_not_recorded(
     control.trigger("a", by=ADA)
     eventually(lambda: JobRun.objects.running().exists())
     silent_for(scheduler.node, 86_400)
-    liveness.close_dead_nodes(timezone.now())
-    scheduler._next_beat = 0.0
-    scheduler.wakeup()
+    close_dead_nodes()
+    scheduler.hurry()
     assert told.wait(10)
     eventually(lambda: not scheduler._dispatcher.active)
     time.sleep(0.2)
@@ -319,7 +315,7 @@ def test_job_that_was_taken_for_orphaned_is_declared_again(
     declare("a", cron=SECONDLY)
     scheduler.start()
     Node.objects.update(declares=[])
-    sync.mark_orphans(timezone.now())
+    mark_orphans(timezone.now())
     Node.objects.update(declares=["a"])
     assert Job.objects.get().is_orphaned
     eventually(lambda: not Job.objects.get().is_orphaned)
@@ -341,18 +337,25 @@ def test_beat_takes_what_a_stopped_node_holds(declare: Declare, scheduler: Sched
     eventually(lambda: JobRun.objects.get().state == RunState.LOST)
 
 
+def _judge(scheduler: Scheduler) -> None:
+    """Have it judge others now, as it would some seconds after its start."""
+    scheduler.liveness.judge_from(0.0)
+    scheduler.liveness.look()
+    scheduler.hurry()
+
+
 def test_job_of_a_scheduler_that_came_and_went_unseen_is_orphaned(
     declare: Declare, scheduler: Scheduler
 ) -> None:
     declare("a", cron="0 0 1 1 *")
     scheduler.start()
-    scheduler._check_liveness()
+    _judge(scheduler)
     theirs = Registry()
     job(name="b", cron="0 0 1 1 *", registry=theirs)(nothing)
     Node.objects.create(name="there:1", declares=["b"], stopped_at=timezone.now())
-    sync.sync_jobs(theirs, timezone.now())
-    scheduler._check_liveness()
-    assert [job.name for job in Job.objects.orphaned()] == ["b"]
+    sync_jobs(theirs, timezone.now())
+    _judge(scheduler)
+    eventually(lambda: [job.name for job in Job.objects.orphaned()] == ["b"])
 
 
 @pytest.fixture
@@ -361,7 +364,7 @@ def other(declare: Declare, scheduler: Scheduler) -> Node:
     declare("a", cron="0 0 1 1 *")
     scheduler.start()
     other = Node.objects.create(name="there:1", declares=["a"])
-    scheduler._checks_liveness_from = 0.0
+    scheduler.liveness.judge_from(0.0)
     return other
 
 
@@ -370,12 +373,13 @@ def test_clock_that_is_put_makes_nobody_dead(
     scheduler: Scheduler, other: Node, hours: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hour = timedelta(hours=hours)
-    eventually(lambda: scheduler._seen == Node.objects.liveness())  # not in the midst of judging
+    # Not in the midst of judging.
+    eventually(lambda: scheduler.liveness.snapshot() == Node.objects.liveness())
     monkeypatch.setattr(clock, "_started_at", clock._started_at)  # to be put right afterwards
     monkeypatch.setattr(database, "now", lambda: timezone.now() + hour)
     for node in Node.objects.all():
         heard_at(node, timezone.now() - hour)
-    eventually(lambda: scheduler._checks_liveness_from > time.monotonic())
+    eventually(lambda: not scheduler.liveness.may_judge)
     assert Node.objects.filter(stopped_at=None).count() == 2
     assert not Job.objects.get().is_orphaned
 

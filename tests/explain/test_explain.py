@@ -8,17 +8,15 @@ import pytest
 
 from scheduler_app import control, jobs
 from scheduler_app.control import Actor
-from scheduler_app.engine import liveness
 from scheduler_app.engine.claim import Claimer
-from scheduler_app.engine.sync import mark_orphans, sync_jobs
 from scheduler_app.exceptions import JobNotFound
 from scheduler_app.explain.explain import explain
 from scheduler_app.ledger import timetable
-from scheduler_app.models import Job, JobRun, Node, RunState, Surface
+from scheduler_app.models import Job, JobRun, Node, RunState, Surface, clock
 from scheduler_app.registry import JobContext, Registry, job
-from tests.engine.conftest import T0, nothing
+from tests.engine.conftest import T0, mark_orphans, nothing, sync_jobs
 from tests.explain.conftest import SetClock, begin, finish
-from tests.harness.heartbeats import heard_at
+from tests.harness.heartbeats import close_dead_nodes, heard_at
 
 Declare = Callable[..., None]
 Start = Callable[..., Claimer]
@@ -96,10 +94,11 @@ def test_run_that_was_cancelled_before_it_began(claimer: Claimer) -> None:
     )
 
 
-def test_run_that_was_lost(claimer: Claimer, node: Node) -> None:
+def test_run_that_was_lost(claimer: Claimer, node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     begin(claimer.claim(T0), T0)
     live(node, T0 - MINUTE, T0 + 5 * SECOND)
-    liveness.close_dead_nodes(T0 + 17 * SECOND)
+    monkeypatch.setattr(clock, "now", lambda: T0 + 17 * SECOND)
+    close_dead_nodes()
     assert (
         "was lost: started 12:00:00, on time, given up after 17.0 s. Lost: its scheduler, here:1, "
         "died or froze during the run (run"

@@ -120,10 +120,7 @@ def read_only(stage: Stage, draw: random.Random) -> None:
         setting = sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on")
         _alter(stage, setting.format(name))
         stage.hold(draw, 20)
-        reset = sql.SQL(
-            "SET default_transaction_read_only = off; "
-            "ALTER DATABASE {} RESET default_transaction_read_only"
-        )
+        reset = sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only")
         _alter(stage, reset.format(name))
 
 
