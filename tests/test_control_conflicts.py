@@ -170,7 +170,9 @@ def test_actions_survive_strict_isolation(make_job: MakeJob, level: str) -> None
     def act(number: int) -> None:
         try:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('default_transaction_isolation', %s, false)", [level])
+                cursor.execute(
+                    "SELECT set_config('default_transaction_isolation', %s, false)", [level]
+                )
             for _ in range(6):
                 action = control.pause_many if number % 2 else control.resume_many
                 action(names, by=ADA)
@@ -260,4 +262,3 @@ def test_name_that_cannot_be_is_not_asked_for(action: Callable[..., object], nam
     with pytest.raises(JobNotFound, match="^Job not found: ") as caught:
         action(name, by=ADA)
     assert len(str(caught.value)) < 200
-
