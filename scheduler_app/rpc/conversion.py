@@ -22,8 +22,17 @@ RESULTS = {
 
 
 def scheduler_to_proto(status: SchedulerStatus) -> pb.GetSchedulerStatusResponse:
+    health = status.health
     return pb.GetSchedulerStatusResponse(
-        scheduler_running=status.running, jobs=[job_to_proto(job) for job in status.jobs]
+        scheduler_running=status.running,
+        jobs=[job_to_proto(job) for job in status.jobs],
+        state=health.state,
+        since_ms=_epoch_ms(health.since),
+        problem=health.problem or None,
+        nodes=[
+            pb.NodeProto(name=node.name, well=node.is_well, problem=node.problem or None)
+            for node in health.nodes
+        ],
     )
 
 
@@ -59,6 +68,12 @@ def job_to_proto(job: JobStatus) -> pb.JobStatusProto:
         isolated=policies.isolated,
         jitter_ms=_whole_ms(job.jitter),
         running_run_ids=job.running_run_ids,
+        interrupted_runs=[
+            pb.InterruptedRunProto(
+                run_id=run.id, node=run.node, last_heartbeat_ms=_epoch_ms(run.heartbeat_at)
+            )
+            for run in job.interrupted_runs
+        ],
         problem=job.problem or None,
         last_outcome=job.last_outcome.state if job.last_outcome else "",
         state=job.state,
