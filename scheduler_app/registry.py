@@ -27,7 +27,7 @@ from scheduler_app.inspection import (
     wrapped,
 )
 from scheduler_app.metadata import storable_metadata
-from scheduler_app.policies import DEFAULTS, MAX_NAME, CatchUp, Overlap, Policies
+from scheduler_app.policies import DEFAULTS, MAX_DESCRIPTION, MAX_NAME, CatchUp, Overlap, Policies
 from scheduler_app.text import shown
 
 F = TypeVar("F", bound=JobFunction)
@@ -104,6 +104,11 @@ class JobDefinition:
             )
         if not isinstance(self.description, str):
             raise DeclarationError(f"Bad description {shown(self.description)}: use text.")
+        if len(self.description) > MAX_DESCRIPTION:
+            raise DeclarationError(
+                f"Bad description {shown(self.description)}: "
+                f"use at most {MAX_DESCRIPTION:,} characters."
+            )
         if found := _UNSTORABLE.search(self.description):
             raise DeclarationError(
                 f"Bad description {shown(self.description)}: "
