@@ -38,7 +38,7 @@ def sets_the_locale() -> None:
 
 @hostile(OK)
 def makes_warnings_errors() -> None:
-    warnings.simplefilter("error")
+    warnings.simplefilter("error", UserWarning)
 
 
 @hostile(OK)
