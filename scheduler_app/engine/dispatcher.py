@@ -230,7 +230,10 @@ class Dispatcher:
         except BaseException as error:
             why = failure(error, context)
             carry_out(run, context, lambda: why)
-        self._ended([run], outcomes)
+        try:
+            self._ended([run], outcomes)
+        except BaseException:  # raised in this thread by other code, whenever it pleases
+            self._ended([run], outcomes)
 
     def _call(self, run: JobRun, definition: JobDefinition, context: JobContext) -> None:
         log = RunLog(self._settings.log_limit)
@@ -278,7 +281,7 @@ class Dispatcher:
         """Give these runs' slots to the next, and have the outcomes recorded."""
         with self._lock:
             for run in runs:
-                del self._running[run.pk]
+                self._running.pop(run.pk, None)
                 self._pending.extendleft(reversed(self._behind.pop(run.job_name, ())))
             self._capacity.ended += len(runs)
             starts = self._next_starts()
