@@ -152,7 +152,8 @@ class Recorder:
             except (OperationalError, InterfaceError, InternalError) as error:
                 self.error = error
                 logger.warning("cannot record runs, will try again: %s", error)
-            except Exception:
+            except Exception as error:
+                self.error = error
                 logger.exception("cannot record an outcome as it is; recording it without details")
                 for run in ends:
                     run.message, run.traceback, run.metadata, run.log = UNRECORDABLE, "", {}, ""
