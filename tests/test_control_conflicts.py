@@ -35,7 +35,7 @@ def another(*statements: Statement) -> Iterator[None]:
         allowed = ("host", "port", "user", "password", "dbname")
         with psycopg.connect(**{key: values[key] for key in allowed if key in values}) as other:
             for statement in statements:
-                other.execute(sql.SQL(statement))  # type: ignore[arg-type]
+                other.execute(sql.SQL(statement))
             yield
             other.rollback()
         return
