@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
 from scheduler_app import text as words
+from scheduler_app.cron import MAX_JITTER
 from scheduler_app.status import InterruptedRun
 
 EMPTY = "-"
@@ -47,6 +48,13 @@ def moment(at: datetime | None) -> str:
 def length(of: timedelta | None) -> str:
     """A length of time in its largest units; the spaces do not break."""
     return EMPTY if of is None else words.length(of).replace(" ", NBSP)
+
+
+def jitter(seconds: int) -> str:
+    """So many seconds in words; as they are if no job can have them."""
+    if seconds > MAX_JITTER:
+        return f"{seconds:,}{NBSP}s"
+    return round_length(timedelta(seconds=seconds))
 
 
 def round_length(of: timedelta | None) -> str:

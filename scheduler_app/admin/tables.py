@@ -1,6 +1,5 @@
 """The tables below the fields of a job or a run, and where the rest of each is found."""
 
-from datetime import timedelta
 from typing import NamedTuple
 
 from django.contrib.auth import get_permission_codename
@@ -110,8 +109,8 @@ def period_cells(period: SchedulePeriod) -> tuple[str, ...]:
 
 def schedule_of(period: SchedulePeriod) -> str:
     """As it was written then: what could be explained then need not be now."""
-    jitter = timedelta(seconds=period.jitter)
-    told = f", jitter{formats.NBSP}{formats.round_length(jitter)}" if jitter else ""
+    jitter = formats.jitter(period.jitter)
+    told = f", jitter{formats.NBSP}{jitter}" if period.jitter else ""
     return format_html("<code>{}</code> {}{}", period.cron, period.timezone, told)
 
 

@@ -8,6 +8,7 @@ from protos import memory_pb2 as pb
 from scheduler_app.models import RunState
 from scheduler_app.status import JobStatus, SchedulerStatus
 
+LONGEST = 2**63 - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 RESULTS = {
@@ -100,5 +101,6 @@ def _ms(span: timedelta | None) -> int:
 
 
 def _whole_ms(seconds: float) -> int:
-    """At least one unless there is nothing: 0 may mean none."""
-    return max(1, round(seconds * 1000)) if seconds else 0
+    """At least one unless there is nothing: 0 may mean none. At most what the field holds: one
+    row that says more does not take the others' status away."""
+    return int(min(max(1, round(seconds * 1000)), LONGEST)) if seconds else 0

@@ -35,7 +35,7 @@ def status_lines(status: pb.GetSchedulerStatusResponse) -> Iterator[str]:
     for job, row in zip(status.jobs, rows, strict=True):
         yield _line(row, widths)
         if job.problem:
-            yield f"    does not fire: {printable(job.problem)}"
+            yield f"    problem: {printable(job.problem)}"
         if job.running_run_ids:
             yield f"    running: run {listed(map(str, job.running_run_ids))}"
         for run in _first(job.interrupted_runs):

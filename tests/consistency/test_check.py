@@ -360,7 +360,7 @@ def test_claims_beside_the_audit_are_no_false_alarm(declare: Declare, start: Sta
     thread = threading.Thread(target=claim)
     thread.start()
     try:
-        while JobRun.objects.count() < 200:
+        while JobRun.objects.count() < 50:
             assert found() == []
     finally:
         stop.set()
