@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import chain
 
 from scheduler_app import zones
+from scheduler_app.cron import Uncomputable
 from scheduler_app.engine import releases, stored, sync
 from scheduler_app.engine.releases import Declarations
 from scheduler_app.engine.stored import Stored
@@ -90,7 +91,10 @@ class Reconciler:
         late = set()
         for name, end in schedules.accounted_to(unproven).items():
             job, due_at = found.jobs[name], unproven[name]
-            right = schedules.next_due_by(job.schedule(name), name, end)
+            schedule = job.schedule(name)
+            if isinstance(schedule.compute(), Uncomputable):
+                continue  # no moment can be called too late
+            right = schedules.next_due_by(schedule, name, end)
             if schedules.is_too_late(due_at, right):
                 late.add(name)
             elif due_at:

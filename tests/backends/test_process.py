@@ -94,6 +94,14 @@ def another(monkeypatch: pytest.MonkeyPatch) -> Iterator[Isolation]:
     isolation.close()
 
 
+@pytest.mark.parametrize(
+    ("name", "hello"),
+    [("a-partial", "partial"), ("an-object", "an-object"), ("a-method", "method")],
+)
+def test_callable_with_a_name_runs_there(isolation: Isolation, name: str, hello: str) -> None:
+    assert Going(isolation, name).outcome().metadata == {"hello": hello}
+
+
 def test_context_goes_there_and_metadata_comes_back(isolation: Isolation) -> None:
     outcome = Going(isolation, "returns").outcome()
     assert outcome.state == RunState.SUCCESS

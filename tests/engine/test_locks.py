@@ -57,7 +57,7 @@ def engine() -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture
 def recorder(transactional_db: None) -> Iterator[Recorder]:
-    recorder = Recorder(lambda starts, begun: None)
+    recorder = Recorder(lambda starts, begun, ended: None)
     recorder.start()
     yield recorder
     assert recorder.stop(10)

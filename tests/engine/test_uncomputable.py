@@ -11,9 +11,11 @@ from pytest_django import Settings
 from scheduler_app import control
 from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.control import Actor
+from scheduler_app.engine import releases
 from scheduler_app.engine.claim import Claimer
+from scheduler_app.engine.reconcile import Reconciler
 from scheduler_app.engine.scheduler import Scheduler
-from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, Surface
+from scheduler_app.models import Job, JobRun, Node, Release, RunState, SchedulePeriod, Surface
 from scheduler_app.registry import Registry
 from tests.engine.conftest import T0, SetClock, eventually, mark_orphans, sync_jobs
 from tests.explain.conftest import finish
@@ -144,6 +146,24 @@ def test_what_came_due_while_the_row_was_spoilt_is_skipped(
     skipped = JobRun.objects.get(job_name="a")
     assert (skipped.state, skipped.occurrences) == (RunState.SKIPPED, 2)
     assert list(audit_ledger()) == []
+
+
+@pytest.mark.parametrize("values", [{"timezone": "US/Atlantis"}, {"cron": "61 * * * *"}])
+def test_what_another_schedulers_release_can_compute_is_left_to_it(
+    claimer: Claimer, registry: Registry, node: Node, values: dict[str, str]
+) -> None:
+    theirs = dict(releases.declarations(registry))
+    theirs["c"] = {**theirs["a"], **values, "zone_rules": "known to them alone"}
+    releases.remember("theirs", theirs)
+    Release.objects.filter(digest="theirs").update(since=timezone.now() + timedelta(days=1))
+    Node.objects.create(name="there:1", declares=sorted(theirs), release="theirs")
+    reconciler = Reconciler(registry)
+    reconciler.reconcile(node, Node.objects.liveness(), T0 - MINUTE / 2)
+    DjangoJob.objects.filter(id="c").update(next_run_time=T0)  # as they compute it
+    reconciler.reconcile(node, Node.objects.liveness(), T0 - MINUTE / 4)
+    claimer.other_rules = reconciler.other_rules
+    assert names_of(claimer.claim(T0)) == ["a", "b"]
+    assert due("c") == T0
 
 
 @pytest.fixture
