@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 
 from scheduler_app.execution import process_main
 from scheduler_app.execution.capture import Sink
-from scheduler_app.execution.runner import Outcome, describe, storable_metadata
+from scheduler_app.execution.describe import describe
+from scheduler_app.execution.runner import Outcome
 from scheduler_app.execution.setup import load
+from scheduler_app.metadata import storable_metadata
 from scheduler_app.models import RunState
 from scheduler_app.processes.handle import Worker
 from scheduler_app.processes.pool import Processes

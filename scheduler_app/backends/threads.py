@@ -1,10 +1,19 @@
 """Runs in threads of the scheduler process."""
 
+import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 
 from scheduler_app.backends.base import Executor, Task
+from scheduler_app.execution.safe_logging import log_safely
+from scheduler_app.execution.thread_state import ThreadState
+
+logger = logging.getLogger(__name__)
+
+SUSPICIOUS = 0.5
+"""How long, in seconds, a task may wait before it is seen whether all threads are alive."""
 
 
 class ThreadExecutor(Executor):
@@ -12,26 +21,49 @@ class ThreadExecutor(Executor):
     is asked to cannot keep the process from exiting.
 
     Threads are woken one by one: each that takes a task and leaves others wakes the next. So many
-    quick tasks are done by few threads, and one that takes its time holds nobody up."""
+    quick tasks are done by few threads, and one that takes its time holds nobody up. A thread in
+    which a task has left something ends, and a new one takes its place.
+
+    When the system has no room for another thread, the tasks wait for one that becomes free, and
+    each hand-over, of no task too, tries again."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._tasks: deque[Task] = deque()
-        self._threads = 0
+        self._threads: set[threading.Thread] = set()
+        self._started = 0
         self._idle = 0
         self._unended = 0
         self._is_waking = False
         self._closed = False
+        self._could_start_since = 0.0
+        self._start_error: Exception | None = None
         lock = threading.Lock()
         self._has_task = threading.Condition(lock)
         self._all_ended = threading.Condition(lock)
         self._all_begun = threading.Condition(lock)
 
+    @property
+    def threads(self) -> int:
+        """How many threads there are."""
+        return len(self._threads)
+
+    @property
+    def stalled_since(self) -> float | None:
+        """Since when (time.monotonic()) tasks have waited although fewer than `size` are active;
+        None if none waits so. No longer than milliseconds ago in an executor that works."""
+        with self._has_task:
+            active = self._unended - len(self._tasks)
+            return self._could_start_since if self._tasks and active < self._size else None
+
     def hand_over(self, tasks: Sequence[Task]) -> None:
         with self._has_task:
+            if tasks and not self._tasks:
+                self._could_start_since = time.monotonic()
             self._tasks.extend(tasks)
             self._unended += len(tasks)
             self._wake_one()
+        self._log_start_error()
 
     def wait_until_begun(self, timeout: float) -> bool:
         with self._all_begun:
@@ -48,28 +80,70 @@ class ThreadExecutor(Executor):
 
     def _wake_one(self) -> None:
         """Have one more thread look for a task, if there is one; the lock is held."""
+        if self._tasks and time.monotonic() >= self._could_start_since + SUSPICIOUS:
+            self._forget_dead_threads()
         if not self._tasks or self._is_waking:
             return
         if self._idle:
             self._is_waking = True
             self._has_task.notify()
-        elif self._threads < self._size:
-            self._is_waking = True
-            self._threads += 1
-            name = f"scheduler-run-{self._threads}"
-            threading.Thread(target=self._work, name=name, daemon=True).start()
+        elif len(self._threads) < self._size:
+            self._start_thread()
+
+    def _forget_dead_threads(self) -> None:
+        """A thread can end before its first step: when memory is short, or when a hook for new
+        threads raises."""
+        dead = {thread for thread in self._threads if not thread.is_alive()}
+        if dead:
+            self._threads -= dead
+            self._is_waking = False
+
+    def _start_thread(self) -> None:
+        name = f"scheduler-run-{self._started + 1}"
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:
+            self._start_error = error
+            return
+        self._is_waking = True
+        self._threads.add(thread)
+        self._started += 1
+
+    def _log_start_error(self) -> None:
+        """Log why no thread could be started: without the lock, for a handler may take long."""
+        error, self._start_error = self._start_error, None
+        if error is not None:
+            text = "cannot start a thread for a run, will try again: %s"
+            log_safely(logger, logging.ERROR, text, error)
 
     def _work(self) -> None:
+        state = ThreadState()
         with self._has_task:
             self._is_waking = False
-        while task := self._next():
+        try:
+            while task := self._next():
+                self._perform(task)
+                if not state.is_fit():
+                    break
+        finally:  # also when other code raises an exception in this thread
+            with self._has_task:
+                self._threads.discard(threading.current_thread())
+                self._wake_one()
+            self._log_start_error()
+
+    def _perform(self, task: Task) -> None:
+        try:
             task()
+        except BaseException as error:  # a task does not raise; other code may raise in this thread
+            log_safely(logger, logging.ERROR, "a task of the scheduler raised", exc_info=error)
+        finally:
             with self._all_ended:
+                if self._unended - len(self._tasks) == self._size:
+                    self._could_start_since = time.monotonic()
                 self._unended -= 1
                 if not self._unended:
                     self._all_ended.notify_all()
-        with self._has_task:
-            self._threads -= 1
 
     def _next(self) -> Task | None:
         """The next task; None once the executor is closed and nothing is left."""
@@ -77,12 +151,18 @@ class ThreadExecutor(Executor):
             while not self._tasks:
                 if self._closed:
                     return None
-                self._idle += 1
-                self._has_task.wait()
-                self._idle -= 1
-                self._is_waking = False
+                self._wait()
             task = self._tasks.popleft()
+            self._could_start_since = time.monotonic()
             if not self._tasks:
                 self._all_begun.notify_all()
             self._wake_one()
             return task
+
+    def _wait(self) -> None:
+        self._idle += 1
+        try:
+            self._has_task.wait()
+        finally:
+            self._idle -= 1
+            self._is_waking = False

@@ -14,6 +14,7 @@ from scheduler_app.consistency import state
 from scheduler_app.consistency.coverage import Coverage, Row, Unjudged, is_in_ledger, rows_of
 from scheduler_app.consistency.judgement import unjudgeable
 from scheduler_app.consistency.report import INACTIVE, Discrepancy, Kind, Tally
+from scheduler_app.cron import Uncomputable
 from scheduler_app.exceptions import JobNotFound
 from scheduler_app.ledger import expected
 from scheduler_app.ledger.expected import RESOLUTION, Window
@@ -46,7 +47,7 @@ def _audit_by_name(
     name: str, is_declared: bool, window: Window, tally: Tally
 ) -> Iterator[Discrepancy]:
     with database.snapshot():
-        job = Job.objects.filter(name=name).first()
+        job = Job.objects.counted().filter(name=name).first()
         if job:
             yield from _audit(job, is_declared, window, tally)
         elif is_declared:
@@ -68,6 +69,7 @@ def _audit(job: Job, is_declared: bool, window: Window, tally: Tally) -> Iterato
     if job.pruned_to:
         begin = job.pruned_to + RESOLUTION
         window = Window(max(begin, window.since or begin), window.until)
+        recorded = [p for p in recorded if p.ends_at is None or p.ends_at >= begin]
     yield from _History(job.name, recorded, window, next_due or database.now(), tally).audit()
 
 
@@ -106,16 +108,27 @@ class _History:
             yield from coverage.close()
         for period in self._periods:
             if period.state in INACTIVE:
-                not_due = sum(1 for _ in expected.fires(period, self._window, database.now()))
-                self._tally.occurrences[INACTIVE[SchedulePeriod.State(period.state)]] += not_due
+                self._count_inactive(period)
+
+    def _count_inactive(self, period: SchedulePeriod) -> None:
+        schedule = period.schedule.compute()
+        if isinstance(schedule, Uncomputable):
+            return  # nothing had to run, however many there were
+        not_due = sum(1 for _ in expected.fires(period, schedule, self._window, database.now()))
+        self._tally.occurrences[INACTIVE[SchedulePeriod.State(period.state)]] += not_due
 
     def _coverage(self, period: SchedulePeriod) -> Coverage | Unjudged:
         """What has been claimed of an active period; of any other, nothing had to be."""
         if period.pk in self._unjudgeable:
-            return Unjudged(self._tally)
+            self._tally.unjudged += 1
+            return Unjudged(period, self._window, "", self._tally)
         active = period.state == SchedulePeriod.State.ACTIVE
+        schedule = period.schedule.compute()
+        if isinstance(schedule, Uncomputable):
+            text = schedule.text if active else ""
+            return Unjudged(period, self._window, text, self._tally)
         due_by = (period.ends_at or self._horizon - RESOLUTION) if active else period.begins_at
-        fires = expected.fires(period, self._window, due_by)
+        fires = expected.fires(period, schedule, self._window, due_by)
         is_known = partial(is_in_ledger, self._job_name)
         return Coverage(period, self._window, fires, self._tally, is_known)
 

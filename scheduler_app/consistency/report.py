@@ -29,6 +29,8 @@ class Kind(StrEnum):
     """A living scheduler declares a job that has no row."""
     OVERDUE = "overdue"
     """Occurrences are due, and no living scheduler claims them."""
+    UNJUDGED = "unjudged"
+    """The recorded schedule cannot be computed here."""
     STRANDED = "stranded"
     """A run that has not ended is held by no living scheduler."""
 

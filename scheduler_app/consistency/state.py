@@ -8,8 +8,9 @@ from django.db.models import Count, Q, Sum
 
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.consistency.report import INACTIVE, Discrepancy, Kind
+from scheduler_app.cron import Uncomputable
 from scheduler_app.ledger.schedules import state_of
-from scheduler_app.models import Job, JobRun, RunState, SchedulePeriod
+from scheduler_app.models import COUNTERS, Job, JobRun, RunState, SchedulePeriod
 
 State = SchedulePeriod.State
 OVERDUE_AFTER = 2
@@ -42,7 +43,9 @@ def timetable(job: Job, next_due: datetime | None) -> Iterator[Discrepancy]:
     """Whether an active job is due at some time, and any other is not."""
     if state_of(job) == State.ACTIVE:
         if next_due is None:
-            yield Discrepancy(job.name, Kind.TIMETABLE, "it is active, and has no next run")
+            schedule = job.schedule.compute()
+            why = f": {schedule.text}" if isinstance(schedule, Uncomputable) else ""
+            yield Discrepancy(job.name, Kind.TIMETABLE, f"it is active, and has no next run{why}")
     elif next_due is not None:
         text = f"it is {INACTIVE[state_of(job)]}, and has a next run: {next_due}"
         yield Discrepancy(job.name, Kind.TIMETABLE, text)
@@ -50,9 +53,12 @@ def timetable(job: Job, next_due: datetime | None) -> Iterator[Discrepancy]:
 
 def overdue(job: Job, next_due: datetime, now: datetime) -> Iterator[Discrepancy]:
     """Whether an active job that living schedulers declare is claimed in time."""
-    if state_of(job) != State.ACTIVE or now - next_due <= OVERDUE_AFTER * _heartbeat():
+    fires = job.schedule.compute()
+    if state_of(job) != State.ACTIVE or isinstance(fires, Uncomputable):
         return
-    count = sum(1 for _ in islice(job.schedule.due(next_due, now), MANY + 1))
+    if now - next_due <= OVERDUE_AFTER * _heartbeat():
+        return
+    count = sum(1 for _ in islice(fires.due(next_due, now), MANY + 1))
     number = f"more than {MANY:,}" if count > MANY else f"{count:,}"
     text = f"{number} occurrence(s) are due since then, and no scheduler has claimed them"
     yield Discrepancy(job.name, Kind.OVERDUE, text, next_due, count)
@@ -77,8 +83,8 @@ def counters(job: Job) -> Iterator[Discrepancy]:
         miss_count=Sum("occurrences", filter=Q(state=RunState.MISSED), default=0),
     )
     found["error_count"] = found["failed"] - found["retried"]
-    for counter in ("run_count", "error_count", "skip_count", "miss_count"):
-        kept = getattr(job, counter)
+    for counter in COUNTERS:
+        kept = getattr(job, f"total_{counter}")
         if kept != found[counter]:
             text = f"its {counter} is {kept:,}; the ledger has {found[counter]:,}"
             yield Discrepancy(job.name, Kind.COUNTER, text)

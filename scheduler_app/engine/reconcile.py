@@ -4,22 +4,22 @@ Whatever happened to the rows (a release came or went, a person deleted or chang
 dump was restored), the jobs whose rows disagree are made right, some hundred in one transaction. A
 job that another transaction holds has its turn at the next heartbeat."""
 
-import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from itertools import chain, islice
 
+from scheduler_app.cron import Uncomputable
 from scheduler_app.engine import releases, stored, sync
 from scheduler_app.engine.releases import Declarations
 from scheduler_app.engine.stored import Stored, StoredJob
 from scheduler_app.engine.sync import Changes
-from scheduler_app.exceptions import CronError
 from scheduler_app.ledger import schedules
+from scheduler_app.logs import SafeLogger
 from scheduler_app.models import LivenessSnapshot, Node
 from scheduler_app.registry import Registry
 from scheduler_app.text import listed
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 BATCH = 500
 """How many jobs one transaction deals with."""
@@ -49,10 +49,17 @@ class Reconciler:
         """Jobs in zones whose rules in force this process does not have: others claim them."""
 
     def reconcile(
-        self, node: Node, snapshot: LivenessSnapshot, now: datetime, *, orphans: bool = True
+        self,
+        node: Node,
+        snapshot: LivenessSnapshot,
+        now: datetime,
+        *,
+        orphans: bool = True,
+        still_holds: Callable[[], bool] = lambda: True,
     ) -> Changes:
         """Make the rows agree with what the nodes of this snapshot, and this one, declare. What
-        none of them declares is marked as orphaned if `orphans`."""
+        none of them declares is marked as orphaned if `orphans`, for as long as the snapshot
+        `still_holds`: if this takes long, others may have come."""
         alive = snapshot.alive | {node.pk}
         digests = self._living(node, alive)
         declared = self._declared(digests)
@@ -68,6 +75,8 @@ class Reconciler:
         for batch in _batches(wrong):
             changes.add(sync.mend(batch, declared, now))
         for batch in _batches(undeclared):
+            if not still_holds():
+                break
             changes.add(sync.orphan(batch, now))
         agrees = not (wrong or undeclared)
         self._state, self._found = (state, found) if agrees else ((), None)
@@ -110,10 +119,10 @@ class Reconciler:
         ends = schedules.accounted_to(unproven) if unproven else {}
         for name, end in ends.items():
             job, due_at = found.jobs[name], unproven[name]
-            try:
-                right = schedules.next_due_by(job.schedule(name), name, end)
-            except CronError:  # no moment can be called too late
-                right = due_at
+            schedule = job.schedule(name)
+            if isinstance(schedule.compute(), Uncomputable):
+                continue  # no moment can be called too late
+            right = schedules.next_due_by(schedule, name, end)
             if schedules.is_too_late(due_at, right):
                 late.add(name)
             else:

@@ -2,15 +2,15 @@
 
 Whatever a job does to the thread that carries it out, its run does not stay running for ever."""
 
-import logging
 from collections.abc import Collection
 from datetime import datetime
 
 from scheduler_app.ledger import transitions
+from scheduler_app.logs import SafeLogger
 from scheduler_app.models import JobRun, Node, bulk, database
 from scheduler_app.text import listed
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 UNHELD = "Lost: its scheduler is alive, but was no longer carrying it out."
 
@@ -29,8 +29,9 @@ class UnheldRuns:
         if not certain:
             return
         with database.atomic():
-            rows = JobRun.objects.running().filter(pk__in=certain)
-            lost = transitions.lose(rows.select_for_update(skip_locked=True), now, UNHELD)
+            ours, _ = JobRun.objects.hold(sorted(certain))
+            running_ones = JobRun.objects.running().filter(bulk.AnyOf("pk", list(ours)))
+            lost = transitions.lose(running_ones, now, UNHELD)
         names = [str(run) for run in lost]
         if names:
             logger.error("running here by the ledger, but not in fact: %s", listed(names))

@@ -19,10 +19,13 @@ class RunLog:
         self._tail: deque[str] = deque()
         self._tail_length = 0
         self._left_out = 0
+        self._is_closed = False
         self._lock = threading.RLock()  # a signal handler may log in the midst of a write
 
     def write(self, text: str) -> None:
         with self._lock:
+            if self._is_closed:
+                return
             if self._head_room:
                 self._head.append(text[: self._head_room])
                 text = text[self._head_room :]
@@ -44,6 +47,13 @@ class RunLog:
             shown = max(0, tail_size - NOTE_ROOM)
             note = NOTE.format(self._left_out + len(tail) - shown)
             return (head + note + tail[len(tail) - shown :])[: self._limit]
+
+    def close(self) -> str:
+        """Return the text. What is written from now on, by threads that outlive the run, is left
+        out."""
+        with self._lock:
+            self._is_closed = True
+            return self.text()
 
     def _shorten_tail(self, size: int) -> None:
         """Join its pieces and keep the last `size` characters."""

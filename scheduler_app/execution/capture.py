@@ -1,10 +1,12 @@
 """What a run logs and prints, kept with the run, beside where it goes anyway.
 
-A record is a run's if it is made in the run's context: in the thread that carries the run out, or
-in an asyncio task that it has started. Not seen are: records of loggers that do not propagate (or
-of a level that the logging configuration drops), output of threads that the job starts (unless the
-process carries out one run only), what programs that it starts write by themselves, and bytes
-written to `sys.stdout.buffer`."""
+A record is a run's if it is made in the run's context: in the thread that carries the run out, in a
+thread or asyncio task that the run has started, or in a process of the run's own (there also what
+C libraries and the programs that it starts write, see process_main).
+
+Not kept are records of loggers that do not propagate, or of a level that the logging configuration
+drops; and, of a job without a process of its own, what threads that the run has not started itself
+(an executor that outlives runs) print, and what its programs write by themselves."""
 
 import logging
 import sys
@@ -12,7 +14,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Protocol
+
+from scheduler_app.execution.streams import Tee
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 RUNNER = "scheduler_app.execution.runner"
@@ -49,48 +53,61 @@ def install(everything: Sink | None = None) -> None:
     global _everything
     with _installing:
         _everything = everything
-        logging.getLogger().addHandler(_handler)  # at most once, says its contract
+        set_installed(True)
+        threading.Thread.start = _start_in_context  # type: ignore[method-assign]
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name)
-            if stream is not None and not isinstance(stream, _Tee):
-                setattr(sys, name, _Tee(stream))
+            if stream is not None and not isinstance(stream, Tee):
+                setattr(sys, name, Tee(stream, _keep))
 
 
 def uninstall() -> None:
-    """End what install() has begun. A stream that somebody has replaced meanwhile stays."""
+    """End what install() has begun. A stream that has been replaced meanwhile stays."""
     global _everything
     with _installing:
         _everything = None
-        logging.getLogger().removeHandler(_handler)
+        set_installed(False)
+        threading.Thread.start = _start  # type: ignore[method-assign]
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name)
-            if isinstance(stream, _Tee):
+            if isinstance(stream, Tee):
                 setattr(sys, name, stream.original)
+
+
+def is_installed() -> bool:
+    """Return whether log records are looked at."""
+    return _handler in logging.root.handlers
+
+
+def set_installed(value: bool) -> None:
+    """Have log records looked at, or no longer."""
+    if value:
+        logging.root.addHandler(_handler)  # at most once, says its contract
+    else:
+        logging.root.removeHandler(_handler)
+
+
+_start = threading.Thread.start
+
+
+def _start_in_context(self: threading.Thread) -> None:
+    """Start a thread; if a run starts it, its output is the run's."""
+    sink = _sink.get(None)
+    if sink is not None:
+        run = self.run
+
+        def run_in_context() -> None:
+            with capture(sink):
+                run()
+
+        self.run = run_in_context  # type: ignore[method-assign]
+    _start(self)
 
 
 def _keep(text: str) -> None:
     sink = _sink.get(_everything)
     if sink is not None and text:
         sink.write(text)
-
-
-class _Tee:
-    """A text stream that is written to as before, and into the log of the run whose context it
-    is."""
-
-    def __init__(self, original: Any) -> None:
-        self.original = original
-
-    def write(self, text: str) -> Any:
-        _keep(text)
-        return self.original.write(text)
-
-    def writelines(self, lines: Any) -> None:
-        for line in lines:
-            self.write(line)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.original, name)
 
 
 class _Handler(logging.Handler):

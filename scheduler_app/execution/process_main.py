@@ -12,7 +12,8 @@ from typing import Any
 from django.db import connections
 
 from scheduler_app.execution import capture
-from scheduler_app.execution.runner import Outcome, execute, storable_metadata
+from scheduler_app.execution.runner import Outcome, execute
+from scheduler_app.metadata import storable_metadata
 from scheduler_app.models import RunState
 from scheduler_app.processes.protocol import Channel, Message
 from scheduler_app.registry import JobContext, registry

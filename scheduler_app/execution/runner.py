@@ -1,26 +1,32 @@
-"""Carries one run out: calls the job's function and turns whatever happens into an outcome."""
+"""Carries one run out: calls the job's function and turns whatever happens into an outcome.
 
-import asyncio
-import inspect
-import json
+Nothing that a job is, returns, raises or leaves behind gets past this boundary: from the end of
+the function to its outcome each step has a simpler one behind it."""
+
 import logging
+import os
 import time
-import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
-from scheduler_app.models import JobRun, RunState, clock, database
+from scheduler_app.execution import connections, coroutines, thread_state
+from scheduler_app.execution.describe import (
+    MESSAGE_LIMIT,
+    describe,
+    format_traceback,
+    is_clean_exit,
+)
+from scheduler_app.execution.safe_logging import log_safely
+from scheduler_app.metadata import mapping, storable_metadata
+from scheduler_app.models import JobRun, RunState, clock
 from scheduler_app.registry import JobContext, JobDefinition
 from scheduler_app.text import storable
 
 logger = logging.getLogger(__name__)
-
-MESSAGE_LIMIT = 10_000
-TRACEBACK_LIMIT = 65_536
-METADATA_LIMIT = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,10 @@ def carry_out(run: JobRun, context: JobContext, perform: Callable[[], Outcome]) 
     """Have the function called by `perform`, and set the run's moments and outcome."""
     run.started_at = clock.now()
     began = time.monotonic()
-    outcome = perform()
+    try:
+        outcome = perform()
+    except BaseException as error:  # raised in this thread by other code
+        outcome = failure(error, context)
     run.finished_at = run.started_at + timedelta(seconds=time.monotonic() - began)
     run.state, run.message = outcome.state, outcome.message
     run.traceback, run.metadata = outcome.traceback, outcome.metadata
@@ -48,29 +57,20 @@ def carry_out(run: JobRun, context: JobContext, perform: Callable[[], Outcome]) 
 
 
 def execute(definition: JobDefinition, context: JobContext) -> Outcome:
-    """Call the function. Whatever it raises, sys.exit included, is an outcome."""
-    database.close_old_connections()
+    """Call the function. Whatever comes of it, an exit, a broken exception or a transaction left
+    open included, is an outcome. Never raises, and returns in this process alone."""
+    process = os.getpid()
     try:
         # In a context of its own: the language or zone that it activates is not its successor's.
         result = copy_context().run(_call, definition, context)
-        metadata = context.reported | _mapping(result)
-        return Outcome(RunState.SUCCESS, metadata=storable_metadata(metadata))
+        _end_copy(process, 0)
+        outcome = _success(context, result)
     except BaseException as error:
-        logger.warning(
-            "job %s failed in run %d",
-            definition.name,
-            context.run_id,
-            exc_info=True,
-            extra={"job": definition.name, "run": context.run_id},
-        )
-        return Outcome(
-            RunState.FAILED,
-            message=storable(describe(error), MESSAGE_LIMIT),
-            traceback=storable("".join(traceback.format_exception(error)), TRACEBACK_LIMIT),
-            metadata=storable_metadata(context.reported),
-        )
-    finally:
-        database.close_old_connections()
+        _end_copy(process, _exit_code(error))
+        outcome = _success(context, None) if is_clean_exit(error) else failure(error, context)
+        if outcome.state == RunState.FAILED:
+            _log_failure(definition, context, error)
+    return _without_open_transaction(outcome)
 
 
 def run_job(name: str) -> None:
@@ -78,48 +78,63 @@ def run_job(name: str) -> None:
     raise TypeError(f"{name} is run by `manage.py runscheduler` alone.")
 
 
-def describe(error: BaseException) -> str:
-    """The error's type and text, as the last line of a traceback has them."""
-    text = "".join(traceback.format_exception_only(error)).strip()
-    return f"The job called sys.exit: {text}" if isinstance(error, SystemExit) else text
+def failure(error: BaseException, context: JobContext) -> Outcome:
+    """Return the outcome of a run that this exception has ended. Never raises."""
+    return Outcome(
+        RunState.FAILED,
+        message=describe(error),
+        traceback=format_traceback(error),
+        metadata=storable_metadata(context.reported),
+    )
 
 
-def storable_metadata(values: Mapping[Any, Any]) -> dict[str, Any]:
-    """The values as JSON; what JSON lacks becomes text. Too much of it becomes a note."""
-    if not values:
-        return {}
-    try:
-        text = json.dumps({str(key): value for key, value in values.items()}, default=str)
-        text = json.dumps(json.loads(text, parse_constant=str))
-    except Exception as error:  # the values are the job's own objects
-        return {"metadata_error": storable(f"not storable: {error}", MESSAGE_LIMIT)}
-    if len(text) > METADATA_LIMIT:
-        return {"metadata_error": f"{len(text):,} characters of JSON; {METADATA_LIMIT:,} are kept"}
-    cleaned: dict[str, Any] = _clean(json.loads(text))
-    return cleaned
+def _success(context: JobContext, result: object) -> Outcome:
+    metadata = {**mapping(context.reported), **mapping(result)}
+    return Outcome(RunState.SUCCESS, metadata=storable_metadata(metadata))
 
 
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return storable(value, METADATA_LIMIT)
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    if isinstance(value, dict):
-        return {_clean(key): _clean(item) for key, item in value.items()}
-    return value
+def _without_open_transaction(outcome: Outcome) -> Outcome:
+    """Discard the connections. What was written in a transaction that is still open is lost: a run
+    that wrote it has failed."""
+    fault = connections.discard() if thread_state.has_values() else ""
+    if not fault:
+        return outcome
+    message = storable("\n".join([outcome.message, fault]).strip(), MESSAGE_LIMIT)
+    return replace(outcome, state=RunState.FAILED, message=message)
+
+
+def _end_copy(process: int, code: int) -> None:
+    """End a process that the job has forked and that has come back from its function: it is a copy
+    of this one, and would carry out the same runs."""
+    if os.getpid() != process:
+        os._exit(code)
+
+
+def _exit_code(error: BaseException) -> int:
+    if is_clean_exit(error):
+        return 0
+    code = error.code if type(error) is SystemExit else 1
+    return code & 0xFF if type(code) is int else 1
+
+
+def _log_failure(definition: JobDefinition, context: JobContext, error: BaseException) -> None:
+    log_safely(
+        logger,
+        logging.WARNING,
+        "job %s failed in run %d",
+        definition.name,
+        context.run_id,
+        exc_info=error,
+        extra={"job": definition.name, "run": context.run_id},
+    )
 
 
 def _call(definition: JobDefinition, context: JobContext) -> Any:
     arguments = (context,) if definition.takes_context else ()
     result = definition.function(*arguments)
-    if inspect.isgenerator(result) or inspect.isasyncgen(result):
+    kind = type(result)  # isinstance() asks the object itself, which may raise
+    if issubclass(kind, GeneratorType | AsyncGeneratorType):
         raise TypeError("The job returned a generator: none of its body has run.")
-    return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
-
-
-async def _awaited(result: Awaitable[Any]) -> Any:
-    return await result
-
-
-def _mapping(result: Any) -> dict[Any, Any]:
-    return dict(result) if isinstance(result, Mapping) else {}
+    if issubclass(kind, Awaitable):
+        return coroutines.run(result)
+    return result

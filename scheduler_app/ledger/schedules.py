@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import OuterRef, Subquery
 
-from scheduler_app.cron import Fire, Schedule
+from scheduler_app.cron import Fire, Fires, Schedule, Uncomputable
 from scheduler_app.ledger import timetable, transitions
 from scheduler_app.models import Job, JobRun, SchedulePeriod, bulk, database
 
@@ -29,17 +29,21 @@ def accounted_to(names: Iterable[str]) -> dict[str, datetime]:
 
 
 def next_due_by(schedule: Schedule, job_name: str, after: datetime) -> datetime | None:
-    """When the job is due next after this moment."""
-    fire = next_fire(schedule, job_name, after)
+    """When the job is due next after this moment; None also if its schedule cannot be computed:
+    it does not fire then, and its status says why."""
+    fires = schedule.compute()
+    if isinstance(fires, Uncomputable):
+        return None
+    fire = next_fire(fires, job_name, after)
     return fire.due_at if fire else None
 
 
-def next_fire(schedule: Schedule, job_name: str, after: datetime) -> Fire | None:
+def next_fire(fires: Fires, job_name: str, after: datetime) -> Fire | None:
     """The first occurrence that is due after this moment. Not one that is in the ledger: more
     jitter than before would have it due a second time."""
-    fire = schedule.next(after)
+    fire = fires.next(after)
     if fire and fire.scheduled_for <= after and _is_in_ledger(job_name, fire):
-        return schedule.next(fire.due_at)
+        return fires.next(fire.due_at)
     return fire
 
 
@@ -48,7 +52,10 @@ def left_out(old: Schedule, new: Schedule, job_name: str, moment: datetime) -> F
     the old jitter puts it off beyond the moment, and by the new one it was due before."""
     if replace(old, jitter=new.jitter) != new:
         return None
-    fire, following = next_fire(old, job_name, moment), new.next(moment)
+    before, after = old.compute(), new.compute()
+    if isinstance(before, Uncomputable) or isinstance(after, Uncomputable):
+        return None
+    fire, following = next_fire(before, job_name, moment), after.next(moment)
     if fire is None or fire.scheduled_for > moment:
         return None
     is_to_come = following is not None and following.scheduled_for == fire.scheduled_for
@@ -125,12 +132,18 @@ def _skip_overdue(
     message: str,
 ) -> None:
     """Record as skipped what is due by these moments and not in the ledger: the (locked) jobs'
-    periods end there. The ledger tells where it ends, whatever the timetable says."""
+    periods end there. The ledger tells where it ends, whatever the timetable says, and the period
+    which schedule held, whatever has become of the job's row."""
     rows: list[JobRun] = []
-    for job in jobs:
-        moment = moments[job.name]
-        due_at = next_due(job, ends.get(job.name, moment))
-        rows += transitions.overdue_not_run(job.name, job.schedule, due_at, moment, message)
+    active = SchedulePeriod.objects.open().filter(state=SchedulePeriod.State.ACTIVE)
+    names = [job.name for job in jobs]
+    for period in active.filter(bulk.AnyOf("job_name", names)).order_by("job_name"):
+        name, fires = period.job_name, period.schedule.compute()
+        if isinstance(fires, Uncomputable):
+            continue  # nothing was due that anyone could tell
+        moment = moments[name]
+        due_at = next_due_by(period.schedule, name, ends.get(name, moment))
+        rows += transitions.overdue_not_run(name, fires, due_at, moment, message)
     transitions.insert(rows)
 
 
@@ -168,14 +181,21 @@ def next_due(job: Job, after: datetime) -> datetime | None:
 
 def put_right(jobs: Iterable[Job]) -> set[str]:
     """Set the due moments of those of these (locked) jobs that would lose occurrences, or fire
-    although they should not; return their names. One that is too early the claim puts right."""
-    jobs = list(jobs)
+    although they should not; return their names. One that is too early the claim puts right, and
+    one that cannot be computed here may be another scheduler's to compute."""
+    jobs = [
+        job for job in jobs if _is_computable(job) or state_of(job) != SchedulePeriod.State.ACTIVE
+    ]
     names = [job.name for job in jobs]
     ends, dues = accounted_to(names), timetable.dues(names)
     rights = {job.name: next_due(job, ends[job.name]) for job in jobs if job.name in ends}
     wrong = {name: due for name, due in rights.items() if is_too_late(dues.get(name), due)}
     timetable.advance(wrong)
     return set(wrong)
+
+
+def _is_computable(job: Job) -> bool:
+    return isinstance(job.schedule.compute(), Fires)
 
 
 def is_too_late(due_at: datetime | None, right: datetime | None) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from scheduler_app import zones
-from scheduler_app.cron import is_by_the_clock
+from scheduler_app.cron import Uncomputable
 from scheduler_app.ledger import schedules, timetable
 from scheduler_app.models import Job, ZoneRules
 from scheduler_app.zones import ZoneOffsets
@@ -32,12 +32,12 @@ def change(jobs: Sequence[Job], apply: Callable[[Job], None], fields: Sequence[s
 def _after_wall_time(job: Job, end: datetime, old: ZoneOffsets | None) -> datetime:
     """Return the moment after which the job's next occurrence by the new rules is to be looked for:
     one whose local time had come by the old rules would fire a second time."""
-    new = zones.offsets(job.timezone)
-    if old is None or new is None or is_by_the_clock(job.cron):
+    new, fires = zones.offsets(job.timezone), job.schedule.compute()
+    if old is None or new is None or isinstance(fires, Uncomputable) or fires.is_by_the_clock:
         return end
     local, moment = old.local(end), end
-    fire = job.schedule.next(moment)
+    fire = fires.next(moment)
     while fire and new.local(fire.scheduled_for) <= local:
         moment = fire.due_at
-        fire = job.schedule.next(moment)
+        fire = fires.next(moment)
     return moment

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import connections, models
 
-from scheduler_app.cron import Schedule
+from scheduler_app.cron import MAX_EXPRESSION, MAX_ZONE, Schedule
 from scheduler_app.models import bulk
 from scheduler_app.models.job import Job
 from scheduler_app.models.primary import PrimaryQuerySet
@@ -17,6 +17,10 @@ class SchedulePeriodQuerySet(PrimaryQuerySet["SchedulePeriod"]):
     def open(self) -> SchedulePeriodQuerySet:
         """The periods that have not ended: one for each job."""
         return self.filter(ends_at=None)
+
+    def job_names(self) -> models.QuerySet[SchedulePeriod, str]:
+        """Return the names of their jobs, each once."""
+        return self.order_by("job_name").values_list("job_name", flat=True).distinct()
 
     def begin(
         self, jobs: Iterable[Job], state: str, moments: Mapping[str, datetime], reason: str
@@ -55,8 +59,8 @@ class SchedulePeriod(models.Model):
         ORPHANED = "orphaned", "orphaned"
 
     job_name = models.CharField("job", max_length=100)
-    cron = models.CharField("cron expression", max_length=200)
-    timezone = models.CharField("time zone", max_length=64)
+    cron = models.CharField("cron expression", max_length=MAX_EXPRESSION)
+    timezone = models.CharField("time zone", max_length=MAX_ZONE)
     jitter = models.PositiveIntegerField(default=0, help_text="Seconds.")
     zone_rules = models.CharField(max_length=16, blank=True)
     state = models.CharField(max_length=10, choices=State.choices)

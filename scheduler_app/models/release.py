@@ -21,7 +21,7 @@ class Release(models.Model):
     declares = models.JSONField(help_text="The declared values of each job, by its name.")
     since = models.DateTimeField(db_default=Now())
 
-    objects = PrimaryQuerySet["Release"].as_manager()
+    objects = PrimaryQuerySet.as_manager()
 
     class Meta:
         ordering = ("-since", "digest")

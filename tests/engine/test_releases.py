@@ -1,16 +1,14 @@
 """Which release decides, while deploys and rollbacks go on."""
 
-from datetime import timedelta
-
 import pytest
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from scheduler_app.engine import releases
 from scheduler_app.engine.reconcile import Reconciler
 from scheduler_app.models import Job, Node, Release
 from scheduler_app.registry import Registry, job
 from tests.engine.conftest import T0, nothing
+from tests.harness.heartbeats import silent_for
 
 pytestmark = pytest.mark.django_db
 OLD, NEW = "0 * * * *", "30 * * * *"
@@ -38,8 +36,7 @@ class Process:
         Node.objects.filter(pk=self.node.pk).update(stopped_at=Now())
 
     def die(self) -> None:
-        long_ago = timezone.now() - timedelta(days=1)
-        Node.objects.filter(pk=self.node.pk).update(heartbeat_at=long_ago)
+        silent_for(self.node, 86_400)
 
 
 def cron(name: str = "a") -> str:

@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,19 +11,20 @@ import pytest
 from django.utils import timezone, translation
 
 from scheduler_app.cron import Schedule
-from scheduler_app.execution import runner
-from scheduler_app.execution.runner import Outcome, execute, storable_metadata
+from scheduler_app.execution import describe
+from scheduler_app.execution.runner import Outcome, execute
+from scheduler_app.metadata import storable_metadata
 from scheduler_app.models import RunState
 from scheduler_app.registry import JobContext, JobDefinition
 from scheduler_app.text import storable
 
-pytestmark = pytest.mark.django_db  # old connections are closed around each call
-
 
 def call(function: Callable[..., Any]) -> Outcome:
+    """Carry it out in a thread, as the scheduler does."""
     definition = JobDefinition(name="a", function=function, schedule=Schedule("* * * * *"))
     context = JobContext(job_name="a", run_id=7, scheduled_for=datetime(2026, 1, 1, tzinfo=UTC))
-    return execute(definition, context)
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(execute, definition, context).result()
 
 
 def test_function_without_parameters() -> None:
@@ -129,11 +131,11 @@ def test_huge_error_with_nul_is_bounded() -> None:
         raise RuntimeError("start\0" + "x" * 100_000 + "end")
 
     outcome = call(function)
-    assert len(outcome.message) == runner.MESSAGE_LIMIT
+    assert len(outcome.message) == describe.MESSAGE_LIMIT
     assert outcome.message.startswith("RuntimeError: start\N{SYMBOL FOR NULL}x")
     assert outcome.message.endswith("xend")
     assert "characters left out" in outcome.message
-    assert len(outcome.traceback) <= runner.TRACEBACK_LIMIT
+    assert len(outcome.traceback) <= describe.TRACEBACK_LIMIT
 
 
 def test_cancelled_context_says_so() -> None:

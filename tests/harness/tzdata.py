@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from scheduler_app import cron, zones
+from scheduler_app import zones
+from scheduler_app.cron import fires
 
 Steps = Sequence[tuple[datetime | None, int]]
 """From when (None: ever) which offset, in hours, holds."""
@@ -32,7 +33,7 @@ def tzdata(directory: Path, files: Mapping[str, Steps]) -> Iterator[None]:
 
 def _forget() -> None:
     zoneinfo.ZoneInfo.clear_cache()
-    for cached in (zones.offsets, cron._zone, cron._next_fire):
+    for cached in (zones.offsets, fires.zone_of, fires._next_fire):
         cached.cache_clear()
 
 

@@ -8,7 +8,14 @@ from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.reconcile import Reconciler
 from scheduler_app.engine.recorder import record
 from scheduler_app.ledger import timetable, transitions
-from scheduler_app.models import JobRun, Node, RunState, database
+from scheduler_app.models import (
+    Heartbeat,
+    JobRun,
+    Node,
+    Report,
+    RunState,
+    database,
+)
 from scheduler_app.registry import Registry
 from tests.model.clock import CLOCK, seems_alive
 
@@ -36,7 +43,7 @@ class Process:
 
     def beat(self) -> None:
         """Find out whether this process was taken for dead, and which of its runs went astray."""
-        if not Node.objects.filter(pk=self.node.pk).beat():
+        if not Heartbeat.objects.beat(self.node.pk, Report()):
             self.pending.clear()
             self.node = self.claimer.node = self._register()
         seems_alive(self.node, True)
@@ -47,7 +54,8 @@ class Process:
 
     def check(self) -> None:
         """Look for what other processes have changed."""
-        liveness.close_dead_nodes(CLOCK.now)
+        for pk in sorted(Node.objects.liveness().dead):
+            liveness.close_dead_node(pk, self.node.pk)
         self.reconcile()
 
     def reconcile(self, *, orphans: bool = True) -> None:
@@ -62,7 +70,7 @@ class Process:
     def begin(self, count: int) -> set[int]:
         """Record the start of the next runs; those that it no longer holds are dropped."""
         starts, self.pending = self.pending[:count], self.pending[count:]
-        begun = record(starts, [])
+        begun = record(starts, []).begun
         self.going += [run for run in starts if run.pk in begun]
         return begun
 

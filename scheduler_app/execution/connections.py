@@ -1,0 +1,60 @@
+"""Database connections as a run leaves them."""
+
+import sqlite3
+from contextlib import suppress
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+def discard() -> str:
+    """Close this thread's connections, so that nothing that a run has set on them reaches the next.
+    Returns what the run has left open on them, in words; empty if nothing. Never raises."""
+    faults = []
+    for connection in connections.all(initialized_only=True):
+        try:
+            faults.append(_discard(connection))
+        except BaseException:  # a job may have put anything in a connection's place
+            faults.append("It left a database connection whose state cannot be read.")
+    return "\n".join(fault for fault in faults if fault)
+
+
+def _discard(connection: BaseDatabaseWrapper) -> str:
+    try:
+        return _fault(connection)
+    finally:
+        with suppress(BaseException):  # what is broken already cannot be closed
+            _close(connection)
+        connection.queries_log.clear()
+        del connections[connection.alias]
+
+
+def _fault(connection: BaseDatabaseWrapper) -> str:
+    alias = connection.alias
+    if connection.closed_in_transaction:
+        return f'It closed its connection to "{alias}" in a transaction, which was rolled back.'
+    if connection.in_atomic_block or _has_begun(connection):
+        return f'It left a transaction open on "{alias}", which was rolled back.'
+    return ""
+
+
+def _has_begun(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether the database is in a transaction, whichever way it was begun."""
+    raw = connection.connection
+    if raw is None:
+        return False
+    if connection.vendor == "sqlite":
+        with suppress(sqlite3.ProgrammingError):  # it has been closed below Django
+            return bool(raw.in_transaction)
+        return False
+    if connection.vendor == "postgresql":
+        status = raw.info.transaction_status
+        return status in (status.ACTIVE, status.INTRANS, status.INERROR)
+    return not connection.get_autocommit()
+
+
+def _close(connection: BaseDatabaseWrapper) -> None:
+    raw = connection.connection
+    if raw is not None and connection.vendor == "postgresql":
+        raw.close()  # a pool, too, must not hand what was set on this session to another run
+    connection.close()

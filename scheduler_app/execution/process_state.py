@@ -1,0 +1,126 @@
+"""What all threads of a process share, and one run may change for the others."""
+
+import asyncio
+import gc
+import locale
+import logging
+import os
+import socket
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from scheduler_app.execution import capture
+from scheduler_app.execution.safe_logging import log_safely
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    name: str
+    read: Callable[[], Any]
+    """Gives something that can be compared without running code of a job's."""
+    write: Callable[[Any], object]
+
+
+class ProcessState:
+    """Puts back, after each run, what it has changed for the whole process. While other runs are
+    active that may have made the change, and may rely on it, it waits for their end."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._active: set[object] = set()
+        self._suspects: dict[str, set[object]] = {}
+        self._items = [*_stream_items(), _policy_item(), *_ITEMS]
+        self._values = [item.read() for item in self._items]
+
+    def enter(self, run: object) -> None:
+        with self._lock:
+            self._active.add(run)
+
+    def leave(self, run: object) -> list[str]:
+        """Return the names of what was put back."""
+        with self._lock:
+            self._active.discard(run)
+            found = [_read(item) for item in self._items]
+            if found == self._values:
+                self._suspects.clear()
+                return []
+            changed = zip(self._items, found, self._values, strict=True)
+            return [item.name for item, now, before in changed if self._put_back(item, now, before)]
+
+    def _put_back(self, item: _Item, now: Any, before: Any) -> bool:
+        if now == before:
+            self._suspects.pop(item.name, None)
+            return False
+        suspects = self._suspects.setdefault(item.name, set(self._active))
+        suspects &= self._active
+        if suspects:
+            return False
+        del self._suspects[item.name]
+        try:
+            item.write(before)
+        except Exception as error:  # such as a working directory that has been deleted
+            log_safely(logger, logging.WARNING, "cannot put %s back: %s", item.name, error)
+        return True
+
+
+def _read(item: _Item) -> Any:
+    try:
+        return item.read()
+    except Exception:  # the working directory has been deleted, a stream has been put away
+        return None
+
+
+def _stream_items() -> list[_Item]:
+    return [_stream_item(name, getattr(sys, name)) for name in ("stdin", "stdout", "stderr")]
+
+
+def _stream_item(name: str, stream: object) -> _Item:
+    return _Item(
+        f"sys.{name}", lambda: id(getattr(sys, name, None)), lambda _: setattr(sys, name, stream)
+    )
+
+
+def _policy_item() -> _Item:
+    policy = asyncio.get_event_loop_policy()
+    return _Item(
+        "the event loop policy",
+        lambda: id(asyncio.get_event_loop_policy()),
+        lambda _: asyncio.set_event_loop_policy(policy),
+    )
+
+
+def _raising_filters() -> list[Any]:
+    return [found for found in warnings.filters if found[0] == "error"]
+
+
+def _set_raising_filters(raising: list[Any]) -> None:
+    for found in _raising_filters():
+        if found not in raising:
+            warnings.filters.remove(found)  # type: ignore[attr-defined]
+    warnings._filters_mutated()  # type: ignore[attr-defined]
+
+
+_ITEMS = [
+    _Item("the working directory", os.getcwd, os.chdir),
+    _Item(
+        "the locale",
+        lambda: locale.setlocale(locale.LC_ALL),
+        lambda value: locale.setlocale(locale.LC_ALL, value),
+    ),
+    _Item("warnings filters that raise", _raising_filters, _set_raising_filters),
+    _Item("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+    _Item("the switch interval", sys.getswitchinterval, sys.setswitchinterval),
+    _Item("garbage collection", gc.isenabled, lambda is_on: gc.enable() if is_on else gc.disable()),
+    _Item("the socket timeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
+    _Item("the trace hook", threading.gettrace, threading.settrace),
+    _Item("the profile hook", threading.getprofile, threading.setprofile),
+    _Item("the root logger's level", lambda: logging.root.level, logging.root.setLevel),
+    _Item("the disabled log level", lambda: logging.root.manager.disable, logging.disable),
+    _Item("the capture of log lines", capture.is_installed, capture.set_installed),
+]
