@@ -133,29 +133,37 @@ class Coverage:
 
 
 class Unjudged:
-    """Takes the rows of a period whose schedule cannot be computed: nobody can tell what it lacks.
-    Its rows count as they are."""
+    """Takes the rows of a period whose occurrences cannot be computed here as they were. Its rows
+    count as they are."""
 
-    def __init__(self, period: SchedulePeriod, window: Window, text: str, tally: Tally) -> None:
-        """`text`: why it cannot be computed; empty if nothing had to run."""
-        self._period, self._window, self._text, self._tally = period, window, text, tally
+    def __init__(
+        self, period: SchedulePeriod, window: Window, tally: Tally, problem: str = ""
+    ) -> None:
+        """`problem`: why the schedule cannot be computed at all."""
+        self._period, self._window, self._tally, self._problem = period, window, tally, problem
 
     def take(self, row: Row) -> Iterator[Discrepancy]:
-        """Nothing is wrong with a row that cannot be judged."""
+        """Count what the row says that it accounts for."""
         self._tally.add_row(row.state, row.occurrences)
-        yield from ()
+        return iter(())
 
     def close(self) -> Iterator[Discrepancy]:
-        """That the period cannot be judged, if it has any time within the window."""
-        begin, end = self._period.begins_at, self._period.ends_at
-        is_over = end is not None and (
-            end == begin or bool(self._window.since and end < self._window.since)
-        )
-        is_later = self._window.until is not None and begin >= self._window.until
-        if self._text and not is_over and not is_later:
+        """Count the period, if it was active within the window, and yield its problem."""
+        if self._period.state != SchedulePeriod.State.ACTIVE or not self._is_in_window():
+            return
+        self._tally.unjudged += 1
+        if self._problem:
+            end = self._period.ends_at
             text = (
                 f"its occurrences{f' until {end}' if end else ''} cannot be judged: the schedule, "
                 f"{shown(self._period.cron)} in zone {shown(self._period.timezone)}, cannot be "
-                f"computed here. {self._text}"
+                f"computed here. {self._problem}"
             )
+            begin = self._period.begins_at
             yield Discrepancy(self._period.job_name, Kind.UNJUDGED, text, begin)
+
+    def _is_in_window(self) -> bool:
+        begin, end = self._period.begins_at, self._period.ends_at
+        since, until = self._window.since, self._window.until
+        is_over = end is not None and (end == begin or bool(since and end < since))
+        return not is_over and not (until and begin >= until)

@@ -9,12 +9,13 @@ from django.utils import timezone
 
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.models import JobRun, RunState
-from tests.engine.conftest import T0, declare, node, registry, set_clock, start
+from tests.engine.conftest import T0, declare, early, node, registry, set_clock, start
 
-__all__ = ["declare", "node", "registry", "set_clock", "start"]
+__all__ = ["declare", "early", "node", "registry", "set_clock", "start"]
 
 Call = Callable[..., str]
 MINUTE = timedelta(minutes=1)
+pytestmark = pytest.mark.usefixtures("early")
 
 
 @pytest.fixture

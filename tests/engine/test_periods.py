@@ -14,7 +14,7 @@ from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, Su
 from scheduler_app.registry import Registry, job
 from tests.engine.conftest import T0, SetClock, mark_orphans, nothing, sync_jobs
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("early")]
 Declare = Callable[..., None]
 Start = Callable[..., Claimer]
 ADA = Actor("ada", Surface.ADMIN)
