@@ -34,11 +34,14 @@ class JobColumns:
         truths = (
             (JobState.PAUSED, status.is_paused),
             (JobState.RUNNING, status.is_running),
+            (JobState.INTERRUPTED, bool(status.interrupted_runs)),
             (JobState.ORPHANED, status.is_orphaned),
         )
         also = [state for state, true in truths if true and state != status.state]
         labels = formats.joined(formats.label(state) for state in (status.state, *also))
-        return formats.two_lines(labels, since(job))
+        died = [formats.interruption(run, f"run {run.id}") for run in status.interrupted_runs[:1]]
+        notes = [note for note in (since(job), *died) if note]
+        return formats.two_lines(labels, formats.joined(notes, ", "))
 
     @admin.display(description="schedule")
     def schedule(self, job: Job) -> str:

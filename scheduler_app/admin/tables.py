@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 
 from scheduler_app.admin import formats
-from scheduler_app.admin.run_columns import LARGE, result
+from scheduler_app.admin.run_columns import LARGE, attach_interruptions, result
 from scheduler_app.models import AuditEntry, JobRun, SchedulePeriod
 
 SHOWN = 10
@@ -38,10 +38,12 @@ def runs_table(name: str) -> Table:
     runs = JobRun.objects.filter(job_name=name).defer(*LARGE)
     active = runs.active().order_by("-id")[:SHOWN]
     finished = runs.finished().order_by("-finished_at")[:SHOWN]
+    shown = (*active, *finished)[:SHOWN]
+    attach_interruptions(shown)
     return Table(
         f"Last {SHOWN} runs",
         RUN_HEADINGS,
-        [run_cells(run) for run in (*active, *finished)[:SHOWN]],
+        [run_cells(run) for run in shown],
         changelist_url("jobrun", job_name=name),
     )
 
@@ -49,8 +51,10 @@ def runs_table(name: str) -> Table:
 def attempts_tables(run: JobRun) -> list[Table]:
     """All attempts of the run's occurrence, if there are several."""
     first = run.first_attempt_id or run.pk
-    attempts = JobRun.objects.filter(Q(pk=first) | Q(first_attempt=first)).defer(*LARGE)
-    rows = [run_cells(attempt) for attempt in attempts.order_by("attempt")]
+    same = JobRun.objects.filter(Q(pk=first) | Q(first_attempt=first)).defer(*LARGE)
+    attempts = list(same.order_by("attempt"))
+    attach_interruptions(attempts)
+    rows = [run_cells(attempt) for attempt in attempts]
     return [Table("All attempts", RUN_HEADINGS, rows)] if len(rows) > 1 else []
 
 

@@ -47,6 +47,7 @@ class Claimer:
     """When this node should claim next, as far as the last claim could see."""
     more_waits: bool = False
     """Whether the last claim left runs that wait for room, or for another run to end."""
+    _backlogs: pickup.Backlogs = field(default_factory=pickup.Backlogs)
     _has_more: bool = False
     """Whether the last claim left due jobs to the next, so that its transaction stayed short."""
     _locked: list[str] = field(default_factory=list)
@@ -75,7 +76,12 @@ class Claimer:
             self.more_waits = len(runs) >= free_slots or self._is_any_free(now)
         if self.more_waits and len(runs) < free_slots:
             runs += pickup.pick_up(
-                self.node, self.registry, self.undeclared, now, free_slots - len(runs)
+                self.node,
+                self.registry,
+                self.undeclared,
+                self._backlogs,
+                now,
+                free_slots - len(runs),
             )
         return runs
 

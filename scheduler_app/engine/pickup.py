@@ -1,8 +1,10 @@
 """Runs that no node has, or that their node has not begun in time: requests, retries, what waits
 for another run to end, and what a node that has too much, or has died, has claimed."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable
+import math
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +15,10 @@ from scheduler_app.ledger import timetable, transitions
 from scheduler_app.models import Job, JobRun, Node, RunState, Trigger, bulk, database
 from scheduler_app.policies import CatchUp, Overlap
 from scheduler_app.registry import Registry
+
+MOMENT = 0.25
+"""Seconds for which a node takes runs of one job in advance. They begin even if the job is paused
+meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +37,35 @@ class Terms:
         return is_alone and (trigger == Trigger.MANUAL or not self.is_paused)
 
 
+class Backlogs:
+    """How many waiting runs of a job that may not overlap a node takes at a time, to carry them out
+    one after the other: as many as it got done in a moment the last time."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._taken: dict[str, tuple[int, float]] = {}
+        """How many were taken last, and when."""
+
+    def allowance(self, name: str) -> int:
+        """How many runs to take now that those taken last have ended."""
+        count, at = self._taken.get(name, (1, -math.inf))
+        pace = count / max(self._clock() - at, 1e-3)
+        return max(1, min(2 * count, round(pace * MOMENT)))
+
+    def took(self, runs: Iterable[JobRun]) -> None:
+        """Remember that these runs were taken."""
+        now = self._clock()
+        for name, count in Counter(run.job_name for run in runs).items():
+            self._taken[name] = (count, now)
+
+
 def pick_up(
-    node: Node, registry: Registry, undeclared: set[str], now: datetime, free_slots: int
+    node: Node,
+    registry: Registry,
+    undeclared: set[str],
+    backlogs: Backlogs,
+    now: datetime,
+    free_slots: int,
 ) -> list[JobRun]:
     """Take up to `free_slots` of the runs that wait, in the order in which they were due. Those of
     a job that may not overlap start one at a time; those of a paused job wait, unless asked for.
@@ -44,19 +77,26 @@ def pick_up(
     ours = [name for name in names if name not in undeclared]
     taken = list[JobRun]()
     while ours and not taken:
-        taken = _take(now, node, ours[:free_slots], free_slots)
+        taken = _take(now, node, ours[:free_slots], backlogs, free_slots)
         ours = ours[free_slots:]
+    backlogs.took(taken)
     return taken
 
 
-def _take(now: datetime, node: Node, names: list[str], free_slots: int) -> list[JobRun]:
+def _take(
+    now: datetime, node: Node, names: list[str], backlogs: Backlogs, free_slots: int
+) -> list[JobRun]:
     with database.atomic():
         locked = timetable.try_lock(names)
         # Only now nobody else can start these jobs' runs: look again.
-        ids = _startable_runs(now, node, locked, free_slots)
-        free = JobRun.objects.free(now, node).filter(bulk.AnyOf("pk", ids))
+        holders = _startable_runs(now, node, locked, backlogs, free_slots)
+        # Their state is no condition: PostgreSQL would go through all runs that have not ended.
+        rows = JobRun.objects.filter(bulk.AnyOf("pk", list(holders))).order_by("-pk")
         # Another node is just beginning what is locked.
-        taken = list(free.select_for_update(skip_locked=True).order_by("-id"))
+        free = rows.select_for_update(skip_locked=True)
+        taken = [
+            run for run in free if run.state == RunState.QUEUED and run.node_id == holders[run.pk]
+        ]
         transitions.assign(taken, node)
     return sorted(taken, key=lambda run: (run.due_at, run.pk))
 
@@ -89,19 +129,22 @@ def _startable_jobs(now: datetime, node: Node) -> list[str]:
     return list(dict.fromkeys(allowed))
 
 
-def _startable_runs(now: datetime, node: Node, names: Collection[str], limit: int) -> list[int]:
-    """The ids of the first runs of these (locked) jobs that may start now."""
+def _startable_runs(
+    now: datetime, node: Node, names: Collection[str], backlogs: Backlogs, limit: int
+) -> dict[int, int | None]:
+    """The first runs of these (locked) jobs that may start now, or one by one after each other, and
+    which node has each."""
     terms = _terms(names)
     turn = Window(RowNumber(), partition_by=F("job_name"), order_by=(F("due_at"), F("pk")))
     waiting = JobRun.objects.free(now, node).filter(bulk.AnyOf("job_name", names))
     rows = waiting.annotate(turn=turn).filter(turn__lte=limit).order_by("due_at", "pk")
-    started, found = set[str](), list[int]()
-    for run_id, name, trigger in rows.values_list("pk", "job_name", "trigger"):
-        if terms[name].allow(run_id, trigger) and name not in started:
-            found.append(run_id)
-            if not terms[name].may_overlap:
-                started.add(name)
-    return found[:limit]
+    left = {name: limit if terms[name].may_overlap else backlogs.allowance(name) for name in names}
+    found = dict[int, int | None]()
+    for run_id, name, trigger, holder in rows.values_list("pk", "job_name", "trigger", "node"):
+        if len(found) < limit and left[name] and terms[name].allow(run_id, trigger):
+            left[name] -= 1
+            found[run_id] = holder
+    return found
 
 
 def _terms(names: Iterable[str]) -> dict[str, Terms]:

@@ -22,17 +22,17 @@ FOLD_EVERY, FOLD_NEXT = 1.0, 0.1
 """Seconds between two folds of the counters: as a rule, and when the last one left something."""
 UNRECORDABLE = "The details of this outcome could not be stored; the scheduler's log has them."
 
-Begun = Callable[[Sequence[JobRun], set[int]], None]
+Committed = Callable[[Sequence[JobRun], set[int], Sequence[JobRun]], None]
 
 
 class Recorder:
     """Start it before the first run; stop it after the last.
 
     `committed` is called, in the recorder's thread, after every commit: with the starts that were
-    asked for, and the ids of those that may begin. The others are no longer this node's. Runs whose
-    rows others have locked stay here, and delay no other run."""
+    asked for, the ids of those that may begin (the others are no longer this node's), and the runs
+    that have ended. Runs whose rows others have locked stay here, and delay no other run."""
 
-    def __init__(self, committed: Begun) -> None:
+    def __init__(self, committed: Committed) -> None:
         self._committed = committed
         self._starts: list[JobRun] = []
         self._ends: list[JobRun] = []
@@ -76,6 +76,12 @@ class Recorder:
         """Wait until all that was given so far is committed; False after `timeout` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: not (self._has_work or self._busy), timeout)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to record but what waits for a lock of another transaction."""
+        with self._changed:
+            return not (self._has_fresh or self._busy)
 
     @property
     def _has_work(self) -> bool:
@@ -128,7 +134,11 @@ class Recorder:
         if not (starts or ends):
             return
         begun, locked = self._record_until_it_holds(starts, ends)
-        self._committed([run for run in starts if run.pk not in locked], begun)
+        self._committed(
+            [run for run in starts if run.pk not in locked],
+            begun,
+            [run for run in ends if run.pk not in locked],
+        )
         with self._changed:
             self._locked_starts += [run for run in starts if run.pk in locked]
             self._locked_ends += [run for run in ends if run.pk in locked]
@@ -148,7 +158,8 @@ class Recorder:
             except (OperationalError, InterfaceError, InternalError) as error:
                 self.error = error
                 logger.warning("cannot record runs, will try again: %s", error)
-            except Exception:
+            except Exception as error:
+                self.error = error
                 logger.exception("cannot record an outcome as it is; recording it without details")
                 for run in ends:
                     run.message, run.traceback, run.metadata, run.log = UNRECORDABLE, "", {}, ""

@@ -18,6 +18,9 @@ HELD = "its process does not get on: a job may hold the interpreter lock"
 ADVICE = "Declare a job that computes for long without a pause with isolated=True."
 SILENCE = 0.6
 """After this share of a heartbeat without a word the warden beats."""
+BUSY = 0.1
+"""A process that used this share of a processor while it stood still was not stopped from outside:
+on a busy machine it may get no more."""
 NAMED = 5
 """How many runs are named."""
 
@@ -58,7 +61,7 @@ class Voucher:
         """Say that this process did not get on for so long, and which runs may be the cause."""
         used = time.process_time() - self._cpu
         suspects = _listed(sorted({*self._remembered, *self._running()}))
-        if used > seconds / 2:
+        if used > seconds * BUSY:
             text = "the interpreter lock was held for %.1f s; running then: %s. %s"
             logger.warning(text, seconds, suspects, ADVICE)
         else:

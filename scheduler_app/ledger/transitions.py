@@ -110,7 +110,7 @@ def record(starts: Sequence[JobRun], ends: Sequence[JobRun], now: datetime) -> R
 
 def assign(runs: Sequence[JobRun], node: Node) -> None:
     """Have this node hold these (locked) runs, which have not begun."""
-    JobRun.objects.queued().filter(pk__in=[run.pk for run in runs]).update(node=node)
+    JobRun.objects.filter(pk__in=[run.pk for run in runs]).update(node=node)
     for run in runs:
         run.node = node
 

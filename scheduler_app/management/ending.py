@@ -39,7 +39,8 @@ def end_process(code: int, say: Callable[[int], None]) -> NoReturn:
     with suppress(RuntimeError):  # no thread can be started: do without
         ending.start()
         ending.join(PATIENCE)
-    if ending.ident is None or ending.is_alive() or _kill_children():
+    has_children = _kill_children()
+    if has_children or ending.ident is None or ending.is_alive():
         code = code or ExitCode.CUT_OFF
     _exit(code, say)
 

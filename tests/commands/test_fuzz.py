@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scheduler_app.engine.claim import Claimer
-from tests.engine.conftest import T0, declare, node, registry, start
+from tests.engine.conftest import T0, declare, node, registry, set_clock, start
 
-__all__ = ["declare", "node", "registry", "start"]
+__all__ = ["declare", "node", "registry", "set_clock", "start"]
 
 years = st.integers(min_value=1, max_value=9999)
 zones = st.sampled_from(["", "Z", "+00:00", "-23:59", "+23:59", "+14:00", "+05:53:28"])

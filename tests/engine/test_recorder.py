@@ -86,7 +86,7 @@ def test_run_that_another_node_took_up_is_not_touched(queued: JobRun) -> None:
 
 @pytest.fixture
 def recorder(transactional_db: None) -> Iterator[Recorder]:
-    recorder = Recorder(lambda starts, begun: None)
+    recorder = Recorder(lambda starts, begun, ended: None)
     recorder.start()
     yield recorder
     assert recorder.stop(10)

@@ -65,8 +65,9 @@ def test_look_at_a_backlog_is_linear_in_it(declare: Declare, start: Start, is_go
 
 @pytest.mark.parametrize("jobs", [10, 200])
 def test_queries_of_a_claim_with_jitter_do_not_depend_on_the_jobs(
-    declare: Declare, start: Start, jobs: int
+    declare: Declare, start: Start, jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "SLICE", 60.0)
     for number in range(jobs):
         declare(f"job-{number}", jitter=30)
     claimer = start()
