@@ -72,8 +72,8 @@ class History:
         return found or list(self._due(since, until))
 
     def _scheduled(self, window: Window, since: datetime) -> Iterator[Occurrence]:
-        longest = self.periods.order_by().aggregate(jitter=Max("jitter"))["jitter"] or 0
-        jitter = min(longest, MAX_JITTER)  # a row may hold what no schedule can
+        possible = self.periods.order_by().filter(jitter__lte=MAX_JITTER)
+        jitter = possible.aggregate(most=Max("jitter"))["most"] or 0
         delayed_to = (window.until or since) + timedelta(seconds=jitter)
         for period in self._between(since, delayed_to):
             schedule = period.schedule.compute()

@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 
 from scheduler_app.models import bulk
 from scheduler_app.models.primary import PrimaryQuerySet
+from scheduler_app.policies import MAX_NAME
 
 COUNTERS = ("run_count", "error_count", "skip_count", "miss_count")
 
@@ -48,7 +49,7 @@ class JobCount(models.Model):
     Rows are only inserted, so that whatever ends a run waits for no lock on a job. What is counted
     of a job without a row stays here until the job is back."""
 
-    job_name = models.CharField(max_length=100)
+    job_name = models.CharField(max_length=MAX_NAME)
     run_count = models.PositiveIntegerField(default=0)
     error_count = models.PositiveIntegerField(default=0)
     skip_count = models.PositiveIntegerField(default=0)
