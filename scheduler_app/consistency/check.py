@@ -54,6 +54,7 @@ def _audit(job: Job, window: Window, tally: Tally) -> Iterator[Discrepancy]:
     if job.pruned_to:
         begin = job.pruned_to + RESOLUTION
         window = Window(max(begin, window.since or begin), window.until)
+        recorded = [p for p in recorded if p.ends_at is None or p.ends_at >= begin]
     for discrepancy in _History(job, recorded, window, next_due or database.now(), tally).audit():
         is_complete = is_complete and discrepancy.kind != Kind.INCOMPLETE
         yield discrepancy

@@ -78,6 +78,12 @@ class Recorder:
             return self._changed.wait_for(lambda: not (self._has_work or self._busy), timeout)
 
     @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to record but what waits for a lock of another transaction."""
+        with self._changed:
+            return not (self._has_fresh or self._busy)
+
+    @property
     def _has_work(self) -> bool:
         return self._has_fresh or bool(self._locked_starts or self._locked_ends)
 

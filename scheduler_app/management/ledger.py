@@ -96,4 +96,5 @@ def _bound(value: str) -> datetime:
     if year > LAST_YEAR:
         return datetime(LAST_YEAR, 12, 31, tzinfo=UTC)
     moment = _moment(value)
-    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+    aware = moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+    return aware.astimezone(UTC)  # PostgreSQL takes no offset of sixteen hours

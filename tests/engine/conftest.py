@@ -20,7 +20,7 @@ T0 = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SetClock = Callable[[datetime], None]
 
 
-def eventually(happens: Callable[[], object], seconds: float = 10) -> None:
+def eventually(happens: Callable[[], object], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not happens():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -89,7 +89,7 @@ class Command(BaseCommand):
         except SchedulerError as error:
             raise CommandError(printable(str(error))) from error
         except (DatabaseError, InterfaceError) as error:
-            raise CommandError(printable(_words(error))) from error
+            raise CommandError(_words(error)) from error
         except BrokenPipeError:
             # The reader has gone (`| head`). Python would complain once more at its exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -161,7 +161,8 @@ def _words(error: Exception) -> str:
     """Return what the database said, and, where that says little, what it means."""
     fault = fault_of(error)
     meaning = "" if fault in (Fault.REFUSED, Fault.SURPRISE) else f"{fault.value} "
-    return f"{meaning}{str(error).strip()}"
+    lines = [printable(line) for line in str(error).splitlines() if line.strip()]
+    return meaning + "\n".join(lines)
 
 
 def _seconds(text: str) -> float:
