@@ -13,6 +13,8 @@ class Kind(StrEnum):
 
     LOST = "lost"
     """No row accounts for an occurrence."""
+    INCOMPLETE = "incomplete"
+    """An occurrence had been accounted for, and its row has been deleted since."""
     DOUBLED = "doubled"
     """Two rows account for one occurrence."""
     UNEXPECTED = "unexpected"

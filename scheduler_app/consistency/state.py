@@ -68,6 +68,12 @@ def _heartbeat() -> timedelta:
     return timedelta(seconds=scheduler_settings().heartbeat)
 
 
+def accounted_to(job: Job) -> datetime | None:
+    """Up to when the (counted) job's occurrences have had rows, as far as is known."""
+    known = (job.accounted_to, getattr(job, "latest_accounted_to", None))
+    return max(filter(None, known), default=None)
+
+
 def counters(job: Job) -> Iterator[Discrepancy]:
     """Whether each counter is what all rows together tell; only while none has been pruned.
 
