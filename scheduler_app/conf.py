@@ -34,7 +34,10 @@ class SchedulerSettings:
     log_limit: int = 65_536
     """How many characters of a run's log are kept: its head and its tail."""
     history_days: int = 30
-    """How long finished runs are kept; the last ten of every job are kept in any case."""
+    """How long finished runs are kept; the last ten of every job are kept in any case. Periods of
+    schedules by which no run is judged that is kept are kept as long."""
+    audit_days: int = 365
+    """How long the audit log is kept."""
 
     stuck_after: float = 60.0
     """How long a scheduler that makes no progress, while the database answers, waits before it

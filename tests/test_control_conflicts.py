@@ -35,7 +35,7 @@ def another(*statements: Statement) -> Iterator[None]:
         allowed = ("host", "port", "user", "password", "dbname")
         with psycopg.connect(**{key: values[key] for key in allowed if key in values}) as other:
             for statement in statements:
-                other.execute(sql.SQL(statement))  # type: ignore[arg-type]
+                other.execute(sql.SQL(statement))
             yield
             other.rollback()
         return
@@ -75,7 +75,7 @@ def test_locked_job_is_named_within_seconds(
 def test_batch_names_the_locked_job_alone(make_job: MakeJob, short_wait: None) -> None:
     for name in ("one", "three", "two"):
         make_job(name)
-    with another(JOB_ROW), pytest.raises(Busy, match="^one: another transaction"):
+    with another(JOB_ROW), pytest.raises(Busy, match=r"^one: another transaction"):
         control.pause_many(["one", "two", "three"], by=ADA)
     assert not Job.objects.paused().exists()
 
@@ -91,10 +91,7 @@ def test_locked_run_is_named(make_job: MakeJob, short_wait: None) -> None:
 
 def test_usual_wait_of_sqlite_is_restored(make_job: MakeJob) -> None:
     make_job("one")
-    if IS_POSTGRES:
-        query = "SELECT current_setting('lock_timeout')"
-    else:
-        query = "PRAGMA busy_timeout"
+    query = "SELECT current_setting('lock_timeout')" if IS_POSTGRES else "PRAGMA busy_timeout"
     with connection.cursor() as cursor:
         cursor.execute(query)
         before = cursor.fetchone()
@@ -170,7 +167,9 @@ def test_actions_survive_strict_isolation(make_job: MakeJob, level: str) -> None
     def act(number: int) -> None:
         try:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('default_transaction_isolation', %s, false)", [level])
+                cursor.execute(
+                    "SELECT set_config('default_transaction_isolation', %s, false)", [level]
+                )
             for _ in range(6):
                 action = control.pause_many if number % 2 else control.resume_many
                 action(names, by=ADA)
@@ -257,7 +256,6 @@ def test_long_actors_keep_head_and_tail() -> None:
 @pytest.mark.parametrize("name", ["", "a\0b", "\ud800", "x" * 101, "x" * 1_000_000])
 @pytest.mark.parametrize("action", [control.pause, control.resume, control.trigger])
 def test_name_that_cannot_be_is_not_asked_for(action: Callable[..., object], name: str) -> None:
-    with pytest.raises(JobNotFound, match="^Job not found: ") as caught:
+    with pytest.raises(JobNotFound, match=r"^Job not found: ") as caught:
         action(name, by=ADA)
     assert len(str(caught.value)) < 200
-

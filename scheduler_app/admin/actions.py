@@ -17,6 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 
+from scheduler_app.admin.banner import obstacle
 from scheduler_app.admin.readonly import M, ReadOnlyAdmin
 from scheduler_app.control import BATCH, REASON_LIMIT, Actor
 from scheduler_app.exceptions import SchedulerError
@@ -119,7 +120,10 @@ class ActingAdmin(ReadOnlyAdmin[M]):
         rows: dict[tuple[int, str], list[str]] = {}
         for level, words, row in _perform(action, list(keys), by, reason):
             rows.setdefault((level, words), []).append(row)
+        waits = obstacle() if any(level == messages.SUCCESS for level, _ in rows) else ""
         for (level, words), found in sorted(rows.items()):
+            if waits and level == messages.SUCCESS:
+                level, words = messages.WARNING, f"{words}, but {waits}"
             text = f"{words}: {listed(found)}." if words else listed(found, separator=" ")
             self.message_user(request, text, level)
 

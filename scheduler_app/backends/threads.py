@@ -12,6 +12,9 @@ from scheduler_app.execution.thread_state import ThreadState
 
 logger = logging.getLogger(__name__)
 
+SUSPICIOUS = 0.5
+"""How long, in seconds, a task may wait before it is seen whether all threads are alive."""
+
 
 class ThreadExecutor(Executor):
     """At most `size` tasks at a time. The threads are daemons: a task that does not end when it
@@ -27,7 +30,7 @@ class ThreadExecutor(Executor):
     def __init__(self, size: int) -> None:
         self._size = size
         self._tasks: deque[Task] = deque()
-        self._threads = 0
+        self._threads: set[threading.Thread] = set()
         self._started = 0
         self._idle = 0
         self._unended = 0
@@ -43,7 +46,7 @@ class ThreadExecutor(Executor):
     @property
     def threads(self) -> int:
         """How many threads there are."""
-        return self._threads
+        return len(self._threads)
 
     @property
     def stalled_since(self) -> float | None:
@@ -77,23 +80,34 @@ class ThreadExecutor(Executor):
 
     def _wake_one(self) -> None:
         """Have one more thread look for a task, if there is one; the lock is held."""
+        if self._tasks and time.monotonic() >= self._could_start_since + SUSPICIOUS:
+            self._forget_dead_threads()
         if not self._tasks or self._is_waking:
             return
         if self._idle:
             self._is_waking = True
             self._has_task.notify()
-        elif self._threads < self._size:
+        elif len(self._threads) < self._size:
             self._start_thread()
+
+    def _forget_dead_threads(self) -> None:
+        """A thread can end before its first step: when memory is short, or when a hook for new
+        threads raises."""
+        dead = {thread for thread in self._threads if not thread.is_alive()}
+        if dead:
+            self._threads -= dead
+            self._is_waking = False
 
     def _start_thread(self) -> None:
         name = f"scheduler-run-{self._started + 1}"
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
         try:
-            threading.Thread(target=self._work, name=name, daemon=True).start()
+            thread.start()
         except (RuntimeError, MemoryError) as error:
             self._start_error = error
             return
         self._is_waking = True
-        self._threads += 1
+        self._threads.add(thread)
         self._started += 1
 
     def _log_start_error(self) -> None:
@@ -107,14 +121,16 @@ class ThreadExecutor(Executor):
         state = ThreadState()
         with self._has_task:
             self._is_waking = False
-        while task := self._next():
-            self._perform(task)
-            if not state.is_fit():
-                break
-        with self._has_task:
-            self._threads -= 1
-            self._wake_one()
-        self._log_start_error()
+        try:
+            while task := self._next():
+                self._perform(task)
+                if not state.is_fit():
+                    break
+        finally:  # also when other code raises an exception in this thread
+            with self._has_task:
+                self._threads.discard(threading.current_thread())
+                self._wake_one()
+            self._log_start_error()
 
     def _perform(self, task: Task) -> None:
         try:
@@ -135,13 +151,18 @@ class ThreadExecutor(Executor):
             while not self._tasks:
                 if self._closed:
                     return None
-                self._idle += 1
-                self._has_task.wait()
-                self._idle -= 1
-                self._is_waking = False
+                self._wait()
             task = self._tasks.popleft()
             self._could_start_since = time.monotonic()
             if not self._tasks:
                 self._all_begun.notify_all()
             self._wake_one()
             return task
+
+    def _wait(self) -> None:
+        self._idle += 1
+        try:
+            self._has_task.wait()
+        finally:
+            self._idle -= 1
+            self._is_waking = False

@@ -36,7 +36,7 @@ def audit_ledger(
             raise JobNotFound(name)
     for name in wanted:
         with database.snapshot():
-            job = Job.objects.filter(name=name).first()
+            job = Job.objects.counted().filter(name=name).first()
             for discrepancy in _audit(job, Window(since, until), tally) if job else ():
                 tally.discrepancies += 1
                 yield discrepancy
@@ -55,6 +55,7 @@ def _audit(job: Job, window: Window, tally: Tally) -> Iterator[Discrepancy]:
     if job.pruned_to:
         begin = job.pruned_to + RESOLUTION
         window = Window(max(begin, window.since or begin), window.until)
+        recorded = [p for p in recorded if p.ends_at is None or p.ends_at >= begin]
     yield from _History(job.name, recorded, window, next_due or database.now(), tally).audit()
 
 

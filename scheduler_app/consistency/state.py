@@ -8,7 +8,7 @@ from django.db.models import Count, Q, Sum
 
 from scheduler_app.consistency.report import INACTIVE, Discrepancy, Kind
 from scheduler_app.cron import Uncomputable
-from scheduler_app.models import Job, JobRun, RunState, SchedulePeriod
+from scheduler_app.models import COUNTERS, Job, JobRun, RunState, SchedulePeriod
 
 
 def periods(job: Job, recorded: Sequence[SchedulePeriod]) -> Iterator[Discrepancy]:
@@ -58,8 +58,8 @@ def counters(job: Job) -> Iterator[Discrepancy]:
         miss_count=Sum("occurrences", filter=Q(state=RunState.MISSED), default=0),
     )
     found["error_count"] = found["failed"] - found["retried"]
-    for counter in ("run_count", "error_count", "skip_count", "miss_count"):
-        kept = getattr(job, counter)
+    for counter in COUNTERS:
+        kept = getattr(job, f"total_{counter}")
         if kept != found[counter]:
             text = f"its {counter} is {kept:,}; the ledger has {found[counter]:,}"
             yield Discrepancy(job.name, Kind.COUNTER, text)

@@ -10,7 +10,7 @@ from typing import TypeVar
 from django.db import DatabaseError, transaction
 
 from scheduler_app.exceptions import Busy, SchedulerError
-from scheduler_app.models import Job, database, timetable_rows
+from scheduler_app.models import Job, database, locks, timetable_rows
 from scheduler_app.models.faults import Fault, fault_of
 from scheduler_app.text import listed
 
@@ -46,7 +46,7 @@ def carry_out(work: Callable[[], T], names: Collection[str]) -> T:
         except DatabaseError as error:
             fault = fault_of(error)
             if fault == Fault.LOCKED:
-                raise Busy(_who_is_locked(names)) from error
+                raise Busy(_who_is_locked(names, error)) from error
             if fault != Fault.CONFLICT:
                 raise
             if attempt == attempts:
@@ -81,17 +81,23 @@ def _limit_lock_waits() -> None:
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{WAIT:.0f}s"])
 
 
-def _who_is_locked(names: Collection[str]) -> str:
+def _who_is_locked(names: Collection[str], error: DatabaseError) -> str:
     if database.connection().vendor == "sqlite":
         return (
             f"{listed(names)}: another process has held the database's lock for more than "
             f"{WAIT:.0f} s. Nothing was changed; try again."
         )
-    locked = _locked(names) or names
+    locked, holder = _locked(names) or names, _holder(error)
     return (
         f"{listed(locked)}: another transaction has held what is to be changed for more than "
-        f"{WAIT:.0f} s. Nothing was changed; end that transaction, or try again."
+        f"{WAIT:.0f} s{f': {holder}' if holder else ''}. Nothing was changed; end that "
+        "transaction, or try again."
     )
+
+
+def _holder(error: DatabaseError) -> str:
+    """Return who holds the lock on PostgreSQL, as far as that can be told."""
+    return "" if database.connection().needs_rollback else locks.waits_for(error)
 
 
 def _locked(names: Collection[str]) -> list[str]:

@@ -178,6 +178,7 @@ def _never(expression: str) -> str:
     )
 
 
+@lru_cache(maxsize=4096)
 def explain(expression: str) -> str:
     """The schedule in English words. Raises CronError."""
     return words(parsed(normalise(expression)))

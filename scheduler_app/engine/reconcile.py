@@ -9,11 +9,11 @@ from datetime import datetime
 from itertools import chain
 
 from scheduler_app import zones
+from scheduler_app.cron import Uncomputable
 from scheduler_app.engine import releases, stored, sync
 from scheduler_app.engine.releases import Declarations
 from scheduler_app.engine.stored import Stored
 from scheduler_app.engine.sync import Changes
-from scheduler_app.exceptions import CronError
 from scheduler_app.ledger import schedules
 from scheduler_app.logs import SafeLogger
 from scheduler_app.models import LivenessSnapshot, Node
@@ -91,10 +91,10 @@ class Reconciler:
         late = set()
         for name, end in schedules.accounted_to(unproven).items():
             job, due_at = found.jobs[name], unproven[name]
-            try:
-                right = schedules.next_due_by(job.schedule(name), name, end)
-            except CronError:
-                continue
+            schedule = job.schedule(name)
+            if isinstance(schedule.compute(), Uncomputable):
+                continue  # no moment can be called too late
+            right = schedules.next_due_by(schedule, name, end)
             if schedules.is_too_late(due_at, right):
                 late.add(name)
             elif due_at:

@@ -1,5 +1,6 @@
 """Database connections as a run leaves them."""
 
+import sqlite3
 from contextlib import suppress
 
 from django.db import connections
@@ -43,7 +44,9 @@ def _has_begun(connection: BaseDatabaseWrapper) -> bool:
     if raw is None:
         return False
     if connection.vendor == "sqlite":
-        return bool(raw.in_transaction)
+        with suppress(sqlite3.ProgrammingError):  # it has been closed below Django
+            return bool(raw.in_transaction)
+        return False
     if connection.vendor == "postgresql":
         status = raw.info.transaction_status
         return status in (status.ACTIVE, status.INTRANS, status.INERROR)

@@ -5,10 +5,10 @@ The coroutine has an event loop and a thread of its own. Its synchronous parts (
 do not wait for one another."""
 
 import asyncio
-import logging
 import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,7 +16,6 @@ from asgiref.sync import async_to_sync
 
 from scheduler_app.execution import connections, thread_state
 
-logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -46,18 +45,20 @@ async def _run(awaitable: Awaitable[Any]) -> Any:
 
 
 async def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    tasks = asyncio.all_tasks(loop) - {asyncio.current_task(loop)}
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        _, refusing = await asyncio.wait(tasks, timeout=PATIENCE)
-        for task in refusing:
-            asyncio._unregister_task(task)  # the loop would wait for it at its end
-    try:
+    """Cancel the tasks that are left, again and again: one may wait when it is cancelled. What has
+    not ended when the patience is at its end, the loop no longer waits for."""
+    deadline = loop.time() + PATIENCE
+    await asyncio.sleep(0)  # a generator that has just been dropped becomes a task here
+    while tasks := asyncio.all_tasks(loop) - {asyncio.current_task(loop)}:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=PATIENCE / 10)
+        if loop.time() >= deadline:
+            for task in tasks:
+                asyncio._unregister_task(task)
+    with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE):
             await loop.shutdown_asyncgens()
-    except TimeoutError:
-        logger.warning("an async generator that a job left did not end")
 
 
 class _Threads(ThreadPoolExecutor):

@@ -5,7 +5,6 @@ the function to its outcome each step has a simpler one behind it."""
 
 import logging
 import os
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
@@ -65,7 +64,6 @@ def execute(definition: JobDefinition, context: JobContext) -> Outcome:
         # In a context of its own: the language or zone that it activates is not its successor's.
         result = copy_context().run(_call, definition, context)
         _end_copy(process, 0)
-        thread_state.forget_raised(threading.get_ident())
         outcome = _success(context, result)
     except BaseException as error:
         _end_copy(process, _exit_code(error))

@@ -6,8 +6,6 @@ import sys
 _get_dict = ctypes.pythonapi.PyThreadState_GetDict
 _get_dict.restype = ctypes.c_void_p  # a borrowed reference
 _get_dict.argtypes = []
-_raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
-_raise_in.argtypes = [ctypes.c_ulong, ctypes.c_void_p]
 _HARMLESS = {"Py_Repr"}
 """What the interpreter itself keeps of nested calls of repr()."""
 
@@ -27,12 +25,6 @@ class ThreadState:
 def has_values() -> bool:
     """Return whether this thread has thread-local values."""
     return not _keys() <= _HARMLESS
-
-
-def forget_raised(thread_id: int) -> None:
-    """Withdraw an exception that other code has asked to be raised in this thread, and that was
-    not raised before the function ended that it was for."""
-    _raise_in(thread_id, None)
 
 
 def _keys() -> set[str]:

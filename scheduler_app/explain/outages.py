@@ -38,6 +38,13 @@ def outage_at(moment: datetime, now: datetime) -> Outage | None:
     return Outage(begin, end)
 
 
+def death_of(node: Node, now: datetime) -> datetime | None:
+    """Return when this scheduler was last heard of, if it is not alive now."""
+    lives = Node.objects.lives(now).filter(pk=node.pk).exclude(alive_to__gte=now)
+    died: datetime | None = lives.values_list("alive_to", flat=True).first()
+    return died
+
+
 def schedulers_without(job_name: str, moment: datetime, now: datetime) -> list[str]:
     """The schedulers that were alive at this moment, if none of them had the job in its code."""
     alive = Node.objects.lives(now).filter(started_at__lte=moment, alive_to__gte=moment)

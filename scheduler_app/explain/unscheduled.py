@@ -16,10 +16,10 @@ def not_scheduled(moment: datetime, until: datetime, history: History) -> str:
     """Why there is no occurrence from this moment on, and before `until`; which are its
     neighbours."""
     period = history.period_at(moment)
-    if not history.periods:
+    if history.first_period is None:
         return "no schedule of the job is recorded."
     if period is None:
-        return f"the job was declared only at {history.clock.full(history.periods[0].begins_at)}."
+        return _before_the_first(history.first_period, history)
     schedule = period.schedule.compute()
     if isinstance(schedule, Uncomputable):
         return cannot_be_judged(period, schedule)
@@ -29,6 +29,13 @@ def not_scheduled(moment: datetime, until: datetime, history: History) -> str:
         return f"the clock showed this time twice, and the schedule has the first alone, {at}."
     changed = _changed_while_put_off(moment, until, period, schedule, history)
     return changed or f"not in the schedule. {_neighbours(moment, period, schedule, history)}"
+
+
+def _before_the_first(period: SchedulePeriod, history: History) -> str:
+    if history.job.pruned_to:
+        to = history.clock.full(history.job.pruned_to)
+        return f"the schedule of that time is deleted, like more of the history up to {to}."
+    return f"the job was declared only at {history.clock.full(period.begins_at)}."
 
 
 def _changed_while_put_off(

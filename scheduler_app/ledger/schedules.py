@@ -181,14 +181,21 @@ def next_due(job: Job, after: datetime) -> datetime | None:
 
 def put_right(jobs: Iterable[Job]) -> set[str]:
     """Set the due moments of those of these (locked) jobs that would lose occurrences, or fire
-    although they should not; return their names. One that is too early the claim puts right."""
-    jobs = list(jobs)
+    although they should not; return their names. One that is too early the claim puts right, and
+    one that cannot be computed here may be another scheduler's to compute."""
+    jobs = [
+        job for job in jobs if _is_computable(job) or state_of(job) != SchedulePeriod.State.ACTIVE
+    ]
     names = [job.name for job in jobs]
     ends, dues = accounted_to(names), timetable.dues(names)
     rights = {job.name: next_due(job, ends[job.name]) for job in jobs if job.name in ends}
     wrong = {name: due for name, due in rights.items() if is_too_late(dues.get(name), due)}
     timetable.advance(wrong)
     return set(wrong)
+
+
+def _is_computable(job: Job) -> bool:
+    return isinstance(job.schedule.compute(), Fires)
 
 
 def is_too_late(due_at: datetime | None, right: datetime | None) -> bool:

@@ -13,9 +13,8 @@ from typing import Any
 from django_apscheduler.models import DjangoJob
 
 from scheduler_app.models import bulk, database, timetable_rows
+from scheduler_app.models.primary import PrimaryQuerySet
 
-MANY = 20
-"""Due moments; more are written by one statement that names each."""
 RUNNER = "scheduler_app.execution.runner:run_job"
 """The one function that every timetable row refers to."""
 
@@ -54,22 +53,30 @@ def _earliest(alias: str, excluding: frozenset[str]) -> bulk.Compiled:
     return bulk.compiled(entries.order_by("next_run_time").values_list("next_run_time")[:1])
 
 
-def lock_due(now: datetime, excluding: Iterable[str], limit: int) -> dict[str, datetime]:
-    """Lock the rows of at most `limit` jobs that are due, the earliest first, but those that
-    somebody else has locked: `{name: due moment}`."""
-    rows = (
-        timetable_rows()
-        .select_for_update(skip_locked=True)
-        .filter(next_run_time__lte=now)
-        .exclude(id__in=list(excluding))
-        .order_by("next_run_time", "id")
-    )
+def lock_due(
+    now: datetime, excluding: Iterable[str], limit: int, *, among: Iterable[str] | None = None
+) -> dict[str, datetime]:
+    """Lock the rows of at most `limit` jobs (of those named, if any are) that are due, the earliest
+    first, but those that somebody else has locked: `{name: due moment}`."""
+    rows = _due(now, excluding).select_for_update(skip_locked=True)
+    if among is not None:
+        rows = rows.filter(bulk.AnyOf("id", among))
     return dict(bulk.fetch(rows.values_list("id", "next_run_time")[:limit]))
 
 
+def due(now: datetime, excluding: Iterable[str], limit: int) -> list[str]:
+    """The jobs that are due, the earliest first, whoever has locked them."""
+    return [name for (name,) in bulk.fetch(_due(now, excluding).values_list("id")[:limit])]
+
+
+def _due(now: datetime, excluding: Iterable[str]) -> PrimaryQuerySet[DjangoJob]:
+    rows = timetable_rows().filter(next_run_time__lte=now).exclude(id__in=list(excluding))
+    return rows.order_by("next_run_time", "id")
+
+
 def lock(names: Iterable[str]) -> None:
-    """Lock these jobs' rows, waiting for whoever has them."""
-    rows = timetable_rows().select_for_update().filter(id__in=list(names)).order_by("id")
+    """Lock these jobs' rows, in the order of their names, waiting for those that others hold."""
+    rows = timetable_rows().select_for_update().filter(bulk.AnyOf("id", names)).order_by("id")
     list(rows.values_list("id"))
 
 
@@ -80,16 +87,13 @@ def try_lock(names: Iterable[str]) -> set[str]:
 
 
 def advance(next_dues: Mapping[str, datetime | None]) -> None:
-    """Set the due moments of these (locked) jobs; jobs that share one share an UPDATE."""
-    shared: dict[datetime | None, list[str]] = {}
-    for name, due_at in next_dues.items():
-        shared.setdefault(due_at, []).append(name)
-    if len(shared) > MANY:
-        rows = [DjangoJob(id=name, next_run_time=due_at) for name, due_at in next_dues.items()]
+    """Set the due moments of these (locked) jobs, with one statement."""
+    if next_dues:
+        blank = DjangoJob()
+        rows = [
+            bulk.like(blank, id=name, next_run_time=due_at) for name, due_at in next_dues.items()
+        ]
         bulk.update(rows, ["next_run_time"], database.connection())
-        return
-    for due_at, names in shared.items():
-        timetable_rows().filter(bulk.AnyOf("id", names)).update(next_run_time=due_at)
 
 
 def state(name: str) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """Every change of a run's state, with its retries and counts. Nothing else changes one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import islice
+from typing import NamedTuple
 
 from django.db.models.functions import Greatest
 
 from scheduler_app.cron import Fire, Fires
 from scheduler_app.ledger.counters import count
 from scheduler_app.ledger.retries import first_attempt, retries_of
-from scheduler_app.models import Job, JobRun, JobRunQuerySet, Node, RunState, Trigger
+from scheduler_app.models import Job, JobRun, JobRunQuerySet, Node, RunState, Trigger, bulk
 
 BATCH = 10_000
 """How many occurrences of one job are dealt with at a time. More (a job of every second after a
@@ -80,13 +81,22 @@ def close_queued(runs: Iterable[JobRun], state: RunState, now: datetime, message
     count(runs)
 
 
-def record(
-    starts: Sequence[JobRun], ends: Sequence[JobRun], now: datetime
-) -> tuple[set[int], list[JobRun]]:
-    """Write that these runs start now, and the outcomes that those runs' fields tell: the ids of
-    those that may start, and the runs whose outcome comes too late. A run that its node does not
-    hold any more is left alone. Call it in a transaction."""
-    held = JobRun.objects.hold([run.pk for run in (*starts, *ends)])
+class Recorded(NamedTuple):
+    """What became of starts and outcomes that were to be written."""
+
+    begun: set[int]
+    """The ids of the runs that start now."""
+    late: list[JobRun]
+    """The runs that were closed before their outcome came."""
+    locked: set[int]
+    """The ids of the runs of which nothing is written yet, because others have locked their
+    rows."""
+
+
+def record(starts: Sequence[JobRun], ends: Sequence[JobRun], now: datetime) -> Recorded:
+    """Write that these runs start now, and the outcomes that those runs' fields tell. A run that
+    its node does not hold any more is left alone. Call it in a transaction."""
+    held, locked = JobRun.objects.hold([run.pk for run in (*starts, *ends)])
     begun = [run for run in starts if held.get(run.pk) == run.node_id]
     ended = [run for run in ends if held.get(run.pk) == run.node_id]
     for run in begun:
@@ -94,12 +104,13 @@ def record(
     if begun or ended:
         JobRun.objects.write([*begun, *ended])
     finish(ended, now)
-    return {run.pk for run in begun}, [run for run in ends if run.pk not in held]
+    late = [run for run in ends if run.pk not in held and run.pk not in locked]
+    return Recorded({run.pk for run in begun}, late, locked)
 
 
 def assign(runs: Sequence[JobRun], node: Node) -> None:
     """Have this node hold these (locked) runs, which have not begun."""
-    JobRun.objects.queued().filter(pk__in=[run.pk for run in runs]).update(node=node)
+    JobRun.objects.filter(pk__in=[run.pk for run in runs]).update(node=node)
     for run in runs:
         run.node = node
 
@@ -135,12 +146,17 @@ def cancel(runs: Iterable[JobRun], now: datetime, reason: str) -> set[int]:
     return {run.pk for run in queued} | set(unasked)
 
 
-def cancel_previous(names: Iterable[str], now: datetime) -> None:
-    """Ask these jobs' runs to end early; occurrences that have not begun end here."""
-    active = JobRun.objects.active().filter(job_name__in=list(names))
-    waiting = active.queued().scheduled().select_for_update()
-    close_queued(waiting, RunState.CANCELLED, now, SUPERSEDED)
-    _request_cancel(active.running(), now, SUPERSEDED)
+def cancel_previous(names: Collection[str], now: datetime) -> set[str]:
+    """Ask these jobs' runs to end early; occurrences that have not begun end here. Returns the jobs
+    of which others have locked a run: nothing is done to these."""
+    active = JobRun.objects.active().filter(bulk.AnyOf("job_name", names))
+    job_of = dict(active.values_list("pk", "job_name"))
+    held, locked = JobRun.objects.hold(list(job_of))
+    blocked = {job_of[pk] for pk in locked}
+    ours = JobRun.objects.filter(bulk.AnyOf("pk", [pk for pk in held if job_of[pk] not in blocked]))
+    close_queued(ours.queued().scheduled(), RunState.CANCELLED, now, SUPERSEDED)
+    _request_cancel(ours.running(), now, SUPERSEDED)
+    return blocked
 
 
 def _request_cancel(running: JobRunQuerySet, now: datetime, reason: str) -> int:
@@ -149,10 +165,13 @@ def _request_cancel(running: JobRunQuerySet, now: datetime, reason: str) -> int:
 
 
 def release_runs(node: Node, now: datetime, message: str) -> list[JobRun]:
-    """End a node's hold on its runs: those going are LOST for the reason given (and returned),
-    those not begun are left for any node to take, or end here if no code declares their job any
-    more. Call it in a transaction."""
-    lost = list(JobRun.objects.running().filter(node=node).select_for_update())
+    """End a node's hold on its runs: those running are LOST for the reason given (and returned),
+    those queued are left for any node to take, or end here if no code declares their job any more.
+    Runs whose rows others have locked are left as they are. Call it in a transaction."""
+    active = JobRun.objects.active().filter(node=node)
+    held, _ = JobRun.objects.hold(list(active.values_list("pk", flat=True)))
+    ours = JobRun.objects.filter(bulk.AnyOf("pk", list(held)))
+    lost = list(ours.running())
     JobRun.objects.filter(pk__in=[run.pk for run in lost]).update(
         state=RunState.LOST,
         finished_at=Greatest("started_at", now),  # the clock may have been put back
@@ -161,8 +180,7 @@ def release_runs(node: Node, now: datetime, message: str) -> list[JobRun]:
     for run in lost:
         run.state = RunState.LOST
     finish(lost, now)
-    left = JobRun.objects.queued().filter(node=node)
-    orphaned = left.filter(job_name__in=Job.objects.orphaned().values("name"))
-    close_queued(orphaned.select_for_update(), RunState.CANCELLED, now, UNDECLARED)
-    left.update(node=None)
+    orphaned = ours.queued().filter(job_name__in=Job.objects.orphaned().values("name"))
+    close_queued(orphaned, RunState.CANCELLED, now, UNDECLARED)
+    ours.queued().update(node=None)
     return lost

@@ -40,7 +40,10 @@ class AuditEntry(models.Model):
     class Meta:
         ordering = ("-id",)
         verbose_name_plural = "audit entries"
-        indexes = (models.Index(fields=("job_name", "-id"), name="audit_by_job"),)
+        indexes = (
+            models.Index(fields=("job_name", "-id"), name="audit_by_job"),
+            models.Index(fields=("at",), name="audit_by_age"),
+        )
 
     def __str__(self) -> str:
         return f"{self.actor}: {self.action} {self.job_name}"

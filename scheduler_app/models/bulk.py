@@ -108,6 +108,16 @@ def insert(rows: Sequence[models.Model], connection: BaseDatabaseWrapper) -> Non
         row._state.adding, row._state.db = False, connection.alias
 
 
+def append(rows: Sequence[models.Model], connection: BaseDatabaseWrapper) -> None:
+    """Insert these rows of one table; nobody needs to know their ids."""
+    options = rows[0]._meta
+    fields = [field for field in options.concrete_fields if not field.primary_key]
+    columns = ", ".join(str(field.column) for field in fields)
+    values, parameters = _table(rows, fields, connection)
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {options.db_table} ({columns}) {values}", parameters)
+
+
 def update(
     rows: Sequence[models.Model], names: Iterable[str], connection: BaseDatabaseWrapper
 ) -> None:
@@ -150,7 +160,7 @@ def _table(
         values = list(map(attrgetter(field.attname), rows))
         convert = _converter(field, connection)
         kind = "" if is_sqlite else _type(field, connection)
-        if values.count(values[0]) == len(values):
+        if _is_one(values):
             shared.append(convert(values[0]) if convert else values[0])
             value = "%s" if is_sqlite else f"%s::{kind}"
         else:
@@ -166,6 +176,14 @@ def _table(
     arrays = ", ".join(f"%s::{kind}[]" for kind in types)
     names = ", ".join(f"v{number}" for number in range(len(varying)))
     return f"{query} FROM unnest({arrays}) AS varying({names})", [*shared, *map(_array, varying)]
+
+
+def _is_one(values: list[Any]) -> bool:
+    """Whether these are all the same, not only equal as True, 1 and 1.0 are."""
+    first = values[0]
+    if values.count(first) < len(values):
+        return False
+    return isinstance(first, str | datetime) or len(set(map(repr, values))) == 1
 
 
 def _converter(

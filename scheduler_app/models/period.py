@@ -18,6 +18,10 @@ class SchedulePeriodQuerySet(PrimaryQuerySet["SchedulePeriod"]):
         """The periods that have not ended: one for each job."""
         return self.filter(ends_at=None)
 
+    def job_names(self) -> models.QuerySet[SchedulePeriod, str]:
+        """Return the names of their jobs, each once."""
+        return self.order_by("job_name").values_list("job_name", flat=True).distinct()
+
     def begin(
         self, jobs: Iterable[Job], state: str, moments: Mapping[str, datetime], reason: str
     ) -> None:

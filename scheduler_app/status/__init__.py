@@ -1,10 +1,12 @@
 """The one door through which every surface reads how things are now."""
 
 from scheduler_app.status.current import (
+    InterruptedRun,
     JobState,
     JobStatus,
     RunSummary,
     SchedulerStatus,
+    interrupted_runs,
     job_status,
     job_statuses,
     living_nodes,
@@ -22,6 +24,7 @@ from scheduler_app.status.health import (
 )
 
 __all__ = [
+    "InterruptedRun",
     "JobState",
     "JobStatus",
     "NodeHealth",
@@ -29,6 +32,7 @@ __all__ = [
     "SchedulerHealth",
     "SchedulerState",
     "SchedulerStatus",
+    "interrupted_runs",
     "job_status",
     "job_statuses",
     "living_nodes",

@@ -104,6 +104,20 @@ def test_schedule_that_cannot_be_computed_says_why(schedule: Schedule, complaint
     assert problem.text.startswith(complaint)
 
 
+parts = st.one_of(st.text(max_size=12), st.sampled_from(["*", "0", "*/5", "UTC", "L"]))
+
+
+@quick
+@given(st.lists(parts, max_size=7).map(" ".join), parts, st.integers())
+def test_any_schedule_is_computed_or_says_why(expression: str, zone: str, jitter: int) -> None:
+    computed = Schedule(expression, zone, jitter).compute()
+    if isinstance(computed, Uncomputable):
+        assert computed.text.isprintable()
+    else:
+        assert computed.explain()
+        assert computed.next(NOON) is not None
+
+
 @quick
 @given(expressions, zones, st.integers(0, 40), st.data())
 def test_due_is_next_repeated(expression: str, zone: str, count: int, data: st.DataObject) -> None:

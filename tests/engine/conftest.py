@@ -20,11 +20,17 @@ T0 = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SetClock = Callable[[datetime], None]
 
 
-def eventually(happens: Callable[[], object], seconds: float = 10) -> None:
+def eventually(happens: Callable[[], object], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not happens():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
+
+
+def counted(counter: str) -> int:
+    """The only job's counter."""
+    total: int = getattr(Job.objects.counted().get(), f"total_{counter}")
+    return total
 
 
 def nothing() -> None:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from scheduler_app.engine.liveness import take_from_stopped_nodes
 from scheduler_app.models import Heartbeat, Job, JobRun, Node, Report, RunState, clock
-from tests.engine.conftest import T0
+from tests.engine.conftest import T0, counted
 from tests.harness.heartbeats import close_dead_nodes, silent_for
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +59,7 @@ def test_run_of_a_dead_node_is_lost_and_counted(running: JobRun, node: Node) -> 
     running.refresh_from_db()
     assert running.state == RunState.LOST
     assert "here:1, died" in running.message
-    assert Job.objects.get().error_count == 1
+    assert counted("error_count") == 1
 
 
 def test_run_that_had_not_begun_is_left_to_others(running: JobRun, node: Node) -> None:
@@ -73,7 +73,7 @@ def test_dead_node_is_closed_once(running: JobRun, node: Node) -> None:
     silent_for(node, 60)
     close_dead_nodes()
     assert close_dead_nodes() == 0
-    assert Job.objects.get().error_count == 1
+    assert counted("error_count") == 1
 
 
 def test_node_given_up_cannot_beat_again(node: Node) -> None:
@@ -115,7 +115,7 @@ def test_run_that_came_to_a_stopped_node_is_left_to_others(running: JobRun, stop
 def test_run_that_a_stopped_node_began_is_lost(running: JobRun, stopped: Node) -> None:
     take_from_stopped_nodes(timezone.now())
     running.refresh_from_db()
-    assert (running.state, Job.objects.get().error_count) == (RunState.LOST, 1)
+    assert (running.state, counted("error_count")) == (RunState.LOST, 1)
 
 
 def test_run_of_an_orphaned_job_that_came_to_a_stopped_node_is_cancelled(

@@ -9,9 +9,9 @@ from scheduler_app import control
 from scheduler_app.control import Actor
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.recorder import record
-from scheduler_app.models import Job, JobRun, Node, RunState, Surface
+from scheduler_app.models import JobRun, Node, RunState, Surface
 from scheduler_app.policies import Policies
-from tests.engine.conftest import T0, SetClock
+from tests.engine.conftest import T0, SetClock, counted
 from tests.harness.heartbeats import close_dead_nodes, silent_for
 
 pytestmark = pytest.mark.django_db
@@ -41,8 +41,7 @@ def claimer(declare: Declare, start: Start, set_clock: SetClock) -> Claimer:
 
 
 def counters() -> tuple[int, int]:
-    job = Job.objects.get()
-    return job.run_count, job.error_count
+    return counted("run_count"), counted("error_count")
 
 
 def test_failure_with_a_retry_left_is_not_counted_yet(claimer: Claimer) -> None:

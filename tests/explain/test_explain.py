@@ -76,7 +76,26 @@ def test_run_that_is_going(claimer: Claimer) -> None:
     begin([run], T0 + SECOND)
     assert why().endswith(f"is running: started 12:00:01, 1.0 s late on here:1 (run {run.pk}).")
     control.cancel(run.pk, by=ADA, reason="too slow")
-    assert why().endswith("It has been asked to end. Cancelled by ada (command line): too slow.")
+    assert "It has been asked to end. Cancelled by ada (command line): too slow." in why()
+
+
+def test_run_that_takes_long_comes_with_advice(claimer: Claimer) -> None:
+    finish(claimer.claim(T0), took=2)
+    (run,) = claimer.claim(T0 + MINUTE)
+    begin([run], T0 + MINUTE)
+    told = why(T0 + MINUTE, now=T0 + 59 * MINUTE)
+    assert "It has been running for 58 min 0 s, usually 2.0 s." in told
+    assert "A thread cannot be killed" in told
+    assert "restart scheduler here:1" in told
+
+
+def test_run_of_a_dead_scheduler_was_running(claimer: Claimer, node: Node) -> None:
+    (run,) = claimer.claim(T0)
+    begin([run], T0)
+    Node.objects.filter(pk=node.pk).update(stopped_at=T0 + MINUTE)
+    told = why(now=T0 + 59 * MINUTE)
+    assert "was running when here:1 died, last heard of at 2026-03-02 12:" in told
+    assert "is running" not in told
 
 
 def test_run_that_was_cancelled(claimer: Claimer) -> None:

@@ -70,7 +70,7 @@ class Process:
     def begin(self, count: int) -> set[int]:
         """Record the start of the next runs; those that it no longer holds are dropped."""
         starts, self.pending = self.pending[:count], self.pending[count:]
-        begun = record(starts, [])
+        begun = record(starts, []).begun
         self.going += [run for run in starts if run.pk in begun]
         return begun
 

@@ -13,6 +13,8 @@ from tests.soak.violations import Violations
 
 RESTORED_WITHIN = 16.0
 """How long after a row was deleted or mended occurrences of its job may have no row."""
+OVERDUE = 40.0
+"""How long an occurrence may wait for the database: a change of the schedule then skips it."""
 BEGUN = {"running", "success", "failed", "cancelled", "lost"}
 NEVER_RAN = {"missed", "skipped"}
 SHOWN = 5
@@ -81,7 +83,8 @@ class Verdict:
                 covered[moment].append(row)
             if row.first > begin and len(mine) != row.occurrences:
                 self._add("miscounted", job.name, f"{row}: {row.occurrences}, not {len(mine)}")
-            if job.must_run and row.state in NEVER_RAN and not self._is_spoilt(job.name, row.first):
+            is_wrong = job.must_run and row.state in NEVER_RAN
+            if is_wrong and not self._is_spoilt(job.name, row.scheduled_for, OVERDUE):
                 self._add("must run, did not", job.name, f"{row}: {row.message}", row.due_at)
         lost = [moment for moment in moments if moment <= end and not covered[moment]]
         self.figures.expected += sum(moment <= end for moment in moments)
@@ -99,10 +102,11 @@ class Verdict:
             text = f"{name}: {len(lost)} from {clock(lost[0])} to {clock(lost[-1])} have no row"
             self._found.add("lost", text, lost[0])
 
-    def _is_spoilt(self, name: str, moment: float) -> bool:
+    def _is_spoilt(self, name: str, moment: float, overdue: float = 2) -> bool:
+        """Whether the job's row was deleted or spoilt then, or so many seconds later."""
         return any(
             fault.category == "spoil" and fault.target == name
-            for fault in self._timeline.within(moment - RESTORED_WITHIN, moment, margin=2)
+            for fault in self._timeline.within(moment - RESTORED_WITHIN, moment + overdue)
         )
 
     def _account(self) -> None:

@@ -146,6 +146,8 @@ class Watcher:
     def _cli_status(self, node: Node) -> bool | None:
         done = self.manage("scheduler", "--endpoint", f"127.0.0.1:{node.port}", "status", "--json")
         if done is None or done.returncode != 0:
+            with (self._stage.folder / "cli.log").open("a") as log:
+                log.write(f"{clock(time.time())} {node.life} {done}\n")
             return None
         return bool(json.loads(done.stdout)["scheduler_running"])
 

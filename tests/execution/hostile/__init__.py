@@ -1,0 +1,1 @@
+"""Jobs that break whatever a run's boundary may rely on; each is told what should come of it."""
