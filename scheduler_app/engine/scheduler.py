@@ -24,7 +24,7 @@ from scheduler_app.engine.vouching import Voucher
 from scheduler_app.execution import capture
 from scheduler_app.ledger import transitions
 from scheduler_app.logs import SafeLogger
-from scheduler_app.models import JobRun, LivenessSnapshot, Node, bulk, clock, database
+from scheduler_app.models import JobRun, LivenessSnapshot, Node, bulk, clock, database, locks
 from scheduler_app.models.patience import brief_write
 from scheduler_app.processes.guard import Guard
 from scheduler_app.registry import Registry, registry
@@ -202,7 +202,7 @@ class Scheduler(BackgroundScheduler):
 
     def _back_off(self, error: BaseException) -> float:
         self._failures += 1
-        self.vitals.claims.failed(error)
+        self.vitals.claims.failed(error, locks.holder(error))
         logger.error(
             "tick failed (%d in a row): %s", self._failures, error, exc_info=self._failures == 1
         )
