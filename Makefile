@@ -3,10 +3,10 @@ BIN := .venv/bin
 export TEST_POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 
 # For 2 cores. The quick tests wait more than they work; each slow one starts several processes.
-WORKERS ?= 4
+WORKERS ?= 3
 SLOW_WORKERS ?= 2
 
-.PHONY: help run test test-sqlite test-postgres test-slow check chaos bench proto clean
+.PHONY: help run test test-sqlite test-postgres test-slow check chaos soak bench proto clean
 help: ## Tell what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
 
@@ -16,14 +16,14 @@ run: $(BIN)/.run ## Set all up and start web, scheduler and gRPC on SQLite
 test: test-sqlite test-postgres ## Set all up and run the quick tests on SQLite, and on PostgreSQL
 
 test-sqlite: $(BIN)/.dev
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-postgres: $(BIN)/.dev
-	TEST_DATABASE=postgres $(BIN)/python -m pytest -n $(WORKERS)
+	TEST_DATABASE=postgres $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-slow: $(BIN)/.dev ## Run the tests that start processes, cause faults or try histories, on both
-	$(BIN)/python -m pytest -m 'slow and not chaos' -n $(SLOW_WORKERS)
-	TEST_DATABASE=postgres $(BIN)/python -m pytest -m 'slow and not chaos' -n $(SLOW_WORKERS)
+	$(BIN)/python -m pytest -m 'slow and not chaos' -n $(SLOW_WORKERS) --dist worksteal
+	TEST_DATABASE=postgres $(BIN)/python -m pytest -m 'slow and not chaos' -n $(SLOW_WORKERS) --dist worksteal
 
 check: $(BIN)/.dev ## Check style, types, rooms, settings and migrations
 	$(BIN)/ruff check .
@@ -36,6 +36,13 @@ check: $(BIN)/.dev ## Check style, types, rooms, settings and migrations
 chaos: $(BIN)/.dev ## Every fault in full length, on SQLite and on PostgreSQL (some seventeen minutes)
 	$(BIN)/python -m pytest tests/chaos -m chaos
 	TEST_DATABASE=postgres $(BIN)/python -m pytest tests/chaos -m chaos
+
+MINUTES ?= 10
+DATABASE ?= postgres sqlite
+soak: $(BIN)/.dev ## Random faults for MINUTES=10 on each DATABASE="postgres sqlite", drawn from SEED=n
+	@code=0; for database in $(DATABASE); do \
+		$(BIN)/python -m tests.soak --minutes $(MINUTES) --database $$database $(if $(SEED),--seed $(SEED)) || code=1; \
+	done; exit $$code
 
 bench: $(BIN)/.dev ## Measure against plain django-apscheduler (a quarter of an hour); PARTS="idle --seconds 20" for less
 	$(BIN)/python -m benchmarks $(PARTS)

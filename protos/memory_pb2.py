@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13protos/memory.proto\x12\x06memory\"\x80\x06\n\x0eJobStatusProto\x12\x10\n\x08job_name\x18\x01 \x01(\t\x12\x11\n\tcron_expr\x18\x02 \x01(\t\x12\x13\n\x0blast_run_ms\x18\x03 \x01(\x03\x12\x18\n\x10last_duration_ms\x18\x04 \x01(\x03\x12,\n\x0blast_result\x18\x05 \x01(\x0e\x32\x17.memory.JobResultStatus\x12\x17\n\nlast_error\x18\x06 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x0bnext_run_ms\x18\x07 \x01(\x03\x12\x11\n\trun_count\x18\x08 \x01(\x04\x12\x13\n\x0b\x65rror_count\x18\t \x01(\x04\x12\x12\n\nis_running\x18\n \x01(\x08\x12\x11\n\tis_paused\x18\x0b \x01(\x08\x12\x46\n\x11last_run_metadata\x18\x0c \x03(\x0b\x32+.memory.JobStatusProto.LastRunMetadataEntry\x12\x10\n\x08timezone\x18\x14 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x15 \x01(\t\x12\x12\n\nskip_count\x18\x16 \x01(\x04\x12\x10\n\x08schedule\x18\x17 \x01(\t\x12\x12\n\nmiss_count\x18\x18 \x01(\x04\x12\x13\n\x0bis_orphaned\x18\x19 \x01(\x08\x12\x18\n\x10last_lateness_ms\x18\x1a \x01(\x03\x12\x0f\n\x07overlap\x18\x1b \x01(\t\x12\x10\n\x08\x63\x61tch_up\x18\x1c \x01(\t\x12\x16\n\x0e\x63\x61tch_up_limit\x18\x1d \x01(\r\x12\x0f\n\x07retries\x18\x1e \x01(\r\x12\x16\n\x0eretry_delay_ms\x18\x1f \x01(\x03\x12\x1a\n\x12retry_max_delay_ms\x18  \x01(\x03\x12\x12\n\ntimeout_ms\x18! \x01(\x03\x12\x10\n\x08isolated\x18\" \x01(\x08\x12\x11\n\tjitter_ms\x18# \x01(\x03\x12\x17\n\x0frunning_run_ids\x18$ \x03(\x03\x1a\x36\n\x14LastRunMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_last_error\"\x1b\n\x19GetSchedulerStatusRequest\"]\n\x1aGetSchedulerStatusResponse\x12\x19\n\x11scheduler_running\x18\x01 \x01(\x08\x12$\n\x04jobs\x18\x02 \x03(\x0b\x32\x16.memory.JobStatusProto\"#\n\x0fPauseJobRequest\x12\x10\n\x08job_name\x18\x01 \x01(\t\"A\n\x10PauseJobResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x12\n\x05\x65rror\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_error\"$\n\x10ResumeJobRequest\x12\x10\n\x08job_name\x18\x01 \x01(\t\"B\n\x11ResumeJobResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x12\n\x05\x65rror\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_error\"2\n\x10\x43\x61ncelRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\"V\n\x11\x43\x61ncelRunResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x12\n\x05\x65rror\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x12\n\nis_running\x18\x03 \x01(\x08\x42\x08\n\x06_error*\x90\x01\n\x0fJobResultStatus\x12!\n\x1dJOB_RESULT_STATUS_UNSPECIFIED\x10\x00\x12\x1d\n\x19JOB_RESULT_STATUS_SUCCESS\x10\x01\x12\x1c\n\x18JOB_RESULT_STATUS_FAILED\x10\x02\x12\x1d\n\x19JOB_RESULT_STATUS_SKIPPED\x10\x03\x32\xaf\x02\n\rMemoryService\x12[\n\x12GetSchedulerStatus\x12!.memory.GetSchedulerStatusRequest\x1a\".memory.GetSchedulerStatusResponse\x12=\n\x08PauseJob\x12\x17.memory.PauseJobRequest\x1a\x18.memory.PauseJobResponse\x12@\n\tResumeJob\x12\x18.memory.ResumeJobRequest\x1a\x19.memory.ResumeJobResponse\x12@\n\tCancelRun\x12\x18.memory.CancelRunRequest\x1a\x19.memory.CancelRunResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13protos/memory.proto\x12\x06memory\"\xfe\x06\n\x0eJobStatusProto\x12\x10\n\x08job_name\x18\x01 \x01(\t\x12\x11\n\tcron_expr\x18\x02 \x01(\t\x12\x13\n\x0blast_run_ms\x18\x03 \x01(\x03\x12\x18\n\x10last_duration_ms\x18\x04 \x01(\x03\x12,\n\x0blast_result\x18\x05 \x01(\x0e\x32\x17.memory.JobResultStatus\x12\x17\n\nlast_error\x18\x06 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x0bnext_run_ms\x18\x07 \x01(\x03\x12\x11\n\trun_count\x18\x08 \x01(\x04\x12\x13\n\x0b\x65rror_count\x18\t \x01(\x04\x12\x12\n\nis_running\x18\n \x01(\x08\x12\x11\n\tis_paused\x18\x0b \x01(\x08\x12\x46\n\x11last_run_metadata\x18\x0c \x03(\x0b\x32+.memory.JobStatusProto.LastRunMetadataEntry\x12\x10\n\x08timezone\x18\x14 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x15 \x01(\t\x12\x12\n\nskip_count\x18\x16 \x01(\x04\x12\x10\n\x08schedule\x18\x17 \x01(\t\x12\x12\n\nmiss_count\x18\x18 \x01(\x04\x12\x13\n\x0bis_orphaned\x18\x19 \x01(\x08\x12\x18\n\x10last_lateness_ms\x18\x1a \x01(\x03\x12\x0f\n\x07overlap\x18\x1b \x01(\t\x12\x10\n\x08\x63\x61tch_up\x18\x1c \x01(\t\x12\x16\n\x0e\x63\x61tch_up_limit\x18\x1d \x01(\r\x12\x0f\n\x07retries\x18\x1e \x01(\r\x12\x16\n\x0eretry_delay_ms\x18\x1f \x01(\x03\x12\x1a\n\x12retry_max_delay_ms\x18  \x01(\x03\x12\x12\n\ntimeout_ms\x18! \x01(\x03\x12\x10\n\x08isolated\x18\" \x01(\x08\x12\x11\n\tjitter_ms\x18# \x01(\x03\x12\x17\n\x0frunning_run_ids\x18$ \x03(\x03\x12\x14\n\x0clast_outcome\x18% \x01(\t\x12\r\n\x05state\x18& \x01(\t\x12\x14\n\x07problem\x18\' \x01(\tH\x01\x88\x01\x01\x12\x35\n\x10interrupted_runs\x18( \x03(\x0b\x32\x1b.memory.InterruptedRunProto\x1a\x36\n\x14LastRunMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_last_errorB\n\n\x08_problem\"N\n\x13InterruptedRunProto\x12\x0e\n\x06run_id\x18\x01 \x01(\x03\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x19\n\x11last_heartbeat_ms\x18\x03 \x01(\x03\"\x1b\n\x19GetSchedulerStatusRequest\"\xc2\x01\n\x1aGetSchedulerStatusResponse\x12\x19\n\x11scheduler_running\x18\x01 \x01(\x08\x12$\n\x04jobs\x18\x02 \x03(\x0b\x32\x16.memory.JobStatusProto\x12\r\n\x05state\x18\x14 \x01(\t\x12\x10\n\x08since_ms\x18\x15 \x01(\x03\x12\x14\n\x07problem\x18\x16 \x01(\tH\x00\x88\x01\x01\x12 \n\x05nodes\x18\x17 \x03(\x0b\x32\x11.memory.NodeProtoB\n\n\x08_problem\"I\n\tNodeProto\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04well\x18\x02 \x01(\x08\x12\x14\n\x07problem\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_problem\"#\n\x0fPauseJobRequest\x12\x10\n\x08job_name\x18\x01 \x01(\t\"A\n\x10PauseJobResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x12\n\x05\x65rror\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_error\"$\n\x10ResumeJobRequest\x12\x10\n\x08job_name\x18\x01 \x01(\t\"B\n\x11ResumeJobResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x12\n\x05\x65rror\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_error\"2\n\x10\x43\x61ncelRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\"V\n\x11\x43\x61ncelRunResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x12\n\x05\x65rror\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x12\n\nis_running\x18\x03 \x01(\x08\x42\x08\n\x06_error*\x90\x01\n\x0fJobResultStatus\x12!\n\x1dJOB_RESULT_STATUS_UNSPECIFIED\x10\x00\x12\x1d\n\x19JOB_RESULT_STATUS_SUCCESS\x10\x01\x12\x1c\n\x18JOB_RESULT_STATUS_FAILED\x10\x02\x12\x1d\n\x19JOB_RESULT_STATUS_SKIPPED\x10\x03\x32\xaf\x02\n\rMemoryService\x12[\n\x12GetSchedulerStatus\x12!.memory.GetSchedulerStatusRequest\x1a\".memory.GetSchedulerStatusResponse\x12=\n\x08PauseJob\x12\x17.memory.PauseJobRequest\x1a\x18.memory.PauseJobResponse\x12@\n\tResumeJob\x12\x18.memory.ResumeJobRequest\x1a\x19.memory.ResumeJobResponse\x12@\n\tCancelRun\x12\x18.memory.CancelRunRequest\x1a\x19.memory.CancelRunResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,28 +33,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_JOBSTATUSPROTO_LASTRUNMETADATAENTRY']._loaded_options = None
   _globals['_JOBSTATUSPROTO_LASTRUNMETADATAENTRY']._serialized_options = b'8\001'
-  _globals['_JOBRESULTSTATUS']._serialized_start=1277
-  _globals['_JOBRESULTSTATUS']._serialized_end=1421
+  _globals['_JOBRESULTSTATUS']._serialized_start=1660
+  _globals['_JOBRESULTSTATUS']._serialized_end=1804
   _globals['_JOBSTATUSPROTO']._serialized_start=32
-  _globals['_JOBSTATUSPROTO']._serialized_end=800
-  _globals['_JOBSTATUSPROTO_LASTRUNMETADATAENTRY']._serialized_start=731
-  _globals['_JOBSTATUSPROTO_LASTRUNMETADATAENTRY']._serialized_end=785
-  _globals['_GETSCHEDULERSTATUSREQUEST']._serialized_start=802
-  _globals['_GETSCHEDULERSTATUSREQUEST']._serialized_end=829
-  _globals['_GETSCHEDULERSTATUSRESPONSE']._serialized_start=831
-  _globals['_GETSCHEDULERSTATUSRESPONSE']._serialized_end=924
-  _globals['_PAUSEJOBREQUEST']._serialized_start=926
-  _globals['_PAUSEJOBREQUEST']._serialized_end=961
-  _globals['_PAUSEJOBRESPONSE']._serialized_start=963
-  _globals['_PAUSEJOBRESPONSE']._serialized_end=1028
-  _globals['_RESUMEJOBREQUEST']._serialized_start=1030
-  _globals['_RESUMEJOBREQUEST']._serialized_end=1066
-  _globals['_RESUMEJOBRESPONSE']._serialized_start=1068
-  _globals['_RESUMEJOBRESPONSE']._serialized_end=1134
-  _globals['_CANCELRUNREQUEST']._serialized_start=1136
-  _globals['_CANCELRUNREQUEST']._serialized_end=1186
-  _globals['_CANCELRUNRESPONSE']._serialized_start=1188
-  _globals['_CANCELRUNRESPONSE']._serialized_end=1274
-  _globals['_MEMORYSERVICE']._serialized_start=1424
-  _globals['_MEMORYSERVICE']._serialized_end=1727
+  _globals['_JOBSTATUSPROTO']._serialized_end=926
+  _globals['_JOBSTATUSPROTO_LASTRUNMETADATAENTRY']._serialized_start=845
+  _globals['_JOBSTATUSPROTO_LASTRUNMETADATAENTRY']._serialized_end=899
+  _globals['_INTERRUPTEDRUNPROTO']._serialized_start=928
+  _globals['_INTERRUPTEDRUNPROTO']._serialized_end=1006
+  _globals['_GETSCHEDULERSTATUSREQUEST']._serialized_start=1008
+  _globals['_GETSCHEDULERSTATUSREQUEST']._serialized_end=1035
+  _globals['_GETSCHEDULERSTATUSRESPONSE']._serialized_start=1038
+  _globals['_GETSCHEDULERSTATUSRESPONSE']._serialized_end=1232
+  _globals['_NODEPROTO']._serialized_start=1234
+  _globals['_NODEPROTO']._serialized_end=1307
+  _globals['_PAUSEJOBREQUEST']._serialized_start=1309
+  _globals['_PAUSEJOBREQUEST']._serialized_end=1344
+  _globals['_PAUSEJOBRESPONSE']._serialized_start=1346
+  _globals['_PAUSEJOBRESPONSE']._serialized_end=1411
+  _globals['_RESUMEJOBREQUEST']._serialized_start=1413
+  _globals['_RESUMEJOBREQUEST']._serialized_end=1449
+  _globals['_RESUMEJOBRESPONSE']._serialized_start=1451
+  _globals['_RESUMEJOBRESPONSE']._serialized_end=1517
+  _globals['_CANCELRUNREQUEST']._serialized_start=1519
+  _globals['_CANCELRUNREQUEST']._serialized_end=1569
+  _globals['_CANCELRUNRESPONSE']._serialized_start=1571
+  _globals['_CANCELRUNRESPONSE']._serialized_end=1657
+  _globals['_MEMORYSERVICE']._serialized_start=1807
+  _globals['_MEMORYSERVICE']._serialized_end=2110
 # @@protoc_insertion_point(module_scope)

@@ -13,10 +13,11 @@ from django.core.management import get_commands
 from django.db import connections, router
 from django_apscheduler.models import DjangoJob
 
+from scheduler_app.command import Command
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.exceptions import SettingsError
 from scheduler_app.models import Job, database
-from scheduler_app.registry import Command, Problem, registry
+from scheduler_app.registry import Problem, registry
 
 SHORTEST_TIMEOUT = 5.0
 SQLITE_HINT = (

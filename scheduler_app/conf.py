@@ -13,6 +13,9 @@ MISSED_HEARTBEATS = 2.5
 """A node is taken for dead once its heartbeat is this many intervals old. Two and a half, not
 three, so that with the default interval it is seen dead and its runs are closed within 15 s."""
 
+LONGEST_TEXT = 200
+"""How many characters a setting that is a text may have."""
+
 
 @dataclass(frozen=True, slots=True)
 class SchedulerSettings:
@@ -31,11 +34,24 @@ class SchedulerSettings:
     log_limit: int = 65_536
     """How many characters of a run's log are kept: its head and its tail."""
     history_days: int = 30
-    """How long finished runs are kept; the last ten of every job are kept in any case."""
+    """How long finished runs are kept; the last ten of every job are kept in any case. Periods of
+    schedules by which no run is judged that is kept are kept as long."""
+    audit_days: int = 365
+    """How long the audit log is kept."""
+
+    stuck_after: float = 60.0
+    """How long a scheduler that makes no progress, while the database answers, waits before it
+    ends with a non-zero exit code, so that its supervisor restarts it."""
+    installation: str = ""
+    """The name of the installation whose database this is, such as "production". A scheduler
+    refuses a database that belongs to another installation. Empty: no installation is named."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
+            if field.type is str:
+                _check_text(field.name, value)
+                continue
             if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
                 raise SettingsError(
                     f"SCHEDULER[{field.name!r}] is {value!r}; it must be a number above zero."
@@ -49,6 +65,14 @@ class SchedulerSettings:
     def dead_after(self) -> float:
         """How old, in seconds, a node's last heartbeat is when the node is taken for dead."""
         return self.heartbeat * MISSED_HEARTBEATS
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+        raise SettingsError(
+            f"SCHEDULER[{name!r}] is {value!r}; it must be a text of at most {LONGEST_TEXT} "
+            "characters."
+        )
 
 
 @cache

@@ -32,5 +32,22 @@ class RunNotFound(SchedulerError):
         super().__init__(f"Run not found: {run_id}")
 
 
+class InstallationError(SchedulerError):
+    """The database belongs to another installation."""
+
+    def __init__(self, named: str, remembered: str) -> None:
+        says = f"names {named!r}" if named else "names none"
+        super().__init__(
+            f"The database belongs to installation {remembered!r}, but "
+            f'SCHEDULER["installation"] {says}. If this is a copy, '
+            "`manage.py runscheduler --adopt-database` makes it this installation's; until then no "
+            "scheduler fires its jobs here."
+        )
+
+
+class Busy(SchedulerError):
+    """Other transactions are in the way; nothing was changed, and it may be tried again."""
+
+
 class ActionRefused(SchedulerError):
     """The job's present state does not allow what was asked."""

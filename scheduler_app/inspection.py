@@ -21,6 +21,30 @@ def takes_context(function: JobFunction) -> bool:
     )
 
 
+def complaint(function: JobFunction, *, with_context: bool) -> str:
+    """Return why this object cannot be a job's function; empty if it can."""
+    where = place(function)
+    if isinstance(function, type) or not callable(function):
+        what = "a class" if isinstance(function, type) else "not callable"
+        return f"{where} is {what}: declare a function or a bound method."
+    if is_generator(function):
+        return (
+            f"{where} is a generator: calling it runs none of its body. "
+            "Declare a function without yield."
+        )
+    parameters = signature(function)
+    if parameters is None:
+        return f"Python cannot tell the parameters of {where}: declare a function that calls it."
+    try:
+        parameters.bind(*[None] * with_context)
+    except TypeError as error:
+        return (
+            f"{where} cannot be called with a context alone ({error}): "
+            "declare it with no parameter or with one."
+        )
+    return ""
+
+
 def signature(function: JobFunction) -> inspect.Signature | None:
     return asked(lambda: inspect.signature(function), None)
 

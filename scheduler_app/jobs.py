@@ -5,11 +5,21 @@ from typing import Any
 
 from django.apps import apps
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Max, Q
+from django.db.models import Max, Min, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django_apscheduler.models import DjangoJob
 
 from scheduler_app.conf import scheduler_settings
-from scheduler_app.models import AuditEntry, Job, JobRun, Node, SchedulePeriod, database
+from scheduler_app.models import (
+    AuditEntry,
+    Job,
+    JobRun,
+    Node,
+    Release,
+    SchedulePeriod,
+    ZoneRules,
+    database,
+)
 from scheduler_app.registry import JobContext, command_job, job
 
 KEPT_RUNS = 10
@@ -17,20 +27,35 @@ KEPT_RUNS = 10
 BATCH = 1_000
 
 TABLES = [
-    model._meta.db_table for model in (Job, JobRun, Node, SchedulePeriod, AuditEntry, DjangoJob)
+    model._meta.db_table
+    for model in (Job, JobRun, Node, Release, ZoneRules, SchedulePeriod, AuditEntry, DjangoJob)
 ]
 
 
 @job(cron="15 3 * * *")
 def prune_run_history(context: JobContext) -> dict[str, int]:
     """Delete finished runs that are older than SCHEDULER["history_days"], but never the last ten
-    of a job; and schedulers that stopped before that. The counters stay."""
-    oldest = database.now() - timedelta(days=scheduler_settings().history_days)
+    of a job; and schedulers that stopped before that, and schedules that ended before it and before
+    all runs that are kept. The counters stay. Delete audit entries that are older than
+    SCHEDULER["audit_days"]."""
+    now = database.now()
+    settings = scheduler_settings()
+    oldest = now - timedelta(days=settings.history_days)
     names = JobRun.objects.order_by("job_name").values_list("job_name", flat=True).distinct()
     for name in list(names):
         _prune(context, name, oldest)
     nodes, _ = Node.objects.filter(stopped_at__lt=oldest).delete()
-    return {"runs_deleted": context.reported.get("runs_deleted", 0), "nodes_deleted": nodes}
+    unused = Release.objects.exclude(digest__in=Node.objects.values("release"))
+    unused.filter(since__lt=oldest).delete()
+    for name in list(SchedulePeriod.objects.filter(ends_at__lt=oldest).job_names()):
+        _prune_periods(context, name, oldest)
+    entries = AuditEntry.objects.filter(
+        at__lt=now - timedelta(days=scheduler_settings().audit_days)
+    )
+    _delete_all(context, entries.order_by("pk"), "audit_entries_deleted")
+    counted = ("runs_deleted", "periods_deleted", "audit_entries_deleted")
+    deleted = {counter: context.reported.get(counter, 0) for counter in counted}
+    return deleted | {"nodes_deleted": nodes}
 
 
 def _prune(context: JobContext, name: str, oldest: datetime) -> None:
@@ -44,7 +69,7 @@ def _prune(context: JobContext, name: str, oldest: datetime) -> None:
     pks = old.order_by("finished_at").values_list("pk", flat=True)
     while not context.cancelled and (batch := list(pks[:BATCH])):
         deleted = _delete(name, batch)
-        context.report(runs_deleted=context.reported.get("runs_deleted", 0) + deleted)
+        _count(context, "runs_deleted", deleted)
 
 
 def _delete(name: str, firsts: list[int]) -> int:
@@ -57,6 +82,31 @@ def _delete(name: str, firsts: list[int]) -> int:
         incomplete = Job.objects.filter(Q(pruned_to=None) | Q(pruned_to__lt=to), name=name)
         incomplete.update(pruned_to=to)
     return deleted
+
+
+def _prune_periods(context: JobContext, name: str, oldest: datetime) -> None:
+    """Delete the job's periods that ended before this moment and before all of its runs that are
+    kept, the oldest first, and write down how far its history now is incomplete."""
+    firsts = Coalesce("first_scheduled_for", "scheduled_for")
+    kept = JobRun.objects.scheduled().filter(job_name=name).aggregate(first=Min(firsts))["first"]
+    ended = SchedulePeriod.objects.filter(job_name=name, ends_at__lt=min(oldest, kept or oldest))
+    while not context.cancelled and (batch := list(ended.order_by("ends_at", "pk")[:BATCH])):
+        to = batch[-1].ends_at
+        with database.atomic():
+            ended.filter(pk__in=[period.pk for period in batch]).delete()
+            incomplete = Job.objects.filter(Q(pruned_to=None) | Q(pruned_to__lt=to), name=name)
+            incomplete.update(pruned_to=to)
+        _count(context, "periods_deleted", len(batch))
+
+
+def _delete_all(context: JobContext, rows: "QuerySet[Any]", counter: str) -> None:
+    while not context.cancelled and (batch := list(rows.values_list("pk", flat=True)[:BATCH])):
+        deleted, _ = rows.model._default_manager.filter(pk__in=batch).delete()
+        _count(context, counter, deleted)
+
+
+def _count(context: JobContext, counter: str, deleted: int) -> None:
+    context.report(**{counter: context.reported.get(counter, 0) + deleted})
 
 
 if apps.is_installed("django.contrib.sessions"):

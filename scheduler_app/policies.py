@@ -28,6 +28,8 @@ class CatchUp(TextChoices):
 
 MAX_NAME = 100
 """Characters of a job's name."""
+MAX_DESCRIPTION = 10_000
+"""Characters. A longer one would push all other jobs out of a status."""
 MAX_CATCH_UP = 5_000
 MAX_RETRIES = 100
 

@@ -6,35 +6,32 @@ reports with a hint before anything starts."""
 import inspect
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.core.management import call_command
 from django.utils.module_loading import autodiscover_modules
 
-from scheduler_app.cron import Schedule
+from scheduler_app.command import Command
+from scheduler_app.cron import Schedule, Uncomputable
 from scheduler_app.exceptions import CronError, DeclarationError
 from scheduler_app.inspection import (
     JobFunction,
     asked,
-    is_generator,
+    complaint,
     place,
-    signature,
     takes_context,
     wrapped,
 )
 from scheduler_app.metadata import storable_metadata
-from scheduler_app.policies import DEFAULTS, MAX_NAME, CatchUp, Overlap, Policies
-from scheduler_app.text import shown
+from scheduler_app.policies import DEFAULTS, MAX_DESCRIPTION, MAX_NAME, CatchUp, Overlap, Policies
+from scheduler_app.text import is_storable, shown
 
 F = TypeVar("F", bound=JobFunction)
 
 NAME = re.compile(rf"[a-z0-9]([a-z0-9._-]{{0,{MAX_NAME - 2}}}[a-z0-9])?")
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-"""What PostgreSQL does not take in a text."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -88,7 +85,9 @@ class JobDefinition:
         self._validate_function()
         self._validate_texts()
         self.policies.validate()
-        self.schedule.validate()
+        fires = self.schedule.compute()
+        if isinstance(fires, Uncomputable):
+            raise CronError(fires.text)
 
     def _validate_texts(self) -> None:
         if isinstance(self.name, str) and not self.name:
@@ -102,36 +101,22 @@ class JobDefinition:
             )
         if not isinstance(self.description, str):
             raise DeclarationError(f"Bad description {shown(self.description)}: use text.")
-        if found := _UNSTORABLE.search(self.description):
+        if len(self.description) > MAX_DESCRIPTION:
             raise DeclarationError(
                 f"Bad description {shown(self.description)}: "
-                f"remove {shown(found[0])}, which a database does not store."
+                f"use at most {MAX_DESCRIPTION:,} characters."
+            )
+        if not is_storable(self.description):
+            raise DeclarationError(
+                f"Bad description {shown(self.description)}: remove NUL characters and lone "
+                "surrogates, which a database does not store."
             )
 
     def _validate_function(self) -> None:
-        function, where = self.function, place(self.function)
-        if isinstance(function, Command):
-            function.validate()
-        if isinstance(function, type) or not callable(function):
-            what = "a class" if isinstance(function, type) else "not callable"
-            raise DeclarationError(f"{where} is {what}: declare a function or a bound method.")
-        if is_generator(function):
-            raise DeclarationError(
-                f"{where} is a generator: calling it runs none of its body. "
-                "Declare a function without yield."
-            )
-        parameters = signature(function)
-        if parameters is None:
-            raise DeclarationError(
-                f"Python cannot tell the parameters of {where}: declare a function that calls it."
-            )
-        try:
-            parameters.bind(*[None] * self.takes_context)
-        except TypeError as error:
-            raise DeclarationError(
-                f"{where} cannot be called with a context alone ({error}): "
-                "declare it with no parameter or with one."
-            ) from error
+        if isinstance(self.function, Command):
+            self.function.validate()
+        if text := complaint(self.function, with_context=self.takes_context):
+            raise DeclarationError(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,43 +235,6 @@ def job(
 def _or(text: str, default: Callable[[], str]) -> str:
     """Return the text, or the default if it is empty. What is no text is a problem to be found."""
     return asked(default, "") if isinstance(text, str) and not text else text
-
-
-class Command:
-    """A call of a management command, as a job's function."""
-
-    def __init__(self, command: str, args: Sequence[str], options: Mapping[str, Any]) -> None:
-        self.command, self._args, self._options = command, args, options
-        self.__module__, self.__qualname__ = "manage.py", command
-
-    def __call__(self) -> None:
-        call_command(self.command, *self._args, **self._options)
-
-    @property
-    def line(self) -> str:
-        """The command as it is typed; empty if it is not all text."""
-        words = (self.command, *self._args)
-        return (
-            f"manage.py {' '.join(words)}" if all(isinstance(word, str) for word in words) else ""
-        )
-
-    def validate(self) -> None:
-        """Raise DeclarationError for what no command line can be."""
-        if not isinstance(self.command, str) or not self.command:
-            raise DeclarationError(f"Bad command {shown(self.command)}: use its name.")
-        for argument in self._args:
-            if not isinstance(argument, str):
-                raise DeclarationError(
-                    f"Bad argument {shown(argument)} of {self.command}: use text, "
-                    "as on the command line."
-                )
-        named = isinstance(self._options, Mapping) and all(
-            isinstance(key, str) for key in self._options
-        )
-        if not named:
-            raise DeclarationError(
-                f"Bad options {shown(self._options)} of {self.command}: use a dict by name."
-            )
 
 
 def command_job(

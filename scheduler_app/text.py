@@ -1,10 +1,12 @@
 """Text that any database takes and any terminal shows; moments and lengths of time in words."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 LONGEST_LINE = 200
+LONGEST_LIST = 20
 LONGEST_VALUE = 120
 
 
@@ -74,6 +76,11 @@ def shown(value: object) -> str:
     return printable(text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}...")
 
 
+def is_storable(text: str) -> bool:
+    """Return whether any database takes the text as it is: no NUL, no lone surrogate."""
+    return not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)
+
+
 def storable(text: str, limit: int) -> str:
     """The text as any database takes it: no NUL, no lone surrogate, at most `limit` characters
     (its head and its tail, with a note of what is left out)."""
@@ -83,3 +90,21 @@ def storable(text: str, limit: int) -> str:
     note = f"\n[... {len(text) - limit:,} characters left out ...]\n"
     head = (limit - len(note)) // 2
     return text[:head] + note + text[len(text) - (limit - len(note) - head) :]
+
+
+def one_line(text: str, limit: int) -> str:
+    """Return the text as a name of at most `limit` characters that any database takes and any
+    terminal shows: on one line, and, if it is too long, its head and its tail."""
+    line = printable(text)
+    if len(line) <= limit:
+        return line
+    head = (limit - 3) // 2
+    return f"{line[:head]}...{line[head + 3 - limit :]}"
+
+
+def listed(texts: Iterable[str], separator: str = ", ") -> str:
+    """Return the first twenty of the texts, and how many there are besides."""
+    texts = list(texts)
+    told = separator.join(texts[:LONGEST_LIST])
+    untold = len(texts) - LONGEST_LIST
+    return f"{told}{separator}and {untold:,} more" if untold > 0 else told

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from scheduler_app.ledger import timetable
 from scheduler_app.models import Job
+from tests.fires import computed
 from tests.harness import Database, postgres_database, sqlite_database
 
 SLOW_ROOMS = {"acceptance", "chaos", "model"}
@@ -64,7 +65,11 @@ def make_job(db: None) -> Callable[..., Job]:
 
     def _make_job(name: str, cron: str = "* * * * *", **fields: object) -> Job:
         job = Job.objects.create(name=name, cron=cron, **({"timezone": "UTC"} | fields))
-        fire = None if job.is_paused or job.is_orphaned else job.schedule.next(timezone.now())
+        fire = (
+            None
+            if job.is_paused or job.is_orphaned
+            else computed(job.schedule).next(timezone.now())
+        )
         timetable.add({name: fire.due_at if fire else None})
         return job
 

@@ -5,7 +5,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scheduler_app.models import Job, JobRun, RunState, bulk
 
@@ -62,6 +64,52 @@ def test_metadata_is_kept() -> None:
     metadata = [{}, {"a": [1, 2.5, None, True]}, {'"': "\\ü'"}, {"deep": {"er": {}}}]
     JobRun.objects.insert(rows(metadata=metadata))
     assert stored("metadata") == metadata
+
+
+ALIKE = [True, 1, 1.0, 0, False, 0.0, "1", None]
+
+
+@given(st.lists(st.sampled_from(ALIKE), min_size=1, max_size=4))
+def test_values_that_compare_equal_are_kept_apart(values: list[Any]) -> None:
+    runs = rows(metadata=[{"value": value, "in": [value]} for value in values])
+    with transaction.atomic():
+        JobRun.objects.insert(runs)
+        assert repr(kept(runs)) == repr(values)
+        for run in runs:
+            run.metadata = {"value": values[0]}
+        runs[-1].metadata = {"value": True}
+        JobRun.objects.write(runs)
+        assert repr(kept(runs)) == repr([*[values[0]] * (len(values) - 1), True])
+        transaction.set_rollback(True)
+
+
+def kept(runs: list[JobRun]) -> list[Any]:
+    found = JobRun.objects.in_bulk([run.pk for run in runs])
+    return [found[run.pk].metadata["value"] for run in runs]
+
+
+FLOATS = [0.0, 1.0, 1e-300, 1.5]
+
+
+@given(st.data())
+def test_every_column_of_every_type_is_written_as_the_orm_writes_it(data: st.DataObject) -> None:
+    """The jobs' columns have all types that there are."""
+    names = ["a", "b", "c"][: data.draw(st.integers(1, 3))]
+    drawn = {
+        "description": st.sampled_from(TEXTS[:-1]),
+        "jitter": st.sampled_from([0, 1]),
+        "retry_delay": st.sampled_from(FLOATS),
+        "timeout": st.sampled_from([*FLOATS, None]),
+        "isolated": st.booleans(),
+        "paused_at": st.sampled_from([T0, T0 + timedelta(microseconds=1), None]),
+    }
+    values = {name: {field: data.draw(of) for field, of in drawn.items()} for name in names}
+    with transaction.atomic():
+        Job.objects.bulk_create(Job(name=name, cron="* * * * *") for name in names)
+        bulk.update([Job(name=name, **values[name]) for name in names], drawn, connection)
+        found = {job.pop("name"): job for job in Job.objects.values("name", *drawn)}
+        assert repr(found) == repr({name: found[name] | values[name] for name in names})
+        transaction.set_rollback(True)
 
 
 def test_rows_get_the_ids_that_they_have() -> None:

@@ -66,3 +66,19 @@ def test_other_threads_may_take_their_time(
     in_engine_thread(str)
     with database.atomic():
         assert patience() == "0"
+
+
+@pytest.mark.parametrize("level", ["serializable", "repeatable read"])
+def test_our_transactions_look_again_after_each_lock(
+    in_engine_thread: Callable[[Callable[[], str]], str], level: str
+) -> None:
+    """They rely on READ COMMITTED, whatever the project has chosen for its connections."""
+
+    def within() -> str:
+        with database.connection().cursor() as cursor:
+            cursor.execute(f"SET default_transaction_isolation = '{level}'")
+            with database.atomic():
+                cursor.execute("SHOW transaction_isolation")
+                return str(cursor.fetchone()[0])
+
+    assert in_engine_thread(within) == "read committed"

@@ -1,5 +1,6 @@
 """Whatever is declared is a job or a problem of `manage.py check`, never an exception."""
 
+import asyncio
 import math
 import operator
 from collections.abc import Callable
@@ -13,11 +14,13 @@ import pytest
 from django.core.checks import CheckMessage
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.utils import timezone
 
 from scheduler_app import checks
 from scheduler_app.cron import MAX_EXPRESSION, MAX_JITTER, MAX_ZONE
 from scheduler_app.exceptions import DeclarationError
-from scheduler_app.models import Job, SchedulePeriod
+from scheduler_app.execution.runner import execute
+from scheduler_app.models import Job, RunState, SchedulePeriod
 from scheduler_app.policies import MAX_CATCH_UP, MAX_NAME, MAX_RETRIES, CatchUp, Overlap
 from scheduler_app.registry import JobContext, Registry, command_job, job
 from scheduler_app.text import shown
@@ -166,6 +169,26 @@ def test_callable_with_a_name_is_a_job(
     assert definition.function() == result
 
 
+async def wait(seconds: float) -> dict[str, Any]:
+    await asyncio.sleep(seconds)
+    return {"done": True}
+
+
+class Waiting:
+    async def __call__(self, context: JobContext) -> dict[str, Any]:
+        return await wait(0)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("function", [partial(wait, 0), Waiting(), partial(Waiting())])
+def test_async_callable_runs_like_a_function(registry: Registry, function: Any) -> None:
+    job(cron="@daily", name="a", registry=registry)(function)
+    (definition,) = registry
+    context = JobContext(job_name="a", run_id=1, scheduled_for=timezone.now())
+    outcome = execute(definition, context)
+    assert (outcome.state, outcome.metadata) == (RunState.SUCCESS, {"done": True})
+
+
 @pytest.mark.parametrize("function", [WithContext(), partial(WithContext())])
 def test_callable_object_can_take_the_context(registry: Registry, function: Any) -> None:
     job(cron="@daily", name="a", registry=registry)(function)
@@ -279,8 +302,9 @@ def _save(definition: Any) -> None:
         ("jitter", 2**31, "use a whole number of seconds from 0 to 2,147,483,647"),
         ("jitter", True, "Bad jitter True"),
         ("description", 5, "Bad description 5: use text"),
-        ("description", "x\0y", r"remove '\x00', which a database does not store"),
-        ("description", "x\udfffy", r"remove '\udfff', which a database does not store"),
+        ("description", "x" * 10_001, "use at most 10,000 characters"),
+        ("description", "x\0y", "remove NUL characters and lone surrogates"),
+        ("description", "x\udfffy", "remove NUL characters and lone surrogates"),
         ("overlap", [], "Bad overlap []: use one of skip"),
         ("catch_up", New(Unfriendly), "Bad catch_up <Unfriendly that cannot be shown>: use one of"),
         ("catch_up_limit", 2**31, "Bad catch_up_limit 2147483648"),

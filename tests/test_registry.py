@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from scheduler_app import command
 from scheduler_app import registry as module
 from scheduler_app.registry import JobContext, JobDefinition, Registry, command_job, job
 
@@ -132,7 +133,7 @@ def test_generator_is_a_problem(registry: Registry, function: Any) -> None:
 def test_command_becomes_a_job(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Any, ...]] = []
     monkeypatch.setattr(
-        module, "call_command", lambda *args, **kwargs: calls.append((args, kwargs))
+        command, "call_command", lambda *args, **kwargs: calls.append((args, kwargs))
     )
     command_job("clear_things", "--all", cron="@daily", options={"verbosity": 0}, registry=registry)
     definition = only(registry)

@@ -34,4 +34,4 @@ for number in range(_number("BENCH_JOBS")):
 for number in range(_number("BENCH_SAYING")):
     job(cron=CRON, name=f"say-when-{number}")(say_when)
 for number in range(_number("BENCH_RESTING")):
-    job(cron="0 0 1 1 *", name=f"rest-{number}")(no_op)
+    job(cron="0 0 1 1 *", name=f"rest-{number}", catch_up="all")(no_op)

@@ -1,29 +1,37 @@
 """What people may do to the rows that a page shows: the list's actions and the page's buttons."""
 
-from collections.abc import Callable, Iterable
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Any, NamedTuple
 
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 
+from scheduler_app.admin.banner import obstacle
 from scheduler_app.admin.readonly import M, ReadOnlyAdmin
-from scheduler_app.control import Actor
+from scheduler_app.control import BATCH, REASON_LIMIT, Actor
 from scheduler_app.exceptions import SchedulerError
 from scheduler_app.models import Surface
+from scheduler_app.models.faults import fault_of
+from scheduler_app.text import listed
 
-MOST_TOLD = 20
+logger = logging.getLogger(__name__)
+
+REQUEST_TIME = 20.0
+"""Seconds after which one request begins no further batch: web servers end long requests."""
 
 
-class Told(NamedTuple):
+class ActionResult(NamedTuple):
     """What became of one action on one row. Rows with the same words share a message."""
 
     level: int
@@ -38,8 +46,9 @@ class Action:
     name: str
     button: str
     permission: str
-    perform: Callable[[str, Actor, str], Told]
-    """Does it to the row of this primary key, on the actor's behalf, for this reason."""
+    perform: Callable[[list[str], Actor, str], Iterable[ActionResult]]
+    """Does it in one transaction to the rows of these primary keys, on the actor's behalf, for this
+    reason."""
 
     def allowed(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"scheduler_app.{self.permission}")
@@ -49,7 +58,7 @@ class ReasonForm(forms.Form):
     """Why somebody acts. A text area, because Enter in an input would press the first button."""
 
     reason = forms.CharField(
-        required=False, max_length=500, widget=forms.Textarea({"rows": 1, "cols": 60})
+        required=False, max_length=REASON_LIMIT, widget=forms.Textarea({"rows": 1, "cols": 60})
     )
 
 
@@ -109,23 +118,32 @@ class ActingAdmin(ReadOnlyAdmin[M]):
         """Do it to each of these rows, and tell the user what became of it."""
         by = Actor(request.user.get_username(), Surface.ADMIN)
         rows: dict[tuple[int, str], list[str]] = {}
-        for key in keys:
-            level, words, row = _perform(action, key, by, reason)
+        for level, words, row in _perform(action, list(keys), by, reason):
             rows.setdefault((level, words), []).append(row)
+        waits = obstacle() if any(level == messages.SUCCESS for level, _ in rows) else ""
         for (level, words), found in sorted(rows.items()):
-            text = f"{words}: {some(found)}." if words else some(found, separator=" ")
+            if waits and level == messages.SUCCESS:
+                level, words = messages.WARNING, f"{words}, but {waits}"
+            text = f"{words}: {listed(found)}." if words else listed(found, separator=" ")
             self.message_user(request, text, level)
 
 
-def _perform(action: Action, key: str, by: Actor, reason: str) -> Told:
-    try:
-        return action.perform(key, by, reason)
-    except SchedulerError as error:
-        return Told(messages.ERROR, "", str(error))
+def _perform(action: Action, keys: list[str], by: Actor, reason: str) -> Iterator[ActionResult]:
+    """Do it batch by batch, until all is done, one fails, or the request has lasted too long."""
+    begun = time.monotonic()
+    for start in range(0, len(keys), BATCH):
+        if time.monotonic() - begun > REQUEST_TIME:
+            why = "One request cannot do more; repeat the action. Not done"
+            yield from (ActionResult(messages.ERROR, why, key) for key in keys[start:])
+            return
+        try:
+            yield from action.perform(keys[start : start + BATCH], by, reason)
+        except (SchedulerError, DatabaseError, InterfaceError) as error:
+            logger.warning("%s in the admin failed", action.name, exc_info=error)
+            why = f"{_why(error)} Not done"
+            yield from (ActionResult(messages.ERROR, why, key) for key in keys[start:])
+            return
 
 
-def some(texts: list[str], separator: str = ", ") -> str:
-    """The first of the texts, and how many there are besides."""
-    told = separator.join(islice(texts, MOST_TOLD))
-    untold = len(texts) - MOST_TOLD
-    return f"{told}{separator}and {untold} more" if untold > 0 else told
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, SchedulerError) else fault_of(error).value

@@ -12,6 +12,8 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
 from scheduler_app import text as words
+from scheduler_app.cron import MAX_JITTER
+from scheduler_app.status import InterruptedRun
 
 EMPTY = "-"
 LONGEST_LINE = 120
@@ -22,7 +24,10 @@ ZERO_PART = re.compile(rf"{NBSP}0{NBSP}\w+$")
 def label(state: str, hint: str = "") -> str:
     """A state, coloured; the hint appears under the mouse."""
     return format_html(
-        '<span class="state state-{}" title="{}">{}</span>', state.lower(), first_line(hint), state
+        '<span class="state state-{}" title="{}">{}</span>',
+        state.lower().replace(" ", "-"),
+        first_line(hint),
+        state,
     )
 
 
@@ -43,6 +48,13 @@ def moment(at: datetime | None) -> str:
 def length(of: timedelta | None) -> str:
     """A length of time in its largest units; the spaces do not break."""
     return EMPTY if of is None else words.length(of).replace(" ", NBSP)
+
+
+def jitter(seconds: int) -> str:
+    """So many seconds in words; as they are if no job can have them."""
+    if seconds > MAX_JITTER:
+        return f"{seconds:,}{NBSP}s"
+    return round_length(timedelta(seconds=seconds))
 
 
 def round_length(of: timedelta | None) -> str:
@@ -81,6 +93,12 @@ def two_lines(first: str, second: str) -> str:
 def joined(parts: Iterable[str], separator: str = " ") -> str:
     """The parts side by side."""
     return format_html_join(separator, "{}", ((part,) for part in parts))
+
+
+def interruption(run: InterruptedRun, what: str = "it") -> str:
+    """That this run was running when its scheduler died."""
+    at = moment(run.heartbeat_at)
+    return format_html("{} was running when {} died, last heard of at {}", what, run.node, at)
 
 
 def link(url: str, text: str) -> str:

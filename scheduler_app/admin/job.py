@@ -6,7 +6,6 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
 
-from scheduler_app import status
 from scheduler_app.admin.job_actions import JobActions
 from scheduler_app.admin.job_columns import JobColumns, attach_statuses
 from scheduler_app.admin.job_filters import StateFilter
@@ -66,11 +65,6 @@ class JobAdmin(JobColumns, PolicyWords, JobActions):
             attach_statuses([job])
         return job
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        return super().changelist_view(request, scheduler_context() | (extra_context or {}))
-
     def render_change_form(
         self,
         request: HttpRequest,
@@ -81,11 +75,6 @@ class JobAdmin(JobColumns, PolicyWords, JobActions):
         obj: Job | None = None,
     ) -> HttpResponse:
         job = context["original"]
-        context |= scheduler_context() | self.buttons(request, job)
+        context |= self.buttons(request, job)
         context["tables"] = job_tables(request, job.name)
         return super().render_change_form(request, context, add, change, form_url, obj)
-
-
-def scheduler_context() -> dict[str, Any]:
-    """What stands above the list: which schedulers are alive."""
-    return {"scheduler_nodes": status.living_nodes()}

@@ -1,35 +1,46 @@
 """Pause, resume and run now: each through control, each behind a permission of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from scheduler_app import control
-from scheduler_app.admin.actions import ActingAdmin, Action, Told
+from scheduler_app.admin.actions import ActingAdmin, Action, ActionResult
 from scheduler_app.admin.job_columns import status_of
 from scheduler_app.control import Actor
 from scheduler_app.models import Job
 
+Change = Callable[..., control.Changes]
 
-def _on_job(change: Callable[..., object], done: str, vain: str = "") -> Callable[..., Told]:
-    """Vain: what is said when the job was in that state already."""
 
-    def perform(name: str, by: Actor, reason: str) -> Told:
-        changed = change(name, by=by, reason=reason)
-        return Told(messages.SUCCESS, done, name) if changed else Told(messages.WARNING, vain, name)
+def _on_jobs(
+    change: Change, done: str, unchanged_message: str = ""
+) -> Callable[..., Iterator[ActionResult]]:
+    def perform(names: list[str], by: Actor, reason: str) -> Iterator[ActionResult]:
+        changes = change(names, by=by, reason=reason)
+        for name in changes.changed:
+            yield ActionResult(messages.SUCCESS, done, name)
+        for name in changes.unchanged:
+            yield ActionResult(messages.WARNING, unchanged_message, name)
+        for error in changes.refused.values():
+            yield ActionResult(messages.ERROR, "", str(error))
 
     return perform
 
 
-PAUSE = Action("pause", "Pause", "pause_job", _on_job(control.pause, "Paused", "Paused already"))
-RESUME = Action("resume", "Resume", "resume_job", _on_job(control.resume, "Resumed", "Not paused"))
+PAUSE = Action(
+    "pause", "Pause", "pause_job", _on_jobs(control.pause_many, "Paused", "Paused already")
+)
+RESUME = Action(
+    "resume", "Resume", "resume_job", _on_jobs(control.resume_many, "Resumed", "Not paused")
+)
 TRIGGER = Action(
     "trigger",
     "Run now",
     "trigger_job",
-    _on_job(control.trigger, "Queued, to run as soon as possible"),
+    _on_jobs(control.trigger_many, "Queued, to run as soon as possible"),
 )
 
 

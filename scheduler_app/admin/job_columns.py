@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.html import format_html
 
 from scheduler_app.admin import formats
-from scheduler_app.models import Job
+from scheduler_app.models import COUNTERS, Job
 from scheduler_app.status import JobState, JobStatus, RunSummary, job_statuses
 
 
@@ -14,7 +14,8 @@ def attach_statuses(jobs: Iterable[Job]) -> None:
     """Give each of these jobs what the columns show, in a constant number of queries."""
     rows = {job.pk: job for job in jobs}
     for status in job_statuses(Job.objects.filter(pk__in=rows)):
-        vars(rows[status.name])["status"] = status
+        counters = {counter: getattr(status, counter) for counter in COUNTERS}
+        vars(rows[status.name]).update(counters, status=status)
 
 
 def status_of(job: Job) -> JobStatus:
@@ -30,10 +31,17 @@ class JobColumns:
     def job_state(self, job: Job) -> str:
         """The state, and what else is true of the job at the same time; since when."""
         status = status_of(job)
-        truths = ((JobState.RUNNING, status.is_running), (JobState.ORPHANED, status.is_orphaned))
+        truths = (
+            (JobState.PAUSED, status.is_paused),
+            (JobState.RUNNING, status.is_running),
+            (JobState.INTERRUPTED, bool(status.interrupted_runs)),
+            (JobState.ORPHANED, status.is_orphaned),
+        )
         also = [state for state, true in truths if true and state != status.state]
         labels = formats.joined(formats.label(state) for state in (status.state, *also))
-        return formats.two_lines(labels, since(job))
+        died = [formats.interruption(run, f"run {run.id}") for run in status.interrupted_runs[:1]]
+        notes = [note for note in (since(job), *died) if note]
+        return formats.two_lines(labels, formats.joined(notes, ", "))
 
     @admin.display(description="schedule")
     def schedule(self, job: Job) -> str:

@@ -14,7 +14,9 @@ from scheduler_app.status import JobState, JobStatus, job_statuses
 
 QUESTIONS: dict[str, tuple[str, Callable[[JobStatus], bool]]] = {
     "failing": ("last result not a success", lambda job: job.last_error is not None),
+    "broken": ("schedule cannot be computed", lambda job: bool(job.problem)),
     "running": ("running", lambda job: job.is_running),
+    "interrupted": ("interrupted", lambda job: bool(job.interrupted_runs)),
     "paused": ("paused", lambda job: job.is_paused),
     "orphaned": ("orphaned", lambda job: job.is_orphaned),
     "idle": ("idle", lambda job: job.state == JobState.IDLE),

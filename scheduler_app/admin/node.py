@@ -4,13 +4,24 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterRef, QuerySet
+from django.db.models import (
+    DurationField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    QuerySet,
+    Subquery,
+)
 from django.db.models.functions import Now
 from django.http import HttpRequest
+from django.utils.html import format_html
 
+from scheduler_app import status
 from scheduler_app.admin import formats
 from scheduler_app.admin.readonly import ReadOnlyAdmin
-from scheduler_app.models import Node
+from scheduler_app.models import Heartbeat, Node
+from scheduler_app.text import listed
 
 
 @admin.register(Node)
@@ -21,20 +32,25 @@ class NodeAdmin(ReadOnlyAdmin[Node]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Node]:
         """Age and life are told by the database's clock, which the heartbeats are written with."""
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                alive=Exists(Node.objects.alive().filter(pk=OuterRef("pk"))),
-                age=ExpressionWrapper(Now() - F("heartbeat_at"), output_field=DurationField()),
-            )
+        last = Heartbeat.objects.filter(node=OuterRef("pk")).newest()
+        return Node.objects.with_heartbeat().annotate(
+            last_problem=Subquery(last.values("problem")[:1]),
+            alive=Exists(Node.objects.alive().filter(pk=OuterRef("pk"))),
+            age=ExpressionWrapper(Now() - F("heartbeat_at"), output_field=DurationField()),
         )
 
     @admin.display(description="state")
     def state(self, node: Any) -> str:
+        """Whether it is alive and, if so, whether it works."""
         if node.stopped_at:
             return formats.label("stopped")
-        return formats.label("alive" if node.alive else "dead")
+        if not node.alive:
+            return formats.label("dead")
+        health = status.node_health(node.pk) if node.last_problem else None
+        if health is None or health.is_well:
+            return formats.label("alive")
+        since = format_html("since {}: {}", formats.moment(health.since), health.problem)
+        return formats.two_lines(formats.label("not working"), since)
 
     @admin.display(description="started")
     def started(self, node: Node) -> str:
@@ -50,4 +66,4 @@ class NodeAdmin(ReadOnlyAdmin[Node]):
 
     @admin.display(description="jobs in its code")
     def jobs(self, node: Node) -> str:
-        return ", ".join(node.declares)
+        return listed(node.declares)

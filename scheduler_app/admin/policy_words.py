@@ -52,7 +52,7 @@ class PolicyWords:
     @admin.display(description="jitter")
     def jitter_words(self, job: Job) -> str:
         jitter = status_of(job).jitter
-        return f"Up to {_length(jitter)}." if jitter else _quiet("None.")
+        return f"Up to {formats.jitter(jitter)}." if jitter else _quiet("None.")
 
 
 def _words(job: Job, tell: Callable[[Policies], str]) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from scheduler_app.admin.run_actions import RunActions
-from scheduler_app.admin.run_columns import LARGE, RunColumns
+from scheduler_app.admin.run_columns import LARGE, RunColumns, attach_interruptions
 from scheduler_app.admin.tables import attempts_tables
 from scheduler_app.models import Job, JobRun
 
@@ -43,6 +44,12 @@ class JobFilter(admin.SimpleListFilter):
         return queryset.filter(job_name=name) if name else queryset
 
 
+class RunList(ChangeList):
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        attach_interruptions(self.result_list)
+
+
 @admin.register(JobRun)
 class JobRunAdmin(RunColumns, RunActions):
     list_display = (
@@ -69,8 +76,20 @@ class JobRunAdmin(RunColumns, RunActions):
     def get_fieldsets(self, request: HttpRequest, obj: JobRun | None = None) -> Any:
         """Of its outcome, a run's page shows what there is."""
         told = tuple(field for field, column in OUTCOME.items() if getattr(obj, column, None))
+        if obj is not None and self.takes_long(obj):
+            told = ("takes_long", *told)
         outcome = (("Outcome", {"fields": told}),) if told else ()
         return (*self.fieldsets, *outcome)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return RunList
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> JobRun | None:
+        run = super().get_object(request, object_id, from_field)
+        attach_interruptions([run] if run else [])
+        return run
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[JobRun]:
         return super().get_queryset(request).defer(*LARGE)

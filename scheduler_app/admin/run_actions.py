@@ -1,28 +1,35 @@
 """Cancel: through control, behind a permission of its own."""
 
+from collections.abc import Iterator
+
 from django.contrib import admin, messages
 from django.http import HttpRequest
 
-from scheduler_app import control, status
-from scheduler_app.admin.actions import ActingAdmin, Action, Told
+from scheduler_app import control
+from scheduler_app.admin.actions import ActingAdmin, Action, ActionResult
 from scheduler_app.control import Actor
 from scheduler_app.models import JobRun, RunState
 from scheduler_app.models.run import ACTIVE, JobRunQuerySet
 
 
-def cancel_run(key: str, by: Actor, reason: str) -> Told:
-    """Cancel the run of this primary key, and tell how far that has come."""
-    changed = control.cancel(int(key), by=by, reason=reason)
-    state = status.run_summary(int(key)).state
-    row = f"run {key}"
-    if changed:
-        words = "Cancelled" if state == RunState.CANCELLED else "Asked to end"
-        return Told(messages.SUCCESS, words, row)
-    words = "Asked to end already" if state == RunState.RUNNING else "Ended already"
-    return Told(messages.WARNING, words, row)
+def cancel_runs(keys: list[str], by: Actor, reason: str) -> Iterator[ActionResult]:
+    """Cancel the runs of these primary keys, and say how far that has come."""
+    changes = control.cancel_many([int(key) for key in keys], by=by, reason=reason)
+    rows = JobRun.objects.filter(pk__in=changes.changed + changes.unchanged)
+    states = dict(rows.values_list("pk", "state"))
+    for key in changes.changed:
+        is_ended = states[int(key)] == RunState.CANCELLED
+        words = "Cancelled" if is_ended else "Asked to end"
+        yield ActionResult(messages.SUCCESS, words, f"run {key}")
+    for key in changes.unchanged:
+        is_running = states[int(key)] == RunState.RUNNING
+        words = "Asked to end already" if is_running else "Ended already"
+        yield ActionResult(messages.WARNING, words, f"run {key}")
+    for error in changes.refused.values():
+        yield ActionResult(messages.ERROR, "", str(error))
 
 
-CANCEL = Action("cancel", "Cancel this run", "cancel_jobrun", cancel_run)
+CANCEL = Action("cancel", "Cancel this run", "cancel_jobrun", cancel_runs)
 
 
 class RunActions(ActingAdmin[JobRun]):

@@ -1,10 +1,14 @@
 """What the list of runs and the page of a run say: one method a column."""
 
+from collections.abc import Iterable
+
 from django.contrib import admin
 from django.utils.html import format_html
 
 from scheduler_app.admin import formats
-from scheduler_app.models import JobRun, RunState, Trigger
+from scheduler_app.explain.hanging import hanging
+from scheduler_app.models import JobRun, RunState, Trigger, database
+from scheduler_app.status import InterruptedRun, interrupted_runs
 
 LARGE = ("traceback", "metadata", "log")
 """Fields that no list reads."""
@@ -60,6 +64,11 @@ class RunColumns:
         """When somebody asked the run to end early; who and why."""
         return formats.two_lines(formats.moment(run.cancel_requested_at), run.cancel_reason)
 
+    @admin.display(description="takes long")
+    def takes_long(self, run: JobRun) -> str:
+        """What can be done about a run that seems to hang."""
+        return "" if vars(run).get("interruption") else hanging(run, database.now())
+
     @admin.display(description="error or reason")
     def why(self, run: JobRun) -> str:
         return formats.first_line(run.message)
@@ -81,11 +90,28 @@ class RunColumns:
         return formats.block(run.log)
 
 
+def attach_interruptions(runs: Iterable[JobRun]) -> None:
+    """Give those of these runs whose scheduler died what result() shows of that."""
+    running = {run.pk: run for run in runs if run.state == RunState.RUNNING}
+    if not running:
+        return
+    for interrupted in interrupted_runs(pk__in=list(running)).values():
+        for each in interrupted:
+            vars(running[each.id])["interruption"] = each
+
+
 def result(run: JobRun) -> str:
-    """The state; whether the run is asked to end; of a retry, which attempt it is."""
+    """The state; whether its scheduler died; whether the run is asked to end; of a retry, which
+    attempt it is."""
+    died: InterruptedRun | None = vars(run).get("interruption")
     asked = run.state == RunState.RUNNING and run.cancel_requested_at is not None
-    notes = [note for note in ("asked to end" if asked else "", attempt(run)) if note]
-    return formats.two_lines(formats.label(run.state), formats.joined(notes, ", "))
+    told = (
+        formats.interruption(died) if died else "",
+        "asked to end" if asked else "",
+        attempt(run),
+    )
+    label = formats.label("interrupted" if died else run.state)
+    return formats.two_lines(label, formats.joined((note for note in told if note), ", "))
 
 
 def attempt(run: JobRun) -> str:

@@ -1,6 +1,5 @@
 """The tables below the fields of a job or a run, and where the rest of each is found."""
 
-from datetime import timedelta
 from typing import NamedTuple
 
 from django.contrib.auth import get_permission_codename
@@ -11,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 
 from scheduler_app.admin import formats
-from scheduler_app.admin.run_columns import LARGE, result
+from scheduler_app.admin.run_columns import LARGE, attach_interruptions, result
 from scheduler_app.models import AuditEntry, JobRun, SchedulePeriod
 
 SHOWN = 10
@@ -39,10 +38,12 @@ def runs_table(name: str) -> Table:
     runs = JobRun.objects.filter(job_name=name).defer(*LARGE)
     active = runs.active().order_by("-id")[:SHOWN]
     finished = runs.finished().order_by("-finished_at")[:SHOWN]
+    shown = (*active, *finished)[:SHOWN]
+    attach_interruptions(shown)
     return Table(
         f"Last {SHOWN} runs",
         RUN_HEADINGS,
-        [run_cells(run) for run in (*active, *finished)[:SHOWN]],
+        [run_cells(run) for run in shown],
         changelist_url("jobrun", job_name=name),
     )
 
@@ -50,8 +51,10 @@ def runs_table(name: str) -> Table:
 def attempts_tables(run: JobRun) -> list[Table]:
     """All attempts of the run's occurrence, if there are several."""
     first = run.first_attempt_id or run.pk
-    attempts = JobRun.objects.filter(Q(pk=first) | Q(first_attempt=first)).defer(*LARGE)
-    rows = [run_cells(attempt) for attempt in attempts.order_by("attempt")]
+    same = JobRun.objects.filter(Q(pk=first) | Q(first_attempt=first)).defer(*LARGE)
+    attempts = list(same.order_by("attempt"))
+    attach_interruptions(attempts)
+    rows = [run_cells(attempt) for attempt in attempts]
     return [Table("All attempts", RUN_HEADINGS, rows)] if len(rows) > 1 else []
 
 
@@ -106,8 +109,8 @@ def period_cells(period: SchedulePeriod) -> tuple[str, ...]:
 
 def schedule_of(period: SchedulePeriod) -> str:
     """As it was written then: what could be explained then need not be now."""
-    jitter = timedelta(seconds=period.jitter)
-    told = f", jitter{formats.NBSP}{formats.round_length(jitter)}" if jitter else ""
+    jitter = formats.jitter(period.jitter)
+    told = f", jitter{formats.NBSP}{jitter}" if period.jitter else ""
     return format_html("<code>{}</code> {}{}", period.cron, period.timezone, told)
 
 

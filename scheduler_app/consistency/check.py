@@ -10,8 +10,9 @@ from datetime import datetime
 from functools import partial
 
 from scheduler_app.consistency import state
-from scheduler_app.consistency.coverage import Coverage, Row, is_in_ledger, rows_of
+from scheduler_app.consistency.coverage import Coverage, Row, Unjudged, is_in_ledger, rows_of
 from scheduler_app.consistency.report import INACTIVE, Discrepancy, Kind, Tally
+from scheduler_app.cron import Uncomputable
 from scheduler_app.exceptions import JobNotFound
 from scheduler_app.ledger import expected
 from scheduler_app.ledger.expected import RESOLUTION, Window
@@ -35,7 +36,7 @@ def audit_ledger(
             raise JobNotFound(name)
     for name in wanted:
         with database.snapshot():
-            job = Job.objects.filter(name=name).first()
+            job = Job.objects.counted().filter(name=name).first()
             for discrepancy in _audit(job, Window(since, until), tally) if job else ():
                 tally.discrepancies += 1
                 yield discrepancy
@@ -54,6 +55,7 @@ def _audit(job: Job, window: Window, tally: Tally) -> Iterator[Discrepancy]:
     if job.pruned_to:
         begin = job.pruned_to + RESOLUTION
         window = Window(max(begin, window.since or begin), window.until)
+        recorded = [p for p in recorded if p.ends_at is None or p.ends_at >= begin]
     yield from _History(job.name, recorded, window, next_due or database.now(), tally).audit()
 
 
@@ -91,14 +93,24 @@ class _History:
             yield from coverage.close()
         for period in self._periods:
             if period.state in INACTIVE:
-                not_due = sum(1 for _ in expected.fires(period, self._window, database.now()))
-                self._tally.occurrences[INACTIVE[SchedulePeriod.State(period.state)]] += not_due
+                self._count_inactive(period)
 
-    def _coverage(self, period: SchedulePeriod) -> Coverage:
+    def _count_inactive(self, period: SchedulePeriod) -> None:
+        schedule = period.schedule.compute()
+        if isinstance(schedule, Uncomputable):
+            return  # nothing had to run, however many there were
+        not_due = sum(1 for _ in expected.fires(period, schedule, self._window, database.now()))
+        self._tally.occurrences[INACTIVE[SchedulePeriod.State(period.state)]] += not_due
+
+    def _coverage(self, period: SchedulePeriod) -> Coverage | Unjudged:
         """What has been claimed of an active period; of any other, nothing had to be."""
         active = period.state == SchedulePeriod.State.ACTIVE
+        schedule = period.schedule.compute()
+        if isinstance(schedule, Uncomputable):
+            text = schedule.text if active else ""
+            return Unjudged(period, self._window, text, self._tally)
         due_by = (period.ends_at or self._horizon - RESOLUTION) if active else period.begins_at
-        fires = expected.fires(period, self._window, due_by)
+        fires = expected.fires(period, schedule, self._window, due_by)
         is_known = partial(is_in_ledger, self._job_name)
         return Coverage(period, self._window, fires, self._tally, is_known)
 

@@ -10,6 +10,7 @@ from scheduler_app.consistency.report import UNACCOUNTED, Discrepancy, Kind, Tal
 from scheduler_app.cron import Fire
 from scheduler_app.ledger.expected import Window
 from scheduler_app.models import JobRun, SchedulePeriod
+from scheduler_app.text import shown
 
 CHUNK = 5_000
 """How many rows are fetched at a time."""
@@ -129,3 +130,32 @@ class Coverage:
 
     def _found(self, kind: Kind, row: Row, text: str) -> Discrepancy:
         return Discrepancy(self._period.job_name, kind, text, row.first, row.occurrences)
+
+
+class Unjudged:
+    """Takes the rows of a period whose schedule cannot be computed: nobody can tell what it lacks.
+    Its rows count as they are."""
+
+    def __init__(self, period: SchedulePeriod, window: Window, text: str, tally: Tally) -> None:
+        """`text`: why it cannot be computed; empty if nothing had to run."""
+        self._period, self._window, self._text, self._tally = period, window, text, tally
+
+    def take(self, row: Row) -> Iterator[Discrepancy]:
+        """Nothing is wrong with a row that cannot be judged."""
+        self._tally.add_row(row.state, row.occurrences)
+        yield from ()
+
+    def close(self) -> Iterator[Discrepancy]:
+        """That the period cannot be judged, if it has any time within the window."""
+        begin, end = self._period.begins_at, self._period.ends_at
+        is_over = end is not None and (
+            end == begin or bool(self._window.since and end < self._window.since)
+        )
+        is_later = self._window.until is not None and begin >= self._window.until
+        if self._text and not is_over and not is_later:
+            text = (
+                f"its occurrences{f' until {end}' if end else ''} cannot be judged: the schedule, "
+                f"{shown(self._period.cron)} in zone {shown(self._period.timezone)}, cannot be "
+                f"computed here. {self._text}"
+            )
+            yield Discrepancy(self._period.job_name, Kind.UNJUDGED, text, begin)

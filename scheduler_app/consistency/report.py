@@ -25,6 +25,8 @@ class Kind(StrEnum):
     """The recorded schedule has a hole, overlaps itself, or differs from the job."""
     TIMETABLE = "timetable"
     """The job's next moment is not what its state asks for."""
+    UNJUDGED = "unjudged"
+    """The recorded schedule cannot be computed here."""
     STRANDED = "stranded"
     """A run that has not ended is held by no living scheduler."""
 

@@ -7,7 +7,8 @@ from itertools import pairwise
 from django.db.models import Count, Q, Sum
 
 from scheduler_app.consistency.report import INACTIVE, Discrepancy, Kind
-from scheduler_app.models import Job, JobRun, RunState, SchedulePeriod
+from scheduler_app.cron import Uncomputable
+from scheduler_app.models import COUNTERS, Job, JobRun, RunState, SchedulePeriod
 
 
 def periods(job: Job, recorded: Sequence[SchedulePeriod]) -> Iterator[Discrepancy]:
@@ -34,7 +35,9 @@ def timetable(job: Job, next_due: datetime | None) -> Iterator[Discrepancy]:
     """Whether an active job is due at some time, and any other is not."""
     if state_of(job) == SchedulePeriod.State.ACTIVE:
         if next_due is None:
-            yield Discrepancy(job.name, Kind.TIMETABLE, "it is active, and has no next run")
+            schedule = job.schedule.compute()
+            why = f": {schedule.text}" if isinstance(schedule, Uncomputable) else ""
+            yield Discrepancy(job.name, Kind.TIMETABLE, f"it is active, and has no next run{why}")
     elif next_due is not None:
         text = f"it is {INACTIVE[state_of(job)]}, and has a next run: {next_due}"
         yield Discrepancy(job.name, Kind.TIMETABLE, text)
@@ -55,8 +58,8 @@ def counters(job: Job) -> Iterator[Discrepancy]:
         miss_count=Sum("occurrences", filter=Q(state=RunState.MISSED), default=0),
     )
     found["error_count"] = found["failed"] - found["retried"]
-    for counter in ("run_count", "error_count", "skip_count", "miss_count"):
-        kept = getattr(job, counter)
+    for counter in COUNTERS:
+        kept = getattr(job, f"total_{counter}")
         if kept != found[counter]:
             text = f"its {counter} is {kept:,}; the ledger has {found[counter]:,}"
             yield Discrepancy(job.name, Kind.COUNTER, text)

@@ -9,7 +9,7 @@ from apscheduler.job import Job as APSchedulerJob
 from apscheduler.triggers.base import BaseTrigger
 from django_apscheduler.jobstores import DjangoJobStore
 
-from scheduler_app.cron import Schedule
+from scheduler_app.cron import Schedule, Uncomputable
 from scheduler_app.ledger.timetable import state
 from scheduler_app.models import Job, timetable_rows
 
@@ -26,7 +26,10 @@ class CronTrigger(BaseTrigger):
         self, previous_fire_time: datetime | None, now: datetime
     ) -> datetime | None:
         """When the job is due next: after its previous time, or after now if it has none."""
-        fire = self.schedule.next(previous_fire_time or now)
+        fires = self.schedule.compute()
+        if isinstance(fires, Uncomputable):
+            return None
+        fire = fires.next(previous_fire_time or now)
         return fire.due_at if fire else None
 
     def __getstate__(self) -> dict[str, Any]:

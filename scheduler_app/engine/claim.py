@@ -1,14 +1,15 @@
 """The claim: in one transaction, advance the timetable and insert the runs.
 
 A crash before the commit: nothing happened. After it: the runs exist, and whoever does not
-carry them out leaves rows that say so. Locks are taken in one order everywhere: timetable, runs,
-jobs."""
+carry them out leaves rows that say so. What others have locked is left for the next look."""
 
-from collections.abc import Iterable
+import logging
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.cron import Fire
@@ -17,11 +18,17 @@ from scheduler_app.engine.active_runs import ActiveRuns, active_runs
 from scheduler_app.engine.firing_rules import FiringRules, rules_of
 from scheduler_app.engine.plan import Circumstances, Plan, plan
 from scheduler_app.ledger import schedules, timetable, transitions
-from scheduler_app.models import JobRun, Node, RunState, bulk, database
+from scheduler_app.models import JobRun, Node, RunState, bulk, database, locks
 from scheduler_app.registry import Registry
+
+logger = logging.getLogger(__name__)
 
 LIMIT = 5_000
 """How many due jobs one claim takes, so that its transaction stays short."""
+SLICE = 0.5
+"""After so many seconds of deciding a claim leaves the other due jobs to the next."""
+RETRY_LOCKED = 0.25
+"""Seconds between two looks at what others have locked."""
 
 
 @dataclass(slots=True)
@@ -34,10 +41,19 @@ class Claimer:
     """Whether no scheduler was alive before this one; until the first claim is complete."""
     undeclared: set[str] = field(default_factory=set)
     """Due jobs that this node's code lacks. Other nodes fire them."""
+    other_rules: frozenset[str] = frozenset()
+    """Jobs in zones whose rules in force this node does not have. Other nodes fire them, too."""
     next_due: datetime | None = None
     """When this node should claim next, as far as the last claim could see."""
     more_waits: bool = False
     """Whether the last claim left runs that wait for room, or for another run to end."""
+    _backlogs: pickup.Backlogs = field(default_factory=pickup.Backlogs)
+    _has_more: bool = False
+    """Whether the last claim left due jobs to the next, so that its transaction stayed short."""
+    _locked: list[str] = field(default_factory=list)
+    """Due jobs that could not be claimed because others have locked what the claim would write."""
+    _retry_at: float = 0.0
+    """When to try those again."""
 
     def claim(self, now: datetime, free_slots: int = LIMIT) -> list[JobRun]:
         """Take what is due, and what waits for a node. The runs returned are committed, QUEUED and
@@ -48,15 +64,24 @@ class Claimer:
         over."""
         if self.after_stop:
             pickup.miss_what_is_too_late(now, _grace())
-        runs = []
-        if self._look(now):
-            runs = self._claim_due(now)
-            self._look(now)
-        self.after_stop = self.after_stop and self._is_due(now)
-        self.more_waits = len(runs) >= free_slots or self._is_any_free(now)
+        with database.reading():
+            is_due = self._look(now)
+        runs = self._claim_due(now) if is_due else []
+        if self._locked and time.monotonic() >= self._retry_at:
+            runs += self._claim_locked(now)
+        with database.reading():
+            self.after_stop = self._look(now) and self.after_stop
+            if self._is_due(now) and not self._has_more:
+                self._look_past_locked(now)
+            self.more_waits = len(runs) >= free_slots or self._is_any_free(now)
         if self.more_waits and len(runs) < free_slots:
             runs += pickup.pick_up(
-                self.node, self.registry, self.undeclared, now, free_slots - len(runs)
+                self.node,
+                self.registry,
+                self.undeclared,
+                self._backlogs,
+                now,
+                free_slots - len(runs),
             )
         return runs
 
@@ -64,23 +89,66 @@ class Claimer:
         return JobRun.objects.any_waits() and JobRun.objects.free(now, self.node).exists()
 
     def _look(self, now: datetime) -> bool:
-        self.next_due = timetable.next_due(excluding=self.undeclared)
+        self.next_due = timetable.next_due(excluding=self._leaving)
         return self._is_due(now)
+
+    @property
+    def _leaving(self) -> frozenset[str]:
+        """The jobs that are left to other nodes."""
+        return self.other_rules | self.undeclared
+
+    def _look_past_locked(self, now: datetime) -> None:
+        """What is still due, others have locked: look for it again in a moment, not at once."""
+        locked = timetable.due(now, self._leaving, LIMIT)
+        others_due = timetable.next_due(excluding=self._leaving.union(locked))
+        retry_at = now + timedelta(seconds=RETRY_LOCKED)
+        self.next_due = min(others_due or retry_at, retry_at)
 
     def _is_due(self, now: datetime) -> bool:
         return self.next_due is not None and self.next_due <= now
 
     def _claim_due(self, now: datetime) -> list[JobRun]:
         try:
+            return self._commit(now)
+        except OperationalError as error:
+            if not database.is_lock_timeout(error):
+                raise
+            names = timetable.due(now, self._leaving.union(self._locked), LIMIT)
+            runs, left = self._claim_around_locks(now, names)
+            if len(left) == len(names):
+                raise  # the lock is on a whole table
+            self._locked += left
+            return runs
+
+    def _claim_locked(self, now: datetime) -> list[JobRun]:
+        """Try again what could not be claimed because of others' locks."""
+        runs, self._locked = self._claim_around_locks(now, self._locked)
+        self._retry_at = time.monotonic() + RETRY_LOCKED
+        return runs
+
+    def _claim_around_locks(
+        self, now: datetime, names: Sequence[str]
+    ) -> tuple[list[JobRun], list[str]]:
+        """The runs of those of these jobs that need no lock that others hold; the other jobs."""
+        runs = list[JobRun]()
+        left = locks.impatiently(names, lambda some: runs.extend(self._commit(now, some)))
+        return runs, left
+
+    def _commit(self, now: datetime, names: Sequence[str] | None = None) -> list[JobRun]:
+        try:
             with database.atomic():
-                return self._claim_rows(now)
+                return self._claim_rows(now, names)
         except IntegrityError:
             # Some occurrence is in the ledger already: somebody has put the timetable back.
             with database.atomic():
-                return self._claim_rows(now, again=True)
+                return self._claim_rows(now, names, again=True)
 
-    def _claim_rows(self, now: datetime, *, again: bool = False) -> list[JobRun]:
-        due = timetable.lock_due(now, self.undeclared, LIMIT)
+    def _claim_rows(
+        self, now: datetime, names: Sequence[str] | None, *, again: bool = False
+    ) -> list[JobRun]:
+        deadline = time.monotonic() + SLICE
+        leaving = self._leaving if names else self._leaving.union(self._locked)
+        due = timetable.lock_due(now, leaving, LIMIT, among=names)
         self.undeclared |= {name for name in due if name not in self.registry}
         rules = rules_of(name for name in due if name not in self.undeclared)
         active = active_runs([name for name in rules if not rules[name].may_overlap])
@@ -93,7 +161,12 @@ class Claimer:
                 decided[key] = self._plan(now, *key)
             return decided[key]
 
-        plans = {name: decide(name, due_at) for name, due_at in due.items() if name in rules}
+        plans = dict[str, Plan]()
+        for name in filter(rules.__contains__, due):  # the earliest first
+            plans[name] = decide(name, due[name])
+            if time.monotonic() > deadline:
+                break
+        self._has_more = len(plans) < len(rules) or len(due) == LIMIT
         ranges = JobRun.objects.ranges(min(due.values(), default=now)).order_by()
         folded = set(ranges.values_list("job_name", flat=True))
         suspects = [
@@ -101,9 +174,13 @@ class Claimer:
         ]
         for name, due_at in _due_after_ledger(suspects, due, rules).items():
             plans[name] = decide(name, due_at)
+        for name, planned in plans.items():
+            if planned.problem:
+                logger.error("job %s does not fire any more: %s", name, planned.problem)
         superseding = [name for name, planned in plans.items() if planned.cancels_previous]
         if superseding:
-            transitions.cancel_previous(superseding, now)
+            for name in transitions.cancel_previous(superseding, now):
+                del plans[name]  # it waits for a run that others have locked
         blank = JobRun(scheduled_for=now, due_at=now, created_at=now, node=self.node)
         starts: list[JobRun] = []
         others: list[JobRun] = []
@@ -134,7 +211,7 @@ class Claimer:
             has_waiting=has_waiting,
             after_stop=self.after_stop,
         )
-        return plan(rules.schedule, due_at, circumstances)
+        return plan(rules.schedule.compute(), due_at, circumstances)
 
     def _others(
         self, name: str, planned: Plan, earlier: ActiveRuns | None, now: datetime

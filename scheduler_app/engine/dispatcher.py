@@ -1,27 +1,29 @@
 """From the claim to the outcome: hands claimed runs to the executor and knows which are in hand."""
 
-import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 
 from scheduler_app.backends import Executor
 from scheduler_app.backends.process import Isolation
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.engine.capacity import Capacity
 from scheduler_app.engine.recorder import Recorder
+from scheduler_app.engine.vitals import Vitals
 from scheduler_app.execution.bounded_log import RunLog
 from scheduler_app.execution.capture import capture
 from scheduler_app.execution.process_state import ProcessState
 from scheduler_app.execution.runner import Outcome, carry_out, execute, failure
-from scheduler_app.execution.safe_logging import log_safely
+from scheduler_app.logs import SafeLogger
 from scheduler_app.models import JobRun, RunState, database
+from scheduler_app.policies import Overlap
 from scheduler_app.registry import JobContext, JobDefinition, Registry
 from scheduler_app.text import storable
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 LINGER = 0.005
 """How long, in seconds, the recorder may wait for threads to take up what it has just handed over.
@@ -32,13 +34,15 @@ class Dispatcher:
     """Every run handed over is recorded as begun before its function is called, and its outcome
     after; a run that is no longer this node's is not begun.
 
-    `progressed` is called, in another thread, whenever outcomes have been recorded."""
+    `progressed` is called, in another thread, whenever outcomes have been recorded, unless more
+    runs of those jobs are in hand."""
 
     def __init__(
         self,
         registry: Registry,
         executor: Executor,
         isolation: Isolation,
+        vitals: Vitals,
         progressed: Callable[[], None] = lambda: None,
     ) -> None:
         self._registry = registry
@@ -46,33 +50,63 @@ class Dispatcher:
         self._isolation = isolation
         self._settings = scheduler_settings()
         self._size = self._settings.max_concurrent_runs
+        self._vitals = vitals
         self._progressed = progressed
         self._recorder = Recorder(self._committed)
         self._capacity = Capacity(self._size)
         self._lock = threading.Lock()
         self._pending: deque[JobRun] = deque()
         self._running: dict[int, JobContext] = {}
+        self._behind: dict[str, deque[JobRun]] = {}
+        """For each job that may not overlap, and of which a run is in hand: the runs that begin
+        one by one after it."""
         self._closed = False
 
     def start(self) -> None:
         self._process_state = ProcessState()
         self._recorder.start()
+        self._vitals.threads.append(self._recorder.thread)
+        self._vitals.records.thread = self._recorder.thread
+
+    def report_progress(self) -> None:
+        """Note which parts have nothing to do, and why others do not get on."""
+        now = self._vitals.monotonic()
+        if self._recorder.is_idle:
+            self._vitals.records.progressed(now)
+        elif self._recorder.error:
+            self._vitals.records.failed(self._recorder.error)
+        if self._executor.wait_until_begun(0.0):
+            self._vitals.starts.progressed(now)
+
+    def in_threads(self) -> list[str]:
+        """Return the runs that threads of this process carry out, as "run 5 of nightly"."""
+        with self._lock:
+            contexts = list(self._running.values())
+        return [
+            f"run {context.run_id} of {context.job_name}"
+            for context in contexts
+            if not self._is_isolated(context.job_name)
+        ]
+
+    def _is_isolated(self, name: str) -> bool:
+        definition = self._registry.get(name)
+        return definition is not None and definition.policies.needs_process
 
     @property
     def active(self) -> frozenset[int]:
         """The ids of the runs handed over and not ended."""
         with self._lock:
-            return frozenset([*(run.pk for run in self._pending), *self._running])
+            return frozenset([*(run.pk for run in self._waiting()), *self._running])
 
     @property
     def free_slots(self) -> int:
         """How many more runs can be started soon."""
-        return self._capacity.free_slots(len(self._pending) + len(self._running))
+        return self._capacity.free_slots(self._load())
 
     @property
     def should_poll(self) -> bool:
         """Whether it is time to look for more runs."""
-        return self._capacity.should_poll(len(self._pending) + len(self._running))
+        return self._capacity.should_poll(self._load())
 
     def hand_over(self, runs: Iterable[JobRun]) -> None:
         """A run that is in hand already is not taken a second time: another node had taken it over,
@@ -80,7 +114,7 @@ class Dispatcher:
         runs = list(runs)
         with self._lock:
             if runs and not self._closed:
-                active = self._running.keys() | {run.pk for run in self._pending}
+                active = self._running.keys() | {run.pk for run in self._waiting()}
                 self._pending.extend(run for run in runs if run.pk not in active)
             starts = self._next_starts()
         if starts:
@@ -101,6 +135,7 @@ class Dispatcher:
         with self._lock:
             self._closed = True
             self._pending.clear()
+            self._behind.clear()
             contexts = list(self._running.values())
         self._recorder.withdraw_starts()
         for context in contexts:
@@ -110,6 +145,7 @@ class Dispatcher:
         """This node was taken for dead: whatever goes here has been given up, and should end."""
         with self._lock:
             self._pending.clear()
+            self._behind.clear()
             contexts = list(self._running.values())
         for context in contexts:
             context.is_abandoned = True
@@ -134,6 +170,11 @@ class Dispatcher:
         starts = []
         while self._pending and len(self._running) < self._size and not self._closed:
             run = self._pending.popleft()
+            if run.job_name in self._behind:
+                self._behind[run.job_name].append(run)
+                continue
+            if not self._may_overlap(run.job_name):
+                self._behind[run.job_name] = deque()
             self._running[run.pk] = JobContext(
                 job_name=run.job_name,
                 run_id=run.pk,
@@ -143,14 +184,34 @@ class Dispatcher:
             starts.append(run)
         return starts
 
-    def _committed(self, starts: Sequence[JobRun], begun: set[int]) -> None:
+    def _waiting(self) -> Iterable[JobRun]:
+        """The runs that were handed over and may not begin yet; the lock is held."""
+        return chain(self._pending, *self._behind.values())
+
+    def _load(self) -> int:
+        """How many runs are in hand."""
+        with self._lock:
+            behind = sum(map(len, self._behind.values()))
+            return len(self._pending) + behind + len(self._running)
+
+    def _may_overlap(self, name: str) -> bool:
+        definition = self._registry.get(name)
+        return definition is not None and definition.policies.overlap == Overlap.ALLOW
+
+    def _committed(
+        self, starts: Sequence[JobRun], begun: set[int], ended: Sequence[JobRun]
+    ) -> None:
+        self._vitals.records.progressed(self._vitals.monotonic())
         now = time.monotonic()
         tasks = [partial(self._carry_out, run, now) for run in starts if run.pk in begun]
         self._executor.hand_over(tasks)
         self._executor.wait_until_begun(LINGER)
         if len(tasks) < len(starts):
             self._ended([run for run in starts if run.pk not in begun], [])
-        self._progressed()
+        with self._lock:
+            has_progressed = any(run.job_name not in self._behind for run in ended)
+        if has_progressed:
+            self._progressed()
 
     def _carry_out(self, run: JobRun, begun_at: float) -> None:
         """Carry the run out, and have its outcome recorded unless others have recorded one. What
@@ -193,7 +254,7 @@ class Dispatcher:
             changed = self._process_state.leave(context)
         if changed:
             text = "put back after run %d of %s: %s"
-            log_safely(logger, logging.WARNING, text, run.pk, run.job_name, ", ".join(changed))
+            logger.warning(text, run.pk, run.job_name, ", ".join(changed))
 
     def _call_isolated(
         self, definition: JobDefinition, context: JobContext, log: RunLog
@@ -221,6 +282,7 @@ class Dispatcher:
         with self._lock:
             for run in runs:
                 self._running.pop(run.pk, None)
+                self._pending.extendleft(reversed(self._behind.pop(run.job_name, ())))
             self._capacity.ended += len(runs)
             starts = self._next_starts()
         self._recorder.submit(starts, outcomes)

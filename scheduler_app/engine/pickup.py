@@ -1,87 +1,161 @@
 """Runs that no node has, or that their node has not begun in time: requests, retries, what waits
 for another run to end, and what a node that has too much, or has died, has claimed."""
 
-from collections.abc import Iterable
+import math
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Min, OuterRef, Window
+from django.db.models.functions import RowNumber
 
-from scheduler_app.ledger import transitions
-from scheduler_app.models import (
-    Job,
-    JobRun,
-    Node,
-    RunState,
-    Trigger,
-    database,
-    timetable_rows,
-)
+from scheduler_app.ledger import timetable, transitions
+from scheduler_app.models import Job, JobRun, Node, RunState, Trigger, bulk, database
 from scheduler_app.policies import CatchUp, Overlap
 from scheduler_app.registry import Registry
 
-_JOB = Job.objects.filter(name=OuterRef("job_name"))
-_HAS_ENTRY = Exists(timetable_rows().filter(id=OuterRef("job_name")))
-_PAUSED = Exists(_JOB.paused())
-_MAY_OVERLAP = Exists(_JOB.filter(overlap=Overlap.ALLOW))
-_GOING = Exists(
-    JobRun.objects.assigned().filter(job_name=OuterRef("job_name")).exclude(pk=OuterRef("pk"))
-)
+MOMENT = 0.25
+"""Seconds for which a node takes runs of one job in advance. They begin even if the job is paused
+meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What decides which of a job's waiting runs may start."""
+
+    is_paused: bool
+    may_overlap: bool
+    assigned: tuple[int, ...]
+    """The ids of its runs that some node has and that have not ended."""
+
+    def allow(self, run_id: int, trigger: str) -> bool:
+        """Return whether this run may start as long as no other does. If a node has a run of the
+        job and does not begin it, that very run may be taken over, and no other."""
+        is_alone = self.may_overlap or self.assigned in ((), (run_id,))
+        return is_alone and (trigger == Trigger.MANUAL or not self.is_paused)
+
+
+class Backlogs:
+    """How many waiting runs of a job that may not overlap a node takes at a time, to carry them out
+    one after the other: as many as it got done in a moment the last time."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._taken: dict[str, tuple[int, float]] = {}
+        """How many were taken last, and when."""
+
+    def allowance(self, name: str) -> int:
+        """How many runs to take now that those taken last have ended."""
+        count, at = self._taken.get(name, (1, -math.inf))
+        pace = count / max(self._clock() - at, 1e-3)
+        return max(1, min(2 * count, round(pace * MOMENT)))
+
+    def took(self, runs: Iterable[JobRun]) -> None:
+        """Remember that these runs were taken."""
+        now = self._clock()
+        for name, count in Counter(run.job_name for run in runs).items():
+            self._taken[name] = (count, now)
 
 
 def pick_up(
-    node: Node, registry: Registry, undeclared: set[str], now: datetime, free_slots: int
+    node: Node,
+    registry: Registry,
+    undeclared: set[str],
+    backlogs: Backlogs,
+    now: datetime,
+    free_slots: int,
 ) -> list[JobRun]:
     """Take up to `free_slots` of the runs that wait, in the order in which they were due. Those of
     a job that may not overlap start one at a time; those of a paused job wait, unless asked for.
     Jobs that this node's code lacks block no others: they are added to `undeclared`. Nor do those
-    whose timetable row, the lock, has been deleted: their runs wait until it is back."""
-    with database.atomic():
-        ours = set[str]()
-        while not ours and (found := _first_jobs(now, node, undeclared, free_slots)):
-            ours = {name for name in found if name in registry}
-            undeclared |= found - ours
-        entries = timetable_rows().select_for_update(skip_locked=True).filter(id__in=ours)
-        locked = list(entries.values_list("id", flat=True))
-        # Only now nobody else can start these jobs' runs: look again.
-        waiting = _startable(now, node).filter(job_name__in=locked).order_by("due_at", "id")
-        free = waiting.select_for_update(skip_locked=True)  # another is beginning what is locked
-        taken = _one_at_a_time(free[:free_slots], but_not=_overlapping(locked))
-        transitions.assign(taken, node)
+    whose timetable row, the lock, has been deleted or locked: their runs wait until it is back."""
+    with database.reading():
+        names = _startable_jobs(now, node)
+    undeclared |= {name for name in names if name not in registry}
+    ours = [name for name in names if name not in undeclared]
+    taken = list[JobRun]()
+    while ours and not taken:
+        taken = _take(now, node, ours[:free_slots], backlogs, free_slots)
+        ours = ours[free_slots:]
+    backlogs.took(taken)
     return taken
+
+
+def _take(
+    now: datetime, node: Node, names: list[str], backlogs: Backlogs, free_slots: int
+) -> list[JobRun]:
+    with database.atomic():
+        locked = timetable.try_lock(names)
+        # Only now nobody else can start these jobs' runs: look again.
+        holders = _startable_runs(now, node, locked, backlogs, free_slots)
+        # Their state is no condition: PostgreSQL would go through all runs that have not ended.
+        rows = JobRun.objects.filter(bulk.AnyOf("pk", list(holders))).order_by("-pk")
+        # Another node is just beginning what is locked.
+        free = rows.select_for_update(skip_locked=True)
+        taken = [
+            run for run in free if run.state == RunState.QUEUED and run.node_id == holders[run.pk]
+        ]
+        transitions.assign(taken, node)
+    return sorted(taken, key=lambda run: (run.due_at, run.pk))
 
 
 def miss_what_is_too_late(now: datetime, grace: timedelta) -> None:
     """After a stop: occurrences that nobody began, and that their jobs do not want late."""
-    wants_none = Exists(_JOB.filter(catch_up=CatchUp.SKIP))
+    wants_none = Exists(Job.objects.filter(name=OuterRef("job_name"), catch_up=CatchUp.SKIP))
     with database.atomic():
         waiting = JobRun.objects.unassigned().scheduled().filter(wants_none, attempt=1)
-        late = waiting.due(now - grace).select_for_update()
+        late = waiting.due(now - grace).select_for_update(skip_locked=True)
         transitions.close_queued(late, RunState.MISSED, now, "Missed: no scheduler was running.")
 
 
-def _first_jobs(now: datetime, node: Node, undeclared: set[str], free_slots: int) -> set[str]:
-    """The jobs of the first runs that could start now."""
-    names = _startable(now, node).exclude(job_name__in=undeclared).order_by("due_at", "id")
-    return set(names.values_list("job_name", flat=True)[:free_slots])
-
-
-def _startable(now: datetime, node: Node) -> QuerySet[JobRun]:
-    return JobRun.objects.free(now, node).filter(
-        _HAS_ENTRY, ~_GOING | _MAY_OVERLAP, ~_PAUSED | Q(trigger=Trigger.MANUAL)
+def _startable_jobs(now: datetime, node: Node) -> list[str]:
+    """The jobs of which some run could start now, in the order in which their first ones were due.
+    However many runs of a job wait, they are gone through once."""
+    free = JobRun.objects.free(now, node)
+    kinds = (
+        free.order_by()
+        .values_list("job_name", "trigger", "node")
+        .annotate(first=Min("due_at"), run=Min("pk"))
     )
+    rows = sorted(kinds, key=lambda row: row[3])
+    terms = _terms({name for name, *_ in rows})
+    allowed = (
+        name
+        for name, trigger, holder, _, run_id in rows
+        if terms[name].allow(run_id if holder else 0, trigger)
+    )
+    return list(dict.fromkeys(allowed))
 
 
-def _overlapping(names: Iterable[str]) -> set[str]:
-    jobs = Job.objects.filter(name__in=list(names), overlap=Overlap.ALLOW)
-    return set(jobs.values_list("name", flat=True))
+def _startable_runs(
+    now: datetime, node: Node, names: Collection[str], backlogs: Backlogs, limit: int
+) -> dict[int, int | None]:
+    """The first runs of these (locked) jobs that may start now, or one by one after each other, and
+    which node has each."""
+    terms = _terms(names)
+    turn = Window(RowNumber(), partition_by=F("job_name"), order_by=(F("due_at"), F("pk")))
+    waiting = JobRun.objects.free(now, node).filter(bulk.AnyOf("job_name", names))
+    rows = waiting.annotate(turn=turn).filter(turn__lte=limit).order_by("due_at", "pk")
+    left = {name: limit if terms[name].may_overlap else backlogs.allowance(name) for name in names}
+    found = dict[int, int | None]()
+    for run_id, name, trigger, holder in rows.values_list("pk", "job_name", "trigger", "node"):
+        if len(found) < limit and left[name] and terms[name].allow(run_id, trigger):
+            left[name] -= 1
+            found[run_id] = holder
+    return found
 
 
-def _one_at_a_time(runs: Iterable[JobRun], *, but_not: set[str]) -> list[JobRun]:
-    started: set[str] = set()
-    taken = []
-    for run in runs:
-        if run.job_name not in started:
-            taken.append(run)
-        if run.job_name not in but_not:
-            started.add(run.job_name)
-    return taken
+def _terms(names: Iterable[str]) -> dict[str, Terms]:
+    names = list(names)
+    jobs = Job.objects.filter(bulk.AnyOf("name", names)).order_by()
+    rows = {
+        name: (paused_at is not None, overlap == Overlap.ALLOW)
+        for name, paused_at, overlap in jobs.values_list("name", "paused_at", "overlap")
+    }
+    assigned = defaultdict[str, list[int]](list)
+    held = JobRun.objects.assigned().filter(bulk.AnyOf("job_name", names)).order_by()
+    for name, run_id in held.values_list("job_name", "pk"):
+        assigned[name].append(run_id)
+    return {name: Terms(*rows.get(name, (False, False)), tuple(assigned[name])) for name in names}

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
-from scheduler_app.cron import Fire, Schedule
+from scheduler_app.cron import Fire, Fires, Uncomputable
 from scheduler_app.ledger.transitions import BATCH as BATCH
 from scheduler_app.policies import DEFAULTS, CatchUp, Overlap, Policies
 
@@ -43,6 +43,8 @@ class Plan:
     cancels_previous: bool = False
     """Whether the runs that have not ended are to end for the one that waits."""
     next_due: datetime | None = None
+    problem: str = ""
+    """Why nothing can be told of the job: it is not looked at again until its row is changed."""
 
     @property
     def size(self) -> int:
@@ -50,9 +52,11 @@ class Plan:
         return len(self.runs) + len(self.waits) + len(self.skipped) + len(self.missed)
 
 
-def plan(schedule: Schedule, due_at: datetime, circumstances: Circumstances) -> Plan:
+def plan(schedule: Fires | Uncomputable, due_at: datetime, circumstances: Circumstances) -> Plan:
     """Decide about all occurrences from the one due at `due_at` until now: the catch-up policy
     chooses those that may run, the others are missed; the overlap policy tells how they run."""
+    if isinstance(schedule, Uncomputable):
+        return Plan(problem=schedule.text)
     fires = list(islice(schedule.due(due_at, circumstances.now), BATCH + 1))
     if len(fires) > BATCH:
         return _batch(fires, circumstances)

@@ -3,48 +3,60 @@
 While one commit is under way the next batch gathers; nobody waits for a timer. Nothing is recorded
 of a run that is no longer this node's: whoever gave it up has recorded its outcome already."""
 
-import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 
 from django.db import InterfaceError, InternalError, OperationalError
 
-from scheduler_app.ledger import transitions
-from scheduler_app.models import JobRun, clock, database
+from scheduler_app.ledger import counters, transitions
+from scheduler_app.logs import SafeLogger
+from scheduler_app.models import JobRun, clock, database, locks
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 BATCH = 500
+RETRY_LOCKED = 0.25
+"""Seconds between two looks at runs whose rows others have locked."""
+FOLD_EVERY, FOLD_NEXT = 1.0, 0.1
+"""Seconds between two folds of the counters: as a rule, and when the last one left something."""
 UNRECORDABLE = "The details of this outcome could not be stored; the scheduler's log has them."
 
-Begun = Callable[[Sequence[JobRun], set[int]], None]
+Committed = Callable[[Sequence[JobRun], set[int], Sequence[JobRun]], None]
 
 
 class Recorder:
     """Start it before the first run; stop it after the last.
 
     `committed` is called, in the recorder's thread, after every commit: with the starts that were
-    asked for, and the ids of those that may begin. The others are no longer this node's."""
+    asked for, the ids of those that may begin (the others are no longer this node's), and the runs
+    that have ended. Runs whose rows others have locked stay here, and delay no other run."""
 
-    def __init__(self, committed: Begun) -> None:
+    def __init__(self, committed: Committed) -> None:
         self._committed = committed
         self._starts: list[JobRun] = []
         self._ends: list[JobRun] = []
+        self._locked_starts: list[JobRun] = []
+        self._locked_ends: list[JobRun] = []
+        self._retry_at = 0.0
+        self._fold_at = 0.0
         self._changed = threading.Condition()
         self._busy = False
         self._stopping = False
-        self._thread = threading.Thread(target=self._loop, name="scheduler-recorder", daemon=True)
+        self.error: BaseException | None = None
+        """Why it cannot record at the moment; None if it can."""
+        self.thread = threading.Thread(target=self._loop, name="scheduler-recorder", daemon=True)
 
     def start(self) -> None:
-        self._thread.start()
+        self.thread.start()
 
     def stop(self, timeout: float) -> bool:
         """Record what has gathered. False if that took longer than `timeout` seconds."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+        self.thread.join(timeout)
+        return not self.thread.is_alive()
 
     def submit(self, starts: Iterable[JobRun], ends: Iterable[JobRun] = ()) -> None:
         """Record that these runs start now, and the outcomes that those runs' fields tell. Returns
@@ -58,47 +70,96 @@ class Recorder:
         """Forget the starts that are not being committed yet."""
         with self._changed:
             self._starts.clear()
+            self._locked_starts.clear()
 
     def flush(self, timeout: float) -> bool:
         """Wait until all that was given so far is committed; False after `timeout` seconds."""
         with self._changed:
-            return self._changed.wait_for(
-                lambda: not (self._starts or self._ends or self._busy), timeout
-            )
+            return self._changed.wait_for(lambda: not (self._has_work or self._busy), timeout)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to record but what waits for a lock of another transaction."""
+        with self._changed:
+            return not (self._has_fresh or self._busy)
+
+    @property
+    def _has_work(self) -> bool:
+        return self._has_fresh or bool(self._locked_starts or self._locked_ends)
+
+    @property
+    def _has_fresh(self) -> bool:
+        return bool(self._starts or self._ends)
 
     def _loop(self) -> None:
         database.serve_engine()
-        while self._wait_for_work():
-            starts, ends = self._take()
-            begun = self._record_until_it_holds(starts, ends)
-            self._committed(starts, begun)
+        while self._wait():
+            self._record(*self._take())
+            if time.monotonic() >= self._retry_at:
+                with database.lock_timeout(locks.IMPATIENT):
+                    self._record(*self._take_locked())
+                self._retry_at = time.monotonic() + RETRY_LOCKED
+            if time.monotonic() >= self._fold_at:
+                self._fold()
             database.forget_queries()
-            with self._changed:
-                self._busy = False
-                self._changed.notify_all()
         database.connection().close()
 
-    def _wait_for_work(self) -> bool:
+    def _wait(self) -> bool:
+        """Wait until there is something to do. False: the recorder is to stop, and nothing is
+        left."""
         with self._changed:
-            self._changed.wait_for(lambda: self._starts or self._ends or self._stopping)
-            self._busy = bool(self._starts or self._ends)
-            return self._busy
+            until = self._fold_at
+            if self._locked_starts or self._locked_ends:
+                until = min(until, self._retry_at)
+            self._changed.wait_for(
+                lambda: self._has_fresh or self._stopping, max(0.0, until - time.monotonic())
+            )
+            return self._has_work or not self._stopping
 
     def _take(self) -> tuple[list[JobRun], list[JobRun]]:
         with self._changed:
             starts, self._starts = self._starts[:BATCH], self._starts[BATCH:]
             ends, self._ends = self._ends[:BATCH], self._ends[BATCH:]
+            self._busy = bool(starts or ends)
         return starts, ends
 
-    def _record_until_it_holds(self, starts: list[JobRun], ends: list[JobRun]) -> set[int]:
+    def _take_locked(self) -> tuple[list[JobRun], list[JobRun]]:
+        with self._changed:
+            starts, self._locked_starts = self._locked_starts, []
+            ends, self._locked_ends = self._locked_ends, []
+            self._busy = bool(starts or ends)
+        return starts, ends
+
+    def _record(self, starts: list[JobRun], ends: list[JobRun]) -> None:
+        if not (starts or ends):
+            return
+        begun, locked = self._record_until_it_holds(starts, ends)
+        self._committed(
+            [run for run in starts if run.pk not in locked],
+            begun,
+            [run for run in ends if run.pk not in locked],
+        )
+        with self._changed:
+            self._locked_starts += [run for run in starts if run.pk in locked]
+            self._locked_ends += [run for run in ends if run.pk in locked]
+            self._busy = False
+            self._changed.notify_all()
+
+    def _record_until_it_holds(
+        self, starts: list[JobRun], ends: list[JobRun]
+    ) -> tuple[set[int], set[int]]:
         """An outcome must never be lost: keep trying for as long as the database is away."""
         delay = 0.05
         while True:
             try:
-                return record(starts, ends)
+                begun = record_around_locks(starts, ends)
+                self.error = None
+                return begun
             except (OperationalError, InterfaceError, InternalError) as error:
+                self.error = error
                 logger.warning("cannot record runs, will try again: %s", error)
-            except Exception:
+            except Exception as error:
+                self.error = error
                 logger.exception("cannot record an outcome as it is; recording it without details")
                 for run in ends:
                     run.message, run.traceback, run.metadata, run.log = UNRECORDABLE, "", {}, ""
@@ -106,18 +167,47 @@ class Recorder:
             threading.Event().wait(delay)
             delay = min(delay * 2, 1.0)
 
+    def _fold(self) -> None:
+        """Bring the jobs' counters up to date; what is not folded now is read all the same."""
+        more = False
+        try:
+            more = counters.fold()
+        except Exception as error:
+            logger.warning("cannot fold the counters, will try again: %s", error)
+            database.connection().close()
+        self._fold_at = time.monotonic() + (FOLD_NEXT if more else FOLD_EVERY)
 
-def record(starts: Sequence[JobRun], ends: Sequence[JobRun]) -> set[int]:
-    """Commit these starts and outcomes in one transaction; returns the ids of the runs that may
-    start.
+
+def record_around_locks(
+    starts: Sequence[JobRun], ends: Sequence[JobRun]
+) -> tuple[set[int], set[int]]:
+    """Commit these starts and outcomes, those that wait for others' locks left out: the ids of the
+    runs that may start, and of those left out."""
+    begun, locked = set[int](), set[int]()
+
+    def work(runs: Sequence[tuple[JobRun, bool]]) -> None:
+        recorded = record(
+            [run for run, has_ended in runs if not has_ended],
+            [run for run, has_ended in runs if has_ended],
+        )
+        begun.update(recorded.begun)
+        locked.update(recorded.locked)
+
+    runs = [*((run, False) for run in starts), *((run, True) for run in ends)]
+    left = locks.around(runs, work)
+    return begun, locked.union(run.pk for run, _ in left)
+
+
+def record(starts: Sequence[JobRun], ends: Sequence[JobRun]) -> transitions.Recorded:
+    """Commit these starts and outcomes in one transaction.
 
     Calling it again after a commit of unknown outcome changes nothing but the moment of a start:
     no function has been called by then."""
     now = clock.now()
     with database.atomic():
-        begun, late = transitions.record(starts, ends, now)
-    for run in late:
+        recorded = transitions.record(starts, ends, now)
+    for run in recorded.late:
         logger.warning(
             "discarding outcome %s of run %d: the run is already closed", run.state, run.pk
         )
-    return begun
+    return recorded

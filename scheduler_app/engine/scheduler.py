@@ -1,27 +1,35 @@
 """The scheduler of one process: APScheduler's clock around our tick."""
 
-import logging
 import os
 import socket
 import time
+from collections.abc import Callable
 from datetime import UTC
 
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.blocking import BlockingScheduler
 
 from scheduler_app import wakeup
 from scheduler_app.backends import ThreadExecutor
 from scheduler_app.backends.process import Isolation
 from scheduler_app.conf import scheduler_settings
-from scheduler_app.engine import liveness, sync
+from scheduler_app.engine import installation, liveness, releases
 from scheduler_app.engine.apscheduler import NoExecutor, Timetable
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
+from scheduler_app.engine.liveness import Liveness
+from scheduler_app.engine.reconcile import Reconciler
+from scheduler_app.engine.vitals import Problem, Vitals
+from scheduler_app.engine.vouching import Voucher
 from scheduler_app.execution import capture
 from scheduler_app.ledger import transitions
-from scheduler_app.models import Job, JobRun, LivenessSnapshot, Node, bulk, clock, database
+from scheduler_app.logs import SafeLogger
+from scheduler_app.models import JobRun, LivenessSnapshot, Node, bulk, clock, database
+from scheduler_app.models.patience import brief_write
+from scheduler_app.processes.guard import Guard
 from scheduler_app.registry import Registry, registry
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 LONGEST_WAIT = 1.0
 """How long, in seconds, a change made by another process can go unnoticed."""
@@ -32,7 +40,17 @@ STOP_MARGIN = 5.0
 class Scheduler(BackgroundScheduler):
     """Fires the jobs of `registry` until it is stopped. Any number may share a database."""
 
-    def __init__(self, registry: Registry = registry) -> None:
+    def __init__(
+        self,
+        registry: Registry = registry,
+        *,
+        guard: Guard | None = None,
+        adopt_database: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`guard`: the warden of this process, if there is one already. `adopt_database`: have the
+        database belong to SCHEDULER["installation"] from now on. `monotonic`: the clock by which
+        liveness is judged."""
         self._settings = scheduler_settings()
         self._executor = ThreadExecutor(self._settings.max_concurrent_runs)
         super().__init__(
@@ -41,62 +59,124 @@ class Scheduler(BackgroundScheduler):
             executors={"default": NoExecutor()},
         )
         self._registry = registry
+        self._reconciler = Reconciler(registry)
+        self._adopts_database = adopt_database
         self._isolation = Isolation()
-        self._dispatcher = Dispatcher(registry, self._executor, self._isolation, self._on_progress)
+        self.vitals = Vitals(monotonic)
+        self._dispatcher = Dispatcher(
+            registry, self._executor, self._isolation, self.vitals, self._on_progress
+        )
+        self.vitals.probe = self._dispatcher.report_progress
+        self._guard = guard or Guard(self._settings.shutdown_timeout)
+        self._owns_guard = guard is None
+        voucher = Voucher(self._guard, self._dispatcher.in_threads)
+        self.liveness = Liveness(self.vitals, voucher, self.hurry, monotonic)
         self._failures = 0
-        self._next_beat = 0.0
+        self._next_chores = 0.0
         self._next_check = 0.0
-        self._last_beat = time.monotonic()
-        self._checks_liveness_from = 0.0
-        """Until then it judges nobody: after a start, an outage or a step of the clock the others
-        need a moment, too, to be heard."""
         self._seen: LivenessSnapshot | None = None
-        """The nodes, when it last looked for orphans."""
+        """The nodes by which it last judged what is declared."""
+
+    @property
+    def problem(self) -> Problem | None:
+        """Why this scheduler does not work; None if it does."""
+        return self.vitals.problem()
 
     def start(self) -> None:
         """Register this process as a node, bring the declared jobs into the database and begin to
-        tick. Raises what the database raises."""
+        tick. Raises what the database raises, and InstallationError."""
         clock.synchronise()
-        now = clock.now()
+        installation.check(adopt=self._adopts_database)
         alone = not Node.objects.alive().exists()
         self.node = self._register()
+        try:
+            self._start(alone)
+        except BaseException:
+            self.liveness.stop(0.0)
+            self._close_node()
+            if self._owns_guard:
+                self._guard.close()
+            raise
+
+    def _start(self, alone: bool) -> None:
+        self.vitals.restart()
+        self.liveness.start(self.node)
         self._claimer = Claimer(self.node, self._registry, after_stop=alone)
-        sync.sync_jobs(self._registry, now)
-        self._check_liveness_later(self._settings.heartbeat)
+        self._reconcile()
         if any(definition.policies.needs_process for definition in self._registry):
             self._isolation.start()
         capture.install()
         self._dispatcher.start()
         wakeup.register(self)
         super().start()
+        self.vitals.restart()
+        self.vitals.claims.thread = self._thread
+        self.vitals.threads += [self._thread, self.liveness.thread]
 
     def stop(self) -> bool:
         """Claim nothing more, let the runs that are going end within the shutdown timeout, record
         what became of each. Runs not begun are left for other nodes, or for the next start.
-        False if some runs did not end in time; they are recorded as LOST."""
+
+        Returns within the timeout and a few seconds, whatever hangs. False if something was cut
+        off: runs that did not end in time, which are recorded as LOST, or what could not be
+        recorded."""
         deadline = time.monotonic() + self._settings.shutdown_timeout
+        self.vitals.stop()
         wakeup.unregister(self)
         self._isolation.spare()
         self._dispatcher.stop_all()
-        self.shutdown(wait=False)  # also waits for a tick that is under way
-        ended = self._drain(deadline)
+        has_ended = self._end_tick()
+        has_ended &= self._dispatcher.drain(max(0.0, deadline - time.monotonic()))
         self._isolation.close()
-        self._dispatcher.drain(STOP_MARGIN if not ended else 0.0)
-        self._dispatcher.stop(STOP_MARGIN)
+        self._dispatcher.drain(STOP_MARGIN if not has_ended else 0.0)
+        has_ended &= self._dispatcher.stop(STOP_MARGIN)
         capture.uninstall()
         self._executor.close()
-        with database.atomic():
-            message = "Lost: its scheduler stopped, and it did not end in time."
-            if Node.objects.filter(pk=self.node.pk).close():
-                transitions.release_runs(self.node, clock.now(), message)
-        return ended
+        has_ended &= self.liveness.stop(STOP_MARGIN)
+        has_ended &= self._close_node()
+        if self._owns_guard:
+            self._guard.close()
+        return has_ended
 
-    def _drain(self, deadline: float) -> bool:
-        while (left := deadline - time.monotonic()) > 0:
-            if self._dispatcher.drain(min(left, self._settings.heartbeat)):
-                return True
-            Node.objects.filter(pk=self.node.pk).beat()
-        return False
+    def _end_tick(self) -> bool:
+        """End the thread of the tick, once a tick that is under way has ended."""
+        thread = self._thread
+        BlockingScheduler.shutdown(self, wait=False)  # BackgroundScheduler's waits for ever
+        thread.join(STOP_MARGIN)
+        return not thread.is_alive()
+
+    def _close_node(self) -> bool:
+        """Mark the node as stopped, and end its hold on its runs; others do so later if this one
+        cannot."""
+        message = "Lost: its scheduler stopped, and it did not end in time."
+        try:
+            with brief_write(STOP_MARGIN):
+                if Node.objects.filter(pk=self.node.pk).close():
+                    transitions.release_runs(self.node, clock.now(), message)
+        except Exception as error:
+            logger.error("%s could not say goodbye: %s", self.node, error)
+            return False
+        return True
+
+    def hurry(self) -> None:
+        """Have the next tick, which is due at once, do all that is done once a heartbeat."""
+        self._next_chores = self._next_check = 0.0
+        if self.running:
+            self.wakeup()
+
+    def tick(self) -> float:
+        """Claim what is due and hand it over; returns the seconds to wait for the next tick. The
+        scheduler's own thread calls it."""
+        if self.liveness.is_given_up:
+            self._register_again()
+        runs = self._claimer.claim(clock.now(), self._dispatcher.free_slots)
+        self._dispatcher.hand_over(runs)
+        self.vitals.claims.progressed(self.vitals.monotonic())
+        if time.monotonic() >= self._next_check:
+            self._check()
+        if time.monotonic() >= self._next_chores:
+            self._chores()
+        return max(0.0, min(LONGEST_WAIT, self._until_due()))
 
     def _main_loop(self) -> None:
         database.serve_engine()
@@ -108,24 +188,27 @@ class Scheduler(BackgroundScheduler):
         if not self.running:
             return LONGEST_WAIT  # APScheduler's loop comes here once more after the shutdown
         try:
-            wait = self._tick()
-        except Exception as error:
+            wait = self.tick()
+            if self._failures:
+                logger.warning("recovered after %d failed ticks", self._failures)
+                self._failures = 0
+            database.forget_queries()
+        except BaseException as error:
             return self._back_off(error)
-        if self._failures:
-            logger.warning("the scheduler goes on after %d failed ticks", self._failures)
-            self._failures = 0
-        database.forget_queries()
         return wait
 
-    def _tick(self) -> float:
-        """Claim what is due and hand it over; returns the seconds to wait for the next tick."""
-        if time.monotonic() >= self._next_beat:
-            self._beat()
-        if time.monotonic() >= self._next_check:
-            self._check()
-        runs = self._claimer.claim(clock.now(), self._dispatcher.free_slots)
-        self._dispatcher.hand_over(runs)
-        return max(0.0, min(LONGEST_WAIT, self._next_beat - time.monotonic(), self._until_due()))
+    def _back_off(self, error: BaseException) -> float:
+        self._failures += 1
+        self.vitals.claims.failed(error)
+        logger.error(
+            "tick failed (%d in a row): %s", self._failures, error, exc_info=self._failures == 1
+        )
+        self._next_chores = 0.0  # a commit may have held although it failed: look for its runs
+        try:
+            database.connection().close()
+        except Exception as closing_error:
+            logger.warning("cannot close the tick's connection: %s", closing_error)
+        return min(0.05 * 2.0 ** min(self._failures, 10), LONGEST_WAIT)
 
     def _until_due(self) -> float:
         """Seconds until the next job is due."""
@@ -134,51 +217,36 @@ class Scheduler(BackgroundScheduler):
         seconds: float = (self._claimer.next_due - clock.now()).total_seconds()
         return seconds
 
-    def _back_off(self, error: Exception) -> float:
-        self._failures += 1
-        logger.error(
-            "tick failed (%d in a row): %s", self._failures, error, exc_info=self._failures == 1
-        )
-        self._next_beat = 0.0  # a commit may have held although it failed: look for its runs
-        database.connection().close()
-        return min(0.05 * 2.0 ** min(self._failures, 10), LONGEST_WAIT)
-
-    def _beat(self) -> None:
-        self._follow_clock()
-        if not Node.objects.filter(pk=self.node.pk).beat():
-            logger.error("this scheduler was taken for dead; it goes on as a new node")
-            self._dispatcher.abandon_all()
-            self.node = self._claimer.node = self._register()
-        now = time.monotonic()
-        if now - self._last_beat > 2 * self._settings.heartbeat:
-            self._check_liveness_later(self._settings.heartbeat)
-        self._last_beat, self._next_beat = now, now + self._settings.heartbeat
-        self._find_unstarted_claims()
-        self._declare_again()
-        liveness.take_from_stopped_nodes(clock.now())
-
-    def _follow_clock(self) -> None:
-        """Look at the database's clock. If it was put forward or back, say so at once in a new
-        heartbeat, and leave the others the time that each of them has to do so."""
-        step = clock.synchronise().total_seconds()
-        if abs(step) <= self._settings.heartbeat:
-            return
-        logger.warning(
-            "the clock was put %s by %.0f s; the next job is due at %s",
-            "forward" if step > 0 else "back",
-            abs(step),
-            self._claimer.next_due,
-        )
-        self._check_liveness_later(self._settings.dead_after)
-        self._next_beat = 0.0
-
-    def _check_liveness_later(self, seconds: float) -> None:
-        self._checks_liveness_from = max(self._checks_liveness_from, time.monotonic() + seconds)
-
     def _on_progress(self) -> None:
         """Runs have ended: what waited for them, or for room, can start."""
         if self._claimer.more_waits and self._dispatcher.should_poll and self.running:
             self.wakeup()
+
+    def _chores(self) -> None:
+        """What is done once a heartbeat. One that fails keeps no other from being done."""
+        errors = []
+        for chore in (
+            self._find_unstarted_claims,
+            self._reconcile,
+            self._take_from_stopped_nodes,
+        ):
+            try:
+                chore()
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        self._next_chores = time.monotonic() + self._settings.heartbeat
+
+    def _check(self) -> None:
+        """What another process may have changed: looked for once a second."""
+        if self._dispatcher.active:
+            asked = JobRun.objects.running().cancel_requested().filter(node=self.node)
+            self._dispatcher.cancel(dict(asked.values_list("pk", "cancel_reason")))
+        snapshot = self.liveness.snapshot()
+        if snapshot is not None and snapshot != self._seen:
+            self._reconcile()
+        self._next_check = time.monotonic() + LONGEST_WAIT
 
     def _find_unstarted_claims(self) -> None:
         """Hand over runs of this node that were claimed, but never reached the executor."""
@@ -188,37 +256,30 @@ class Scheduler(BackgroundScheduler):
         if unstarted:
             self._dispatcher.hand_over(own.filter(pk__in=unstarted))
 
-    def _declare_again(self) -> None:
-        """Jobs of this node's code that others took for orphaned while it was away."""
-        orphaned = Job.objects.orphaned().values_list("name", flat=True)
-        if any(name in self._registry for name in orphaned):
-            sync.sync_jobs(self._registry, clock.now())
+    def _reconcile(self) -> None:
+        """Compare what living code declares with what is stored. While it may not judge others it
+        goes by the nodes that it saw before."""
+        judged = self.liveness.snapshot()
+        snapshot = judged or self._seen or Node.objects.liveness()
+        self._reconciler.reconcile(
+            self.node,
+            snapshot,
+            clock.now(),
+            orphans=judged is not None,
+            still_holds=lambda: self.liveness.snapshot() == judged,
+        )
+        self._seen = judged or self._seen
+        self._claimer.other_rules = self._reconciler.other_rules
 
-    def _check(self) -> None:
-        """What another process may have changed: looked for once a second."""
-        if self._dispatcher.active:
-            asked = JobRun.objects.running().cancel_requested().filter(node=self.node)
-            self._dispatcher.cancel(dict(asked.values_list("pk", "cancel_reason")))
-        if self._may_check_liveness:
-            self._check_liveness()
-        self._next_check = time.monotonic() + LONGEST_WAIT
+    def _take_from_stopped_nodes(self) -> None:
+        liveness.take_from_stopped_nodes(clock.now())
 
-    @property
-    def _may_check_liveness(self) -> bool:
-        return time.monotonic() >= self._checks_liveness_from
-
-    def _check_liveness(self) -> None:
-        snapshot = Node.objects.liveness()
-        if snapshot.dead:
-            self._follow_clock()
-            if not self._may_check_liveness:
-                return
-            liveness.close_dead_nodes(clock.now())
-        if snapshot != self._seen:
-            sync.mark_orphans(clock.now())
-            self._seen = snapshot
+    def _register_again(self) -> None:
+        logger.error("this scheduler was marked dead; it continues as a new node")
+        self._dispatcher.abandon_all()
+        self.node = self._claimer.node = self._register()
+        self.liveness.take(self.node)
+        self._next_chores = 0.0
 
     def _register(self) -> Node:
-        return Node.objects.create(
-            name=f"{socket.gethostname()}:{os.getpid()}", declares=self._registry.names
-        )
+        return releases.register(f"{socket.gethostname()}:{os.getpid()}", self._registry)

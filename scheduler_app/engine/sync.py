@@ -1,114 +1,179 @@
-"""Bring the declared jobs into the database, when a scheduler starts.
+"""Make the rows of some jobs agree with what is declared, and with each other.
 
-New jobs are added, changed schedules updated; pauses, counters and history stay. Jobs that no
-living scheduler's code declares are marked as orphaned and no longer fire; nothing is deleted."""
+New jobs are added, changed schedules updated, deleted rows restored; pauses, counters and history
+stay. Jobs that no living scheduler's code declares are marked as orphaned and no longer fire;
+nothing is deleted because of a deploy. Jobs that another transaction holds are left alone."""
 
-import logging
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
-from typing import Any
 
-from scheduler_app.ledger import schedules, transitions
-from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, database
-from scheduler_app.policies import Policies
-from scheduler_app.registry import JobDefinition, Registry
+from scheduler_app.engine.releases import FIELDS, Declaration, Declarations
+from scheduler_app.ledger import history, schedules, transitions, zone_change
+from scheduler_app.models import Job, JobRun, RunState, SchedulePeriod, bulk, database
 
-logger = logging.getLogger(__name__)
-
-FIELDS = [
-    *("description", "cron", "timezone", "jitter", "orphaned_at"),
-    *(field.name for field in fields(Policies)),
-]
-"""What a declaration sets."""
+State = SchedulePeriod.State
+CHANGED = "The schedule was changed, or declared again."
+RESTORED = "Restored: the rows of the job had been deleted or changed by hand."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Changes:
-    """The names of the jobs that a synchronisation touched."""
+    """The names of the jobs that were touched, and of those that another transaction holds."""
 
-    added: list[str]
-    changed: list[str]
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    restored: list[str] = field(default_factory=list)
+    orphaned: list[str] = field(default_factory=list)
+    locked: list[str] = field(default_factory=list)
+
+    def add(self, other: "Changes") -> None:
+        self.added += other.added
+        self.changed += other.changed
+        self.restored += other.restored
+        self.orphaned += other.orphaned
+        self.locked += other.locked
 
 
-def sync_jobs(registry: Registry, now: datetime) -> Changes:
-    """Make the rows agree with the declarations, in one transaction."""
-    declared = {definition.name: definition for definition in registry}
+def mend(names: Collection[str], declared: Declarations, now: datetime) -> Changes:
+    """Make the rows of these jobs right, in one transaction."""
     with database.atomic():
-        added = _add_missing(declared, now)
-        schedules.restore_entries(declared)
-        known = Job.objects.in_bulk(list(declared))
-        stale = sorted(name for name, job in known.items() if _differs(job, declared[name]))
-        _update(schedules.lock(stale), declared, now)
-    return Changes(added, stale)
+        missing = _add_missing([name for name in names if name in declared], declared, now)
+        jobs = schedules.try_lock(names)
+        added, restored = _begin_lacking(jobs, now)
+        stale = [job for job in jobs if job.name in declared and _differs(job, declared[job.name])]
+        _declare(stale, declared, now)
+        restored |= _begin_right(jobs, now) | schedules.put_right(jobs)
+    changed = {job.name for job in stale} - added
+    return Changes(
+        added=sorted(added),
+        changed=sorted(changed),
+        restored=sorted((restored | missing) - added - changed),
+        locked=sorted(set(names) - {job.name for job in jobs}),
+    )
 
 
-def mark_orphans(now: datetime) -> list[str]:
-    """Mark the jobs that no living node declares; returns the names newly marked. What of theirs
-    is due or waiting is recorded as not run."""
+def orphan(names: Collection[str], now: datetime) -> Changes:
+    """Mark these jobs as orphaned; what of theirs is due or queued is recorded as not run."""
+    message = "Skipped: no scheduler's code declares the job any more."
     with database.atomic():
-        declared = set(chain.from_iterable(Node.objects.alive().values_list("declares", flat=True)))
-        names = Job.objects.declared().values_list("name", flat=True)
-        orphans = sorted(set(names) - declared)
-        if not orphans:
-            return []
-        jobs = schedules.lock(orphans)
-        message = "Skipped: no scheduler's code declares the job any more."
-        waiting = JobRun.objects.unassigned().filter(job_name__in=orphans)
-        transitions.close_queued(waiting.select_for_update(), RunState.CANCELLED, now, message)
+        jobs = schedules.try_lock(names)
+        queued = JobRun.objects.unassigned().filter(bulk.AnyOf("job_name", names))
+        free = list(queued.select_for_update(skip_locked=True))
+        held = set(
+            queued.exclude(pk__in=[run.pk for run in free]).values_list("job_name", flat=True)
+        )
+        jobs = [job for job in jobs if job.name not in held]
+        orphans = [job.name for job in jobs]
+        closing = [run for run in free if run.job_name in set(orphans)]
+        transitions.close_queued(closing, RunState.CANCELLED, now, message)
 
-        def orphan(job: Job) -> None:
+        def mark(job: Job) -> None:
             job.orphaned_at = now
 
         reason = "No scheduler's code declared the job."
-        schedules.change(jobs, now, orphan, ["orphaned_at"], skipped=message, reason=reason)
-    logger.warning("jobs no longer declared: %s", ", ".join(orphans))
-    return orphans
+        schedules.change(jobs, now, mark, ["orphaned_at"], skipped=message, reason=reason)
+    return Changes(orphaned=orphans, locked=sorted(set(names) - set(orphans)))
 
 
-def _add_missing(declared: dict[str, JobDefinition], now: datetime) -> list[str]:
-    known = set(Job.objects.filter(name__in=declared).values_list("name", flat=True))
-    missing = sorted(set(declared) - known)
-    rows = [Job(name=name, **_declared_values(declared[name])) for name in missing]
-    # Another scheduler may be adding the same jobs at this moment: whoever is first, wins.
+def _add_missing(names: Collection[str], declared: Declarations, now: datetime) -> set[str]:
+    """Add the rows of jobs that have none: as the open period says, if they have one."""
+    known = Job.objects.filter(bulk.AnyOf("name", names)).values_list("name", flat=True)
+    missing = set(names) - set(known)
+    if not missing:
+        return missing
+    open_ones = SchedulePeriod.objects.open().filter(bulk.AnyOf("job_name", missing))
+    periods = {period.job_name: period for period in open_ones}
+    ends = history.ends(missing)
+    rows = []
+    for name in sorted(missing):
+        job = Job(name=name, pruned_to=ends.get(name), **declared[name])
+        if name in periods:
+            _continue(job, periods[name])
+        rows.append(job)
+    # Another scheduler may be adding the same jobs at this moment: the first one does.
     Job.objects.bulk_create(rows, ignore_conflicts=True)
-    begun = SchedulePeriod.objects.open().filter(job_name__in=missing)
-    new = set(missing) - set(begun.values_list("job_name", flat=True))
-    added = Job.objects.filter(name__in=new).select_for_update().order_by("name")
-    schedules.begin(added, dict.fromkeys(missing, now), "Declared.")
     return missing
 
 
-def _declared_values(definition: JobDefinition) -> dict[str, Any]:
-    schedule = definition.schedule
-    return asdict(definition.policies) | {
-        "description": definition.description,
-        "cron": schedule.expression,
-        "timezone": schedule.timezone,
-        "jitter": schedule.jitter,
-    }
+def _continue(job: Job, period: SchedulePeriod) -> None:
+    """Have a row that was deleted go on with its period."""
+    job.cron, job.timezone, job.jitter = period.cron, period.timezone, period.jitter
+    job.zone_rules = period.zone_rules
+    job.paused_at = period.begins_at if period.state == State.PAUSED else None
+    job.orphaned_at = period.begins_at if period.state == State.ORPHANED else None
 
 
-def _differs(job: Job, definition: JobDefinition) -> bool:
-    wanted = _declared_values(definition)
-    return job.is_orphaned or any(getattr(job, key) != value for key, value in wanted.items())
+def _begin_lacking(jobs: Iterable[Job], now: datetime) -> tuple[set[str], set[str]]:
+    """Open periods for jobs without one; return which are new, and which had a history."""
+    jobs = list(jobs)
+    names = [job.name for job in jobs]
+    begun = SchedulePeriod.objects.open().filter(bulk.AnyOf("job_name", names))
+    with_period = set(begun.values_list("job_name", flat=True))
+    lacking = [job for job in jobs if job.name not in with_period]
+    if not lacking:
+        return set(), set()
+    ends = history.ends(job.name for job in lacking)
+    old = [job for job in lacking if job.name in ends]
+    new = [job for job in lacking if job.name not in ends]
+    moments = history.beginnings(lacking, ends, now)
+    schedules.begin(new, moments, "Declared.")
+    schedules.begin(old, moments, RESTORED)
+    for job in old:
+        job.pruned_to = max(moments[job.name], job.pruned_to or moments[job.name])
+    schedules.write(old, ["pruned_to"])
+    return {job.name for job in new}, {job.name for job in old}
 
 
-def _update(jobs: list[Job], declared: dict[str, JobDefinition], now: datetime) -> None:
+def _differs(job: Job, values: Declaration) -> bool:
+    return job.is_orphaned or any(getattr(job, key) != values[key] for key in FIELDS)
+
+
+def _declare(jobs: Iterable[Job], declared: Declarations, now: datetime) -> None:
     """Take over the declarations; a job whose schedule changes begins a new period."""
 
     def declare(job: Job) -> None:
         job.orphaned_at = None
-        for key, value in _declared_values(declared[job.name]).items():
-            setattr(job, key, value)
+        for key in FIELDS:
+            setattr(job, key, declared[job.name][key])
 
-    turning, others = list[Job](), list[Job]()
+    turning, following, others = list[Job](), list[Job](), list[Job]()
     for job in jobs:
-        turns = job.is_orphaned or job.schedule != declared[job.name].schedule
-        (turning if turns else others).append(job)
+        if _has_other_schedule(job, declared[job.name]):
+            turning.append(job)
+        elif job.zone_rules and job.zone_rules != declared[job.name]["zone_rules"]:
+            following.append(job)
+        else:
+            others.append(job)
     message = "Skipped: the schedule was changed before it was run."
-    reason = "The schedule was changed, or declared again."
-    schedules.change(turning, now, declare, FIELDS, skipped=message, reason=reason)
+    fields = [*FIELDS, "orphaned_at"]
+    schedules.change(turning, now, declare, fields, skipped=message, reason=CHANGED)
+    zone_change.change(following, declare, fields)
     for job in others:
         declare(job)
-    Job.objects.bulk_update(others, FIELDS, batch_size=500)
+    schedules.write(others, fields)
+
+
+def _has_other_schedule(job: Job, values: Declaration) -> bool:
+    keys = ("cron", "timezone", "jitter")
+    return job.is_orphaned or any(getattr(job, key) != values[key] for key in keys)
+
+
+def _begin_right(jobs: Iterable[Job], now: datetime) -> set[str]:
+    """Begin periods for jobs whose open one does not say what their row says."""
+    found = {job.name: job for job in jobs}
+    unmarked, wrong = list[SchedulePeriod](), list[Job]()
+    for period in SchedulePeriod.objects.open().filter(bulk.AnyOf("job_name", found)):
+        job = found[period.job_name]
+        if (period.state, period.schedule) != (schedules.state_of(job), job.schedule):
+            wrong.append(job)
+        elif not period.zone_rules:
+            period.zone_rules = job.zone_rules
+            unmarked.append(period)
+        elif period.zone_rules != job.zone_rules:
+            wrong.append(job)
+    bulk.update(unmarked, ["zone_rules"], database.connection())
+    ends = schedules.accounted_to(job.name for job in wrong)
+    moments = {job.name: max(ends.get(job.name, now), now) for job in wrong}
+    schedules.begin(wrong, moments, RESTORED)
+    return {job.name for job in wrong}

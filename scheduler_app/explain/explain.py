@@ -55,10 +55,13 @@ def _at(moment: datetime, history: History) -> str:
     when = history.clock.full(moment)
     runs = JobRun.objects.filter(job_name=history.job.name, attempt=1).order_by("scheduled_for")
     other = runs.filter(scheduled_for__gte=moment, scheduled_for__lt=until).first()
+    unjudged = history.unjudged(moment, until)
     if other is None:
-        return f"{when}: {not_scheduled(moment, until, history)}"
+        return f"{when}: {unjudged or not_scheduled(moment, until, history)}"
     told = outcome(history.attempts(other), history)
     if other.is_scheduled:
+        if unjudged:
+            return f"{when}: {told} Whether it was scheduled {unjudged}"
         return f"{when}: {told} The schedule of that time does not have this moment."
     return f"{history.clock.full(other.scheduled_for)}, asked for by {other.requested_by}: {told}"
 

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.db.models import Max, Q
 
-from scheduler_app.cron import Fire
+from scheduler_app.cron import Fire, Uncomputable, find_zone
 from scheduler_app.ledger import expected
 from scheduler_app.ledger.expected import RESOLUTION, Window
 from scheduler_app.models import Job, JobRun, SchedulePeriod, timetable_rows
-from scheduler_app.text import Clock
+from scheduler_app.models.period import SchedulePeriodQuerySet
+from scheduler_app.text import Clock, shown
 
 State = SchedulePeriod.State
 
@@ -34,12 +35,20 @@ class History:
 
     @cached_property
     def clock(self) -> Clock:
-        return Clock(ZoneInfo(self.job.timezone))
+        """The job's zone; UTC if this machine does not know that."""
+        zone = find_zone(self.job.timezone)
+        return Clock(ZoneInfo("UTC") if isinstance(zone, Uncomputable) else zone)
+
+    @property
+    def periods(self) -> SchedulePeriodQuerySet:
+        """All of them, in order. There may be tens of thousands: ask for those that you need."""
+        recorded = SchedulePeriod.objects.filter(job_name=self.job.name)
+        return recorded.order_by("begins_at", "id")
 
     @cached_property
-    def periods(self) -> list[SchedulePeriod]:
-        recorded = SchedulePeriod.objects.filter(job_name=self.job.name)
-        return list(recorded.order_by("begins_at", "id"))
+    def first_period(self) -> SchedulePeriod | None:
+        """The oldest that is kept."""
+        return self.periods.first()
 
     @cached_property
     def next_due(self) -> datetime | None:
@@ -49,26 +58,47 @@ class History:
 
     def period_at(self, moment: datetime) -> SchedulePeriod | None:
         """The period in which the moment lies; None: it is before the job was declared."""
-        return next((p for p in reversed(self.periods) if p.begins_at < moment), None)
+        return self.periods.filter(begins_at__lt=moment).last()
+
+    def _between(self, since: datetime, until: datetime) -> SchedulePeriodQuerySet:
+        """Those of which some moment lies between these."""
+        return self.periods.filter(Q(ends_at=None) | Q(ends_at__gte=since), begins_at__lt=until)
 
     def occurrences(self, since: datetime, until: datetime) -> list[Occurrence]:
         """Those scheduled from `since` on and before `until`; if there are none, those that jitter
         makes due then. A minute's worth at most should be asked for."""
-        window = Window(since, until)
-        found = [
-            Occurrence(fire, period)
-            for period in self.periods
-            if period.ends_at is None or period.ends_at >= since
-            for fire in expected.fires(period, window)
-        ]
+        found = list(self._scheduled(Window(since, until), since))
         found.sort(key=lambda each: each.fire.scheduled_for)
         return found or list(self._due(since, until))
 
+    def _scheduled(self, window: Window, since: datetime) -> Iterator[Occurrence]:
+        jitter = self.periods.order_by().aggregate(most=Max("jitter"))["most"] or 0
+        delayed_to = (window.until or since) + timedelta(seconds=jitter)
+        for period in self._between(since, delayed_to):
+            schedule = period.schedule.compute()
+            if not isinstance(schedule, Uncomputable):
+                for fire in expected.fires(period, schedule, window):
+                    yield Occurrence(fire, period)
+
     def _due(self, since: datetime, until: datetime) -> Iterator[Occurrence]:
         period = self.period_at(until)
-        fire = period.schedule.next(max(since, period.begins_at) - RESOLUTION) if period else None
-        if period and fire and period.begins_at < fire.due_at < until:
+        if period is None:
+            return
+        schedule = period.schedule.compute()
+        if isinstance(schedule, Uncomputable):
+            return
+        fire = schedule.next(max(since, period.begins_at) - RESOLUTION)
+        if fire and period.begins_at < fire.due_at < until:
             yield Occurrence(fire, period)
+
+    def unjudged(self, since: datetime, until: datetime) -> str:
+        """Return that, and why, nothing can be told of the schedule that was recorded between these
+        moments; empty if all of it can be computed."""
+        for period in self._between(since, until):
+            schedule = period.schedule.compute()
+            if isinstance(schedule, Uncomputable):
+                return cannot_be_judged(period, schedule)
+        return ""
 
     def first_attempt(self, fire: Fire) -> JobRun | None:
         """The row that accounts for this occurrence."""
@@ -87,20 +117,28 @@ class History:
 
     def since(self, period: SchedulePeriod) -> datetime:
         """Since when the job had been in this period's state."""
-        begin = period.begins_at
-        for earlier in reversed(self.periods[: self.periods.index(period)]):
-            if earlier.state != period.state:
-                break
-            begin = earlier.begins_at
-        return begin
+        before = self.periods.filter(begins_at__lte=period.begins_at).exclude(state=period.state)
+        other = before.filter(pk__lt=period.pk).last()
+        same = self.periods.filter(pk__gt=other.pk) if other else self.periods
+        first = same.filter(state=period.state).first()
+        return first.begins_at if first else period.begins_at
 
     def pause_at(self, moment: datetime) -> str:
         """Since when and why the job was paused at this moment, without the stop at the end."""
-        before = [p for p in self.periods if p.begins_at < moment]
-        for period in reversed(before):
-            if period.state == State.ACTIVE:
-                break
-            if period.reason.startswith("Paused"):
-                since = self.clock.full(period.begins_at)
-                return f"{period.reason.removesuffix('.')}, since {since}"
-        return f"Paused since {self.clock.full(self.since(before[-1]))}" if before else "Paused"
+        before = self.periods.filter(begins_at__lt=moment)
+        active = before.filter(state=State.ACTIVE).last()
+        inactive = before.filter(pk__gt=active.pk) if active else before
+        pause = inactive.filter(reason__startswith="Paused").last()
+        if pause:
+            since = self.clock.full(pause.begins_at)
+            return f"{pause.reason.removesuffix('.')}, since {since}"
+        last = before.last()
+        return f"Paused since {self.clock.full(self.since(last))}" if last else "Paused"
+
+
+def cannot_be_judged(period: SchedulePeriod, schedule: Uncomputable) -> str:
+    """Return the sentence about a period whose schedule cannot be computed."""
+    return (
+        f"cannot be judged: the schedule recorded then, {shown(period.cron)} in zone "
+        f"{shown(period.timezone)}, cannot be computed here. {schedule.text}."
+    )

@@ -1,12 +1,10 @@
 """When no scheduler was alive, out of what the schedulers have left in the database."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from django.db.models import Case, F, Max, Min, QuerySet, Value, When
+from django.db.models import Max, Min
 
-from scheduler_app.conf import scheduler_settings
 from scheduler_app.models import Node
 from scheduler_app.text import Clock
 
@@ -32,7 +30,7 @@ class Outage:
 
 def outage_at(moment: datetime, now: datetime) -> Outage | None:
     """The outage in which this moment lies; None: some scheduler was alive, as far as is known."""
-    lives = _lives(now)
+    lives = Node.objects.lives(now)
     if lives.filter(started_at__lte=moment, alive_to__gte=moment).exists():
         return None
     begin = lives.filter(alive_to__lt=moment).aggregate(at=Max("alive_to"))["at"]
@@ -40,17 +38,15 @@ def outage_at(moment: datetime, now: datetime) -> Outage | None:
     return Outage(begin, end)
 
 
+def death_of(node: Node, now: datetime) -> datetime | None:
+    """Return when this scheduler was last heard of, if it is not alive now."""
+    lives = Node.objects.lives(now).filter(pk=node.pk).exclude(alive_to__gte=now)
+    died: datetime | None = lives.values_list("alive_to", flat=True).first()
+    return died
+
+
 def schedulers_without(job_name: str, moment: datetime, now: datetime) -> list[str]:
     """The schedulers that were alive at this moment, if none of them had the job in its code."""
-    alive = _lives(now).filter(started_at__lte=moment, alive_to__gte=moment)
+    alive = Node.objects.lives(now).filter(started_at__lte=moment, alive_to__gte=moment)
     found = list(alive.values_list("name", "declares"))
     return [] if any(job_name in declares for _, declares in found) else [name for name, _ in found]
-
-
-def _lives(now: datetime) -> QuerySet[Any]:
-    """Schedulers with the moment up to which each was alive. One that died was alive when it was
-    last heard of; it was marked as stopped by others, later."""
-    silence = timedelta(seconds=scheduler_settings().dead_after)
-    said_goodbye = When(stopped_at__lt=F("heartbeat_at") + silence, then=F("stopped_at"))
-    is_alive = When(stopped_at=None, heartbeat_at__gte=now - silence, then=Value(now))
-    return Node.objects.annotate(alive_to=Case(said_goodbye, is_alive, default=F("heartbeat_at")))

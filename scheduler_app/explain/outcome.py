@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 
+from scheduler_app.explain.hanging import hanging
 from scheduler_app.explain.history import History
-from scheduler_app.explain.outages import outage_at, schedulers_without
+from scheduler_app.explain.outages import death_of, outage_at, schedulers_without
 from scheduler_app.models import JobRun, RunState
 from scheduler_app.policies import Overlap
+from scheduler_app.status import InterruptedRun
 from scheduler_app.text import clause, length, times
 
 PUNCTUAL = timedelta(milliseconds=500)
@@ -37,8 +39,15 @@ def _attempt(run: JobRun, history: History) -> str:
             return f"{what} for {_waits_for(run, history)} {which}."
         case RunState.RUNNING:
             asked = f" It has been asked to end. {clause(run.cancel_reason)}."
-            where = f" on {run.node}" if run.node else ""
             told = asked if run.cancel_requested_at else ""
+            died = death_of(run.node, history.now) if run.node else None
+            if died:
+                closing = "The next scheduler that runs closes it."
+                words = InterruptedRun(run.pk, str(run.node), died).words(history.clock)
+                return f"{words}{number}: {started} {which}.{told} {closing}"
+            where = f" on {run.node}" if run.node else ""
+            note = hanging(run, history.now)
+            told += f" {note}" if note else ""
             return f"is running{number}: {started}{where} {which}.{told}"
         case RunState.SUCCESS:
             verb = f"succeeded{number}" if number else "ran"

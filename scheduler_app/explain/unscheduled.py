@@ -1,10 +1,10 @@
 """Moments at which a schedule has nothing, and times that the clock on the wall never shows."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from scheduler_app.cron import is_by_the_clock, next_fire, previous_fire
+from scheduler_app.cron import Fires, Uncomputable
 from scheduler_app.explain.dst_gaps import Gap, first_pass
-from scheduler_app.explain.history import History
+from scheduler_app.explain.history import History, cannot_be_judged
 from scheduler_app.ledger.expected import RESOLUTION
 from scheduler_app.models import SchedulePeriod
 from scheduler_app.text import length
@@ -16,26 +16,36 @@ def not_scheduled(moment: datetime, until: datetime, history: History) -> str:
     """Why there is no occurrence from this moment on, and before `until`; which are its
     neighbours."""
     period = history.period_at(moment)
-    if not history.periods:
+    if history.first_period is None:
         return "no schedule of the job is recorded."
     if period is None:
-        return f"the job was declared only at {history.clock.full(history.periods[0].begins_at)}."
+        return _before_the_first(history.first_period, history)
+    schedule = period.schedule.compute()
+    if isinstance(schedule, Uncomputable):
+        return cannot_be_judged(period, schedule)
     before = first_pass(moment, history.clock.zone)
     if before and history.occurrences(before, before + MINUTE):
         at = history.clock.full(before)
         return f"the clock showed this time twice, and the schedule has the first alone, {at}."
-    changed = _changed_while_put_off(moment, until, period, history)
-    return changed or f"not in the schedule. {_neighbours(moment, period, history)}"
+    changed = _changed_while_put_off(moment, until, period, schedule, history)
+    return changed or f"not in the schedule. {_neighbours(moment, period, schedule, history)}"
+
+
+def _before_the_first(period: SchedulePeriod, history: History) -> str:
+    if history.job.pruned_to:
+        to = history.clock.full(history.job.pruned_to)
+        return f"the schedule of that time is deleted, like more of the history up to {to}."
+    return f"the job was declared only at {history.clock.full(period.begins_at)}."
 
 
 def _changed_while_put_off(
-    moment: datetime, until: datetime, period: SchedulePeriod, history: History
+    moment: datetime, until: datetime, period: SchedulePeriod, schedule: Fires, history: History
 ) -> str:
     """The schedule had it, but was another before its jitter was over."""
-    scheduled_for = next_fire(period.cron, moment - SECOND, period.timezone)
+    scheduled_for = schedule.scheduled_after(moment - SECOND)
     if period.ends_at is None or scheduled_for is None or scheduled_for >= until:
         return ""
-    fire = period.schedule.next(scheduled_for - RESOLUTION)
+    fire = schedule.next(scheduled_for - RESOLUTION)
     if fire is None or fire.due_at <= period.ends_at:
         return ""
     due_at, changed_at = (
@@ -55,32 +65,36 @@ def no_such_time(wall: datetime, gap: Gap, history: History) -> str:
         f"goes from {gap.begin:%H:%M} to {gap.end:%H:%M}."
     )
     period = history.period_at(gap.at)
-    if period is None or puts_off(wall, gap, history):
+    if period is None:
         return told
-    if _names(period.cron, wall):
+    schedule = period.schedule.compute()
+    if isinstance(schedule, Uncomputable):
+        return f"{told} What that means to the job {cannot_be_judged(period, schedule)}"
+    if puts_off(wall, gap, history):
+        return told
+    if _names(schedule, wall):
         why = f"The schedule, {period.cron!r}, leaves out what the clock skips."
     else:
         why = "Nor is it in the schedule."
-    return f"{told} {why} {_neighbours(gap.at - SECOND, period, history)}"
+    return f"{told} {why} {_neighbours(gap.at - SECOND, period, schedule, history)}"
 
 
 def puts_off(wall: datetime, gap: Gap, history: History) -> bool:
     """Whether the schedule names this time, and fires right after the gap in its place."""
     period = history.period_at(gap.at)
-    return bool(period and _names(period.cron, wall) and not is_by_the_clock(period.cron))
+    schedule = period.schedule.compute() if period else None
+    if schedule is None or isinstance(schedule, Uncomputable):
+        return False
+    return _names(schedule, wall) and not schedule.is_by_the_clock
 
 
-def _neighbours(moment: datetime, period: SchedulePeriod, history: History) -> str:
-    previous = previous_fire(period.cron, moment, period.timezone)
-    following = next_fire(period.cron, moment, period.timezone)
+def _neighbours(moment: datetime, period: SchedulePeriod, schedule: Fires, history: History) -> str:
+    previous, following = schedule.scheduled_by(moment), schedule.scheduled_after(moment)
     sides = {"before": previous, "after": following}
     told = [f"the one {side} is {history.clock.full(at)}" for side, at in sides.items() if at]
     return f"By {period.cron!r} {' and '.join(told)}."
 
 
-def _names(cron: str, wall: datetime) -> bool:
+def _names(schedule: Fires, wall: datetime) -> bool:
     """Whether the expression names this time, or one within its minute."""
-    # In UTC, where no clock jumps, an expression fires at all that it names.
-    as_utc = wall.replace(tzinfo=UTC)
-    fire = next_fire(cron, as_utc - SECOND, "UTC")
-    return fire is not None and fire < as_utc + (SECOND if wall.second else MINUTE)
+    return schedule.names(wall, SECOND if wall.second else MINUTE)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from scheduler_app.models import Job, JobRun, RunState
+from scheduler_app.models import Job, JobCount, JobRun, RunState, database
 
 COUNTER_OF = {
     RunState.SUCCESS: "run_count",
@@ -13,16 +13,27 @@ COUNTER_OF = {
     RunState.MISSED: "miss_count",
 }
 """The counter of the job that each final state adds to; a cancelled run adds to none."""
+BATCH = 1_000
 
 
 def count(runs: Iterable[JobRun]) -> None:
-    """Add final runs to their jobs' counters, exactly once each. Call it in a transaction."""
+    """Count final runs for their jobs, exactly once each. Call it in a transaction."""
     deltas: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
     for run in runs:
         counter = _counter_of(run)
         if counter:
             deltas[run.job_name][counter] += run.occurrences
-    Job.objects.add_to_counters(deltas)
+    JobCount.objects.append(deltas)
+
+
+def fold() -> bool:
+    """Add what has been counted to the jobs' rows, of BATCH jobs at most. False: nothing is left
+    but what is counted of jobs that are locked by others, or have no row."""
+    with database.atomic():
+        names = Job.objects.to_fold(BATCH)
+        if names:
+            JobCount.objects.fold(names, Job._meta.db_table)
+    return len(names) == BATCH
 
 
 def _counter_of(run: JobRun) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from scheduler_app.cron import Fire
+from scheduler_app.cron import Fire, Fires
 from scheduler_app.models import SchedulePeriod
 
 RESOLUTION = timedelta(microseconds=1)
@@ -24,9 +24,12 @@ class Window:
         return (not self.since or first >= self.since) and (not self.until or last < self.until)
 
 
-def fires(period: SchedulePeriod, window: Window, due_by: datetime = NEVER) -> Iterator[Fire]:
-    """The period's occurrences in the window that are due by this moment, in order."""
-    schedule, after = period.schedule, period.begins_at
+def fires(
+    period: SchedulePeriod, schedule: Fires, window: Window, due_by: datetime = NEVER
+) -> Iterator[Fire]:
+    """The period's occurrences in the window that are due by this moment, in order. `schedule`: the
+    period's own, computed."""
+    after = period.begins_at
     if window.since:
         after = max(after, window.since - RESOLUTION)
     first = schedule.next(after)

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from django.db.models import OuterRef, Subquery
 
-from scheduler_app.cron import Fire, Schedule
+from scheduler_app.cron import Fire, Fires, Schedule, Uncomputable
 from scheduler_app.ledger import timetable, transitions
-from scheduler_app.models import Job, JobRun, SchedulePeriod, bulk
+from scheduler_app.models import Job, JobRun, SchedulePeriod, bulk, database
 
 
 def accounted_to(names: Iterable[str]) -> dict[str, datetime]:
@@ -28,25 +28,22 @@ def accounted_to(names: Iterable[str]) -> dict[str, datetime]:
     }
 
 
-def turning_points(names: Iterable[str], now: datetime) -> dict[str, datetime]:
-    """The moment at which each of these jobs changes: now, unless more is accounted for."""
-    names = list(names)
-    known = accounted_to(names)
-    return {name: max(known.get(name, now), now) for name in names}
-
-
 def next_due_by(schedule: Schedule, job_name: str, after: datetime) -> datetime | None:
-    """When the job is due next after this moment."""
-    fire = next_fire(schedule, job_name, after)
+    """When the job is due next after this moment; None also if its schedule cannot be computed:
+    it does not fire then, and its status says why."""
+    fires = schedule.compute()
+    if isinstance(fires, Uncomputable):
+        return None
+    fire = next_fire(fires, job_name, after)
     return fire.due_at if fire else None
 
 
-def next_fire(schedule: Schedule, job_name: str, after: datetime) -> Fire | None:
+def next_fire(fires: Fires, job_name: str, after: datetime) -> Fire | None:
     """The first occurrence that is due after this moment. Not one that is in the ledger: more
     jitter than before would have it due a second time."""
-    fire = schedule.next(after)
+    fire = fires.next(after)
     if fire and fire.scheduled_for <= after and _is_in_ledger(job_name, fire):
-        return schedule.next(fire.due_at)
+        return fires.next(fire.due_at)
     return fire
 
 
@@ -55,7 +52,10 @@ def left_out(old: Schedule, new: Schedule, job_name: str, moment: datetime) -> F
     the old jitter puts it off beyond the moment, and by the new one it was due before."""
     if replace(old, jitter=new.jitter) != new:
         return None
-    fire, following = next_fire(old, job_name, moment), new.next(moment)
+    before, after = old.compute(), new.compute()
+    if isinstance(before, Uncomputable) or isinstance(after, Uncomputable):
+        return None
+    fire, following = next_fire(before, job_name, moment), after.next(moment)
     if fire is None or fire.scheduled_for > moment:
         return None
     is_to_come = following is not None and following.scheduled_for == fire.scheduled_for
@@ -74,6 +74,19 @@ def lock(names: Collection[str]) -> list[Job]:
     return list(Job.objects.select_for_update().filter(name__in=names).order_by("name"))
 
 
+def try_lock(names: Collection[str]) -> list[Job]:
+    """Lock for change() those of these jobs of which no other transaction holds a row; timetable
+    rows that are gone are added, without a due moment."""
+    timetable.add(dict.fromkeys(set(names) - timetable.known(names)))
+    free = timetable.try_lock(names)
+    periods = SchedulePeriod.objects.open().filter(bulk.AnyOf("job_name", free))
+    open_ones = set(periods.values_list("job_name", flat=True))
+    held = periods.select_for_update(skip_locked=True).values_list("job_name", flat=True)
+    usable = free - (open_ones - set(held))
+    jobs = Job.objects.filter(bulk.AnyOf("name", usable)).order_by("name")
+    return list(jobs.select_for_update(skip_locked=True))
+
+
 def change(
     jobs: Sequence[Job],
     now: datetime,
@@ -87,14 +100,20 @@ def change(
     fires. Its period ends here, for this `reason`, and the next begins; what is due by then and not
     in the ledger is recorded as `skipped`."""
     old = {job.name: job.schedule for job in jobs if not (job.is_paused or job.is_orphaned)}
-    moments = turning_points([job.name for job in jobs], now)
-    skip_overdue(jobs, moments, skipped)
+    ends = accounted_to(job.name for job in jobs)
+    moments = {job.name: max(ends.get(job.name, now), now) for job in jobs}
+    _skip_overdue(jobs, ends, moments, skipped)
     for job in jobs:
         apply(job)
     moments |= _keep_delayed(jobs, old, moments, now)
-    Job.objects.bulk_update(jobs, fields, batch_size=500)
+    write(jobs, fields)
     timetable.advance({job.name: next_due(job, moments[job.name]) for job in jobs})
     begin(jobs, moments, reason)
+
+
+def write(jobs: Sequence[Job], fields: Iterable[str]) -> None:
+    """Write these fields of these (locked) jobs."""
+    bulk.update(jobs, fields, database.connection())
 
 
 def restore_entries(names: Collection[str]) -> None:
@@ -106,17 +125,26 @@ def restore_entries(names: Collection[str]) -> None:
     timetable.add({job.name: next_due(job, ends[job.name]) for job in jobs})
 
 
-def skip_overdue(jobs: Iterable[Job], moments: Mapping[str, datetime], message: str) -> None:
+def _skip_overdue(
+    jobs: Iterable[Job],
+    ends: Mapping[str, datetime],
+    moments: Mapping[str, datetime],
+    message: str,
+) -> None:
     """Record as skipped what is due by these moments and not in the ledger: the (locked) jobs'
-    periods end there. The ledger tells where it ends, whatever the timetable says."""
-    jobs = list(jobs)
-    ends = accounted_to([job.name for job in jobs])
-    for job in jobs:
-        moment = moments[job.name]
-        due_at = next_due(job, ends.get(job.name, moment))
-        transitions.insert(
-            transitions.overdue_not_run(job.name, job.schedule, due_at, moment, message)
-        )
+    periods end there. The ledger tells where it ends, whatever the timetable says, and the period
+    which schedule held, whatever has become of the job's row."""
+    rows: list[JobRun] = []
+    active = SchedulePeriod.objects.open().filter(state=SchedulePeriod.State.ACTIVE)
+    names = [job.name for job in jobs]
+    for period in active.filter(bulk.AnyOf("job_name", names)).order_by("job_name"):
+        name, fires = period.job_name, period.schedule.compute()
+        if isinstance(fires, Uncomputable):
+            continue  # nothing was due that anyone could tell
+        moment = moments[name]
+        due_at = next_due_by(period.schedule, name, ends.get(name, moment))
+        rows += transitions.overdue_not_run(name, fires, due_at, moment, message)
+    transitions.insert(rows)
 
 
 def _keep_delayed(
@@ -151,16 +179,44 @@ def next_due(job: Job, after: datetime) -> datetime | None:
     return next_due_by(job.schedule, job.name, after)
 
 
+def put_right(jobs: Iterable[Job]) -> set[str]:
+    """Set the due moments of those of these (locked) jobs that would lose occurrences, or fire
+    although they should not; return their names. One that is too early the claim puts right, and
+    one that cannot be computed here may be another scheduler's to compute."""
+    jobs = [
+        job for job in jobs if _is_computable(job) or state_of(job) != SchedulePeriod.State.ACTIVE
+    ]
+    names = [job.name for job in jobs]
+    ends, dues = accounted_to(names), timetable.dues(names)
+    rights = {job.name: next_due(job, ends[job.name]) for job in jobs if job.name in ends}
+    wrong = {name: due for name, due in rights.items() if is_too_late(dues.get(name), due)}
+    timetable.advance(wrong)
+    return set(wrong)
+
+
+def _is_computable(job: Job) -> bool:
+    return isinstance(job.schedule.compute(), Fires)
+
+
+def is_too_late(due_at: datetime | None, right: datetime | None) -> bool:
+    """Return whether a job that is due then, and should be at the other moment, loses occurrences,
+    or fires although it should not."""
+    if due_at is None or right is None:
+        return due_at is not right
+    return due_at > right
+
+
 def begin(jobs: Iterable[Job], moments: Mapping[str, datetime], reason: str) -> None:
     """Open a period for each of these jobs, as its row now is, at its turning point."""
     states: dict[str, list[Job]] = {}
     for job in jobs:
-        states.setdefault(_state(job), []).append(job)
+        states.setdefault(state_of(job), []).append(job)
     for state, group in states.items():
         SchedulePeriod.objects.begin(group, state, moments, reason)
 
 
-def _state(job: Job) -> str:
+def state_of(job: Job) -> SchedulePeriod.State:
+    """Return the state of the job's present period."""
     if job.is_orphaned:
         return SchedulePeriod.State.ORPHANED
     return SchedulePeriod.State.PAUSED if job.is_paused else SchedulePeriod.State.ACTIVE

@@ -13,6 +13,7 @@ from typing import Any
 from django_apscheduler.models import DjangoJob
 
 from scheduler_app.models import bulk, database, timetable_rows
+from scheduler_app.models.primary import PrimaryQuerySet
 
 RUNNER = "scheduler_app.execution.runner:run_job"
 """The one function that every timetable row refers to."""
@@ -20,7 +21,13 @@ RUNNER = "scheduler_app.execution.runner:run_job"
 
 def known(names: Iterable[str]) -> set[str]:
     """Those of these jobs that have a row."""
-    return set(timetable_rows().filter(id__in=list(names)).values_list("id", flat=True))
+    return set(dues(names))
+
+
+def dues(names: Iterable[str]) -> dict[str, datetime | None]:
+    """Return the due moments of those of these jobs that have a row."""
+    rows = timetable_rows().filter(bulk.AnyOf("id", names)).order_by()
+    return dict(bulk.fetch(rows.values_list("id", "next_run_time")))
 
 
 def add(dues: Mapping[str, datetime | None]) -> None:
@@ -46,32 +53,47 @@ def _earliest(alias: str, excluding: frozenset[str]) -> bulk.Compiled:
     return bulk.compiled(entries.order_by("next_run_time").values_list("next_run_time")[:1])
 
 
-def lock_due(now: datetime, excluding: Iterable[str], limit: int) -> dict[str, datetime]:
-    """Lock the rows of at most `limit` jobs that are due, the earliest first, but those that
-    somebody else has locked: `{name: due moment}`."""
-    rows = (
-        timetable_rows()
-        .select_for_update(skip_locked=True)
-        .filter(next_run_time__lte=now)
-        .exclude(id__in=list(excluding))
-        .order_by("next_run_time", "id")
-    )
+def lock_due(
+    now: datetime, excluding: Iterable[str], limit: int, *, among: Iterable[str] | None = None
+) -> dict[str, datetime]:
+    """Lock the rows of at most `limit` jobs (of those named, if any are) that are due, the earliest
+    first, but those that somebody else has locked: `{name: due moment}`."""
+    rows = _due(now, excluding).select_for_update(skip_locked=True)
+    if among is not None:
+        rows = rows.filter(bulk.AnyOf("id", among))
     return dict(bulk.fetch(rows.values_list("id", "next_run_time")[:limit]))
 
 
+def due(now: datetime, excluding: Iterable[str], limit: int) -> list[str]:
+    """The jobs that are due, the earliest first, whoever has locked them."""
+    return [name for (name,) in bulk.fetch(_due(now, excluding).values_list("id")[:limit])]
+
+
+def _due(now: datetime, excluding: Iterable[str]) -> PrimaryQuerySet[DjangoJob]:
+    rows = timetable_rows().filter(next_run_time__lte=now).exclude(id__in=list(excluding))
+    return rows.order_by("next_run_time", "id")
+
+
 def lock(names: Iterable[str]) -> None:
-    """Lock these jobs' rows, waiting for whoever has them."""
-    rows = timetable_rows().select_for_update().filter(id__in=list(names)).order_by("id")
+    """Lock these jobs' rows, in the order of their names, waiting for those that others hold."""
+    rows = timetable_rows().select_for_update().filter(bulk.AnyOf("id", names)).order_by("id")
     list(rows.values_list("id"))
 
 
+def try_lock(names: Iterable[str]) -> set[str]:
+    """Lock those of these jobs' rows that no other transaction holds; return their names."""
+    rows = timetable_rows().select_for_update(skip_locked=True).filter(bulk.AnyOf("id", names))
+    return set(rows.order_by("id").values_list("id", flat=True))
+
+
 def advance(next_dues: Mapping[str, datetime | None]) -> None:
-    """Set the due moments of these (locked) jobs; jobs that share one share an UPDATE."""
-    shared: dict[datetime | None, list[str]] = {}
-    for name, due_at in next_dues.items():
-        shared.setdefault(due_at, []).append(name)
-    for due_at, names in shared.items():
-        timetable_rows().filter(bulk.AnyOf("id", names)).update(next_run_time=due_at)
+    """Set the due moments of these (locked) jobs, with one statement."""
+    if next_dues:
+        blank = DjangoJob()
+        rows = [
+            bulk.like(blank, id=name, next_run_time=due_at) for name, due_at in next_dues.items()
+        ]
+        bulk.update(rows, ["next_run_time"], database.connection())
 
 
 def state(name: str) -> dict[str, Any]:

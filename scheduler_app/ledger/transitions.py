@@ -1,15 +1,16 @@
 """Every change of a run's state, with its retries and counts. Nothing else changes one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import islice
+from typing import NamedTuple
 
 from django.db.models.functions import Greatest
 
-from scheduler_app.cron import Fire, Schedule
+from scheduler_app.cron import Fire, Fires
 from scheduler_app.ledger.counters import count
 from scheduler_app.ledger.retries import first_attempt, retries_of
-from scheduler_app.models import Job, JobRun, JobRunQuerySet, Node, RunState, Trigger
+from scheduler_app.models import Job, JobRun, JobRunQuerySet, Node, RunState, Trigger, bulk
 
 BATCH = 10_000
 """How many occurrences of one job are dealt with at a time. More (a job of every second after a
@@ -37,15 +38,15 @@ def not_run(
 
 
 def overdue_not_run(
-    job_name: str, schedule: Schedule, due_at: datetime | None, now: datetime, message: str
+    job_name: str, fires: Fires, due_at: datetime | None, now: datetime, message: str
 ) -> list[JobRun]:
     """Unsaved SKIPPED rows for all that is due already and will not run: the job's schedule ends
     here, because it is paused, changed or no longer declared. `due_at`: its next due moment."""
     rows: list[JobRun] = []
     if due_at is None:
         return rows
-    fires = schedule.due(due_at, now)
-    while batch := list(islice(fires, BATCH)):
+    due = fires.due(due_at, now)
+    while batch := list(islice(due, BATCH)):
         rows.append(not_run(job_name, batch, RunState.SKIPPED, message, now))
     return rows
 
@@ -80,13 +81,22 @@ def close_queued(runs: Iterable[JobRun], state: RunState, now: datetime, message
     count(runs)
 
 
-def record(
-    starts: Sequence[JobRun], ends: Sequence[JobRun], now: datetime
-) -> tuple[set[int], list[JobRun]]:
-    """Write that these runs start now, and the outcomes that those runs' fields tell: the ids of
-    those that may start, and the runs whose outcome comes too late. A run that its node does not
-    hold any more is left alone. Call it in a transaction."""
-    held = JobRun.objects.hold([run.pk for run in (*starts, *ends)])
+class Recorded(NamedTuple):
+    """What became of starts and outcomes that were to be written."""
+
+    begun: set[int]
+    """The ids of the runs that start now."""
+    late: list[JobRun]
+    """The runs that were closed before their outcome came."""
+    locked: set[int]
+    """The ids of the runs of which nothing is written yet, because others have locked their
+    rows."""
+
+
+def record(starts: Sequence[JobRun], ends: Sequence[JobRun], now: datetime) -> Recorded:
+    """Write that these runs start now, and the outcomes that those runs' fields tell. A run that
+    its node does not hold any more is left alone. Call it in a transaction."""
+    held, locked = JobRun.objects.hold([run.pk for run in (*starts, *ends)])
     begun = [run for run in starts if held.get(run.pk) == run.node_id]
     ended = [run for run in ends if held.get(run.pk) == run.node_id]
     for run in begun:
@@ -94,44 +104,59 @@ def record(
     if begun or ended:
         JobRun.objects.write([*begun, *ended])
     finish(ended, now)
-    return {run.pk for run in begun}, [run for run in ends if run.pk not in held]
+    late = [run for run in ends if run.pk not in held and run.pk not in locked]
+    return Recorded({run.pk for run in begun}, late, locked)
 
 
 def assign(runs: Sequence[JobRun], node: Node) -> None:
     """Have this node hold these (locked) runs, which have not begun."""
-    JobRun.objects.queued().filter(pk__in=[run.pk for run in runs]).update(node=node)
+    JobRun.objects.filter(pk__in=[run.pk for run in runs]).update(node=node)
     for run in runs:
         run.node = node
 
 
-def request(job_name: str, now: datetime, requested_by: str) -> JobRun:
-    """Queue a run that a person asks for."""
-    return JobRun.objects.create(
-        job_name=job_name,
-        trigger=Trigger.MANUAL,
-        scheduled_for=now,
-        due_at=now,
-        created_at=now,
-        requested_by=requested_by,
-    )
+def request(job_names: Iterable[str], now: datetime, requested_by: str) -> list[JobRun]:
+    """Queue a run of each of these jobs that a person asks for. Call it in a transaction."""
+    runs = [
+        JobRun(
+            job_name=job_name,
+            trigger=Trigger.MANUAL,
+            scheduled_for=now,
+            due_at=now,
+            created_at=now,
+            requested_by=requested_by,
+        )
+        for job_name in job_names
+    ]
+    insert(runs)
+    return runs
 
 
-def cancel(run: JobRun, now: datetime, reason: str) -> bool:
-    """Close this (locked) run if it is queued, ask it to end if it is running. False: it has ended,
-    or has been asked to, already."""
-    if run.state == RunState.QUEUED:
-        close_queued([run], RunState.CANCELLED, now, reason)
-        return True
-    running = JobRun.objects.running().filter(pk=run.pk)
-    return _request_cancel(running, now, reason) > 0
+def cancel(runs: Iterable[JobRun], now: datetime, reason: str) -> set[int]:
+    """Close those of these (locked) runs that are queued, ask those that are running to end. The
+    others have ended, or have been asked to, already. Returns the ids of those it changed."""
+    runs = list(runs)
+    queued = [run for run in runs if run.state == RunState.QUEUED]
+    if queued:
+        close_queued(queued, RunState.CANCELLED, now, reason)
+    unasked = [
+        run.pk for run in runs if run.state == RunState.RUNNING and not run.cancel_requested_at
+    ]
+    _request_cancel(JobRun.objects.running().filter(pk__in=unasked), now, reason)
+    return {run.pk for run in queued} | set(unasked)
 
 
-def cancel_previous(names: Iterable[str], now: datetime) -> None:
-    """Ask these jobs' runs to end early; occurrences that have not begun end here."""
-    active = JobRun.objects.active().filter(job_name__in=list(names))
-    waiting = active.queued().scheduled().select_for_update()
-    close_queued(waiting, RunState.CANCELLED, now, SUPERSEDED)
-    _request_cancel(active.running(), now, SUPERSEDED)
+def cancel_previous(names: Collection[str], now: datetime) -> set[str]:
+    """Ask these jobs' runs to end early; occurrences that have not begun end here. Returns the jobs
+    of which others have locked a run: nothing is done to these."""
+    active = JobRun.objects.active().filter(bulk.AnyOf("job_name", names))
+    job_of = dict(active.values_list("pk", "job_name"))
+    held, locked = JobRun.objects.hold(list(job_of))
+    blocked = {job_of[pk] for pk in locked}
+    ours = JobRun.objects.filter(bulk.AnyOf("pk", [pk for pk in held if job_of[pk] not in blocked]))
+    close_queued(ours.queued().scheduled(), RunState.CANCELLED, now, SUPERSEDED)
+    _request_cancel(ours.running(), now, SUPERSEDED)
+    return blocked
 
 
 def _request_cancel(running: JobRunQuerySet, now: datetime, reason: str) -> int:
@@ -140,10 +165,13 @@ def _request_cancel(running: JobRunQuerySet, now: datetime, reason: str) -> int:
 
 
 def release_runs(node: Node, now: datetime, message: str) -> list[JobRun]:
-    """End a node's hold on its runs: those going are LOST for the reason given (and returned),
-    those not begun are left for any node to take, or end here if no code declares their job any
-    more. Call it in a transaction."""
-    lost = list(JobRun.objects.running().filter(node=node).select_for_update())
+    """End a node's hold on its runs: those running are LOST for the reason given (and returned),
+    those queued are left for any node to take, or end here if no code declares their job any more.
+    Runs whose rows others have locked are left as they are. Call it in a transaction."""
+    active = JobRun.objects.active().filter(node=node)
+    held, _ = JobRun.objects.hold(list(active.values_list("pk", flat=True)))
+    ours = JobRun.objects.filter(bulk.AnyOf("pk", list(held)))
+    lost = list(ours.running())
     JobRun.objects.filter(pk__in=[run.pk for run in lost]).update(
         state=RunState.LOST,
         finished_at=Greatest("started_at", now),  # the clock may have been put back
@@ -152,8 +180,7 @@ def release_runs(node: Node, now: datetime, message: str) -> list[JobRun]:
     for run in lost:
         run.state = RunState.LOST
     finish(lost, now)
-    left = JobRun.objects.queued().filter(node=node)
-    orphaned = left.filter(job_name__in=Job.objects.orphaned().values("name"))
-    close_queued(orphaned.select_for_update(), RunState.CANCELLED, now, UNDECLARED)
-    left.update(node=None)
+    orphaned = ours.queued().filter(job_name__in=Job.objects.orphaned().values("name"))
+    close_queued(orphaned, RunState.CANCELLED, now, UNDECLARED)
+    ours.queued().update(node=None)
     return lost

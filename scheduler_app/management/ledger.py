@@ -1,7 +1,7 @@
 """`manage.py scheduler audit-ledger` and `explain`: they ask the database, not a server."""
 
 from argparse import ArgumentParser, ArgumentTypeError
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import OutputWrapper
@@ -10,7 +10,10 @@ from django.utils import timezone
 from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.consistency.report import Tally
 from scheduler_app.explain.explain import explain
-from scheduler_app.text import printable
+from scheduler_app.text import is_storable, printable, shown
+
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+"""Beyond them no calendar of ours can be computed."""
 
 
 def add_commands(commands: Any) -> None:
@@ -23,13 +26,15 @@ def add_commands(commands: Any) -> None:
         ("since", "Leave out what was scheduled before this moment."),
         ("until", "Leave out what is scheduled for this moment or later."),
     ):
-        audit.add_argument(f"--{bound}", type=_aware, metavar="TIME", help=help_text)
-    audit.add_argument("--job", dest="jobs", nargs="+", metavar="JOB", help="These jobs only.")
+        audit.add_argument(f"--{bound}", type=_bound, metavar="TIME", help=help_text)
+    audit.add_argument(
+        "--job", dest="jobs", nargs="+", metavar="JOB", type=text, help="These jobs only."
+    )
     audit.set_defaults(local=_audit)
     why: ArgumentParser = commands.add_parser(
         "explain", help="Tell why a job did or did not run at a moment."
     )
-    why.add_argument("job_name", metavar="JOB")
+    why.add_argument("job_name", metavar="JOB", type=text)
     why.add_argument(
         "moment",
         type=_moment,
@@ -59,14 +64,37 @@ def _explain(stdout: OutputWrapper, *, job_name: str, moment: datetime, **_: Any
     stdout.write(printable(explain(job_name, moment)))
 
 
-def _moment(text: str) -> datetime:
+def text(value: str) -> str:
+    """An argument that any database and any message takes; raises ArgumentTypeError."""
+    if not is_storable(value):
+        raise ArgumentTypeError(f"{shown(value)} is not valid text")
+    return value
+
+
+def _moment(value: str) -> datetime:
     try:
-        return datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(value)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not a time such as 2026-11-24T01:00") from None
+        raise ArgumentTypeError(f"{shown(value)} is not a time such as 2026-11-24T01:00") from None
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ArgumentTypeError(
+            f"{shown(value)} is outside the years {FIRST_YEAR} to {LAST_YEAR}, of which schedules "
+            "are known"
+        )
+    return moment
 
 
-def _aware(text: str) -> datetime:
-    """In settings.TIME_ZONE unless the text names a zone."""
-    moment = _moment(text)
-    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+def _bound(value: str) -> datetime:
+    """In settings.TIME_ZONE unless the text names a zone. A bound outside the years of which
+    schedules are known means their first or last."""
+    try:
+        year = datetime.fromisoformat(value).year
+    except ValueError:
+        return _moment(value)  # which says what is wrong
+    if year < FIRST_YEAR:
+        return datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+    if year > LAST_YEAR:
+        return datetime(LAST_YEAR, 12, 31, tzinfo=UTC)
+    moment = _moment(value)
+    aware = moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+    return aware.astimezone(UTC)  # PostgreSQL takes no offset of sixteen hours

@@ -1,22 +1,35 @@
 """What the scheduler keeps in the database."""
 
 from scheduler_app.models.audit import AuditEntry, Surface
-from scheduler_app.models.job import Job
+from scheduler_app.models.count import COUNTERS, JobCount
+from scheduler_app.models.heartbeat import Heartbeat, Report
+from scheduler_app.models.installation import Installation
+from scheduler_app.models.job import Job, JobQuerySet
 from scheduler_app.models.node import LivenessSnapshot, Node
 from scheduler_app.models.period import SchedulePeriod
 from scheduler_app.models.primary import timetable_rows
-from scheduler_app.models.run import JobRun, JobRunQuerySet, RunState, Trigger
+from scheduler_app.models.release import Release, ZoneRules
+from scheduler_app.models.run import Held, JobRun, JobRunQuerySet, RunState, Trigger
 
 __all__ = [
+    "COUNTERS",
     "AuditEntry",
+    "Heartbeat",
+    "Held",
+    "Installation",
     "Job",
+    "JobCount",
+    "JobQuerySet",
     "JobRun",
     "JobRunQuerySet",
     "LivenessSnapshot",
     "Node",
+    "Release",
+    "Report",
     "RunState",
     "SchedulePeriod",
     "Surface",
     "Trigger",
+    "ZoneRules",
     "timetable_rows",
 ]

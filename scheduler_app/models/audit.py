@@ -5,6 +5,9 @@ from django.utils import timezone
 
 from scheduler_app.models.primary import PrimaryQuerySet
 
+NAME_LIMIT = 255
+"""Characters of an actor's name that are kept."""
+
 
 class Surface(models.TextChoices):
     """The door through which somebody acted."""
@@ -25,7 +28,7 @@ class AuditEntry(models.Model):
         CANCEL = "cancel", "cancel a run"
 
     at = models.DateTimeField(default=timezone.now)
-    actor = models.CharField(max_length=255)
+    actor = models.CharField(max_length=NAME_LIMIT)
     surface = models.CharField(max_length=10, choices=Surface.choices)
     action = models.CharField(max_length=10, choices=Action.choices)
     job_name = models.CharField(max_length=100)
@@ -37,7 +40,10 @@ class AuditEntry(models.Model):
     class Meta:
         ordering = ("-id",)
         verbose_name_plural = "audit entries"
-        indexes = (models.Index(fields=("job_name", "-id"), name="audit_by_job"),)
+        indexes = (
+            models.Index(fields=("job_name", "-id"), name="audit_by_job"),
+            models.Index(fields=("at",), name="audit_by_age"),
+        )
 
     def __str__(self) -> str:
         return f"{self.actor}: {self.action} {self.job_name}"

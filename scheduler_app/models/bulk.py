@@ -108,16 +108,30 @@ def insert(rows: Sequence[models.Model], connection: BaseDatabaseWrapper) -> Non
         row._state.adding, row._state.db = False, connection.alias
 
 
+def append(rows: Sequence[models.Model], connection: BaseDatabaseWrapper) -> None:
+    """Insert these rows of one table; nobody needs to know their ids."""
+    options = rows[0]._meta
+    fields = [field for field in options.concrete_fields if not field.primary_key]
+    columns = ", ".join(str(field.column) for field in fields)
+    values, parameters = _table(rows, fields, connection)
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {options.db_table} ({columns}) {values}", parameters)
+
+
 def update(
     rows: Sequence[models.Model], names: Iterable[str], connection: BaseDatabaseWrapper
 ) -> None:
     """Write these fields of these rows of one table."""
+    if not rows:
+        return
     options = rows[0]._meta
-    table = options.db_table
+    table, key = options.db_table, options.pk.column
     fields: list[Any] = [options.get_field(name) for name in names]
     assignments = ", ".join(f"{field.column} = new.{field.column}" for field in fields)
     values, parameters = _table(rows, [options.pk, *fields], connection)
-    statement = f"UPDATE {table} SET {assignments} FROM ({values}) AS new WHERE {table}.id = new.id"  # noqa: S608
+    statement = (
+        f"UPDATE {table} SET {assignments} FROM ({values}) AS new WHERE {table}.{key} = new.{key}"  # noqa: S608
+    )
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
 
@@ -146,7 +160,7 @@ def _table(
         values = list(map(attrgetter(field.attname), rows))
         convert = _converter(field, connection)
         kind = "" if is_sqlite else _type(field, connection)
-        if values.count(values[0]) == len(values):
+        if _is_one(values):
             shared.append(convert(values[0]) if convert else values[0])
             value = "%s" if is_sqlite else f"%s::{kind}"
         else:
@@ -162,6 +176,14 @@ def _table(
     arrays = ", ".join(f"%s::{kind}[]" for kind in types)
     names = ", ".join(f"v{number}" for number in range(len(varying)))
     return f"{query} FROM unnest({arrays}) AS varying({names})", [*shared, *map(_array, varying)]
+
+
+def _is_one(values: list[Any]) -> bool:
+    """Whether these are all the same, not only equal as True, 1 and 1.0 are."""
+    first = values[0]
+    if values.count(first) < len(values):
+        return False
+    return isinstance(first, str | datetime) or len(set(map(repr, values))) == 1
 
 
 def _converter(

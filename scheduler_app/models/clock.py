@@ -11,6 +11,9 @@ from scheduler_app.models import database
 _started_at: datetime | None = None
 """What the database's clock said when this machine's monotonic clock was at 0."""
 
+LONGEST_LOOK = 1.0
+"""Seconds. A look at the clock that took longer does not tell the time."""
+
 
 def now() -> datetime:
     """The present moment (UTC)."""
@@ -21,9 +24,14 @@ def now() -> datetime:
 
 def synchronise() -> timedelta:
     """Look at the database's clock; returns by how much it has moved on more than expected. A look
-    that takes long leaves the engine late, never early."""
+    that takes long leaves the engine late, never early; once the time is known, it changes
+    nothing: when the answer was given is not known."""
     global _started_at
-    expected = now()
+    asked = time.monotonic()
     moment = database.now()
+    answered = time.monotonic()
+    if _started_at is not None and answered - asked > LONGEST_LOOK:
+        return timedelta()
+    expected = now()
     _started_at = moment - timedelta(seconds=time.monotonic())
     return now() - expected

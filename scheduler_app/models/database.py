@@ -16,6 +16,9 @@ from django.utils import timezone
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.models.run import JobRun
 
+LOCK_TIMEOUT = 2.0
+"""How long, in seconds, an engine's statement waits for a lock at most."""
+
 _threads = threading.local()
 _writing = threading.Lock()
 
@@ -32,9 +35,29 @@ def atomic() -> Iterator[None]:
     is_outermost = not connection().in_atomic_block
     takes_turns = is_outermost and connection().vendor == "sqlite"
     with _writing if takes_turns else nullcontext(), transaction.atomic(using=alias()):
-        if is_outermost and connection().vendor == "postgresql" and _serves_engine():
-            _set_for_engine()
+        if is_outermost and connection().vendor == "postgresql":
+            _execute("; ".join(_transaction_settings()))
         yield
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Statements inside, which only read, wait no longer for a lock of the whole table than those
+    of a transaction do. They need not be of one moment."""
+    with atomic() if connection().vendor == "postgresql" else nullcontext():
+        yield
+
+
+@contextmanager
+def turn(patience: float) -> Iterator[None]:
+    """Take this thread's turn to write on SQLite; after `patience` seconds do without: the thread
+    that has it may be stuck, and SQLite itself keeps writers apart."""
+    taken = _writing.acquire(timeout=patience)
+    try:
+        yield
+    finally:
+        if taken:
+            _writing.release()
 
 
 def connection() -> BaseDatabaseWrapper:
@@ -86,15 +109,39 @@ def _serves_engine() -> bool:
     return getattr(_threads, "serves_engine", False)
 
 
-def _set_for_engine() -> None:
-    """For this transaction alone: behind a pooler the session is shared with strangers. PostgreSQL
-    also uses indexes for few rows before it has statistics; what the engine asks for is in
-    memory."""
-    _execute(
-        "SELECT set_config('idle_in_transaction_session_timeout', %s, true), "
-        "set_config('random_page_cost', '1.1', true)",
-        str(round(scheduler_settings().heartbeat * 1000)),
-    )
+def _transaction_settings() -> Iterator[str]:
+    """For one transaction alone: behind a pooler the session is shared with strangers.
+
+    After each lock the ledger's code looks again at what it has locked: it needs READ COMMITTED,
+    whatever the project has chosen for itself. PostgreSQL also uses indexes for few rows before it
+    has statistics; what the engine asks for is in memory."""
+    yield "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+    if _serves_engine():
+        heartbeat = scheduler_settings().heartbeat
+        yield f"SET LOCAL idle_in_transaction_session_timeout = {round(heartbeat * 1000)}"
+        yield f"SET LOCAL lock_timeout = {round(_lock_timeout() * 1000)}"
+        yield "SET LOCAL random_page_cost = 1.1"
+
+
+def _lock_timeout() -> float:
+    chosen: float | None = getattr(_threads, "lock_timeout", None)
+    return chosen or min(LOCK_TIMEOUT, scheduler_settings().heartbeat / 2)
+
+
+@contextmanager
+def lock_timeout(seconds: float) -> Iterator[None]:
+    """Within it, this engine thread's transactions wait so long for a lock at most."""
+    before = getattr(_threads, "lock_timeout", None)
+    _threads.lock_timeout = seconds
+    try:
+        yield
+    finally:
+        _threads.lock_timeout = before
+
+
+def is_lock_timeout(error: Exception) -> bool:
+    """Return whether PostgreSQL ended a statement that waited too long for a lock."""
+    return getattr(error.__cause__, "sqlstate", None) == "55P03"
 
 
 def close_old_connections() -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields
 
-from django.db import connections, models, router
+from django.db import models
+from django.db.models import F
 
-from scheduler_app.cron import Schedule
-from scheduler_app.models import bulk
+from scheduler_app.cron import MAX_EXPRESSION, MAX_ZONE, Schedule
+from scheduler_app.models.count import COUNTERS, JobCount, not_folded
 from scheduler_app.models.primary import PrimaryQuerySet
-from scheduler_app.policies import CatchUp, Overlap, Policies
+from scheduler_app.policies import MAX_NAME, CatchUp, Overlap, Policies
+from scheduler_app.text import is_storable
+
+
+def can_be_name(name: str) -> bool:
+    """Return whether a job can have this name; no database is asked for any other."""
+    return 0 < len(name) <= MAX_NAME and is_storable(name)
 
 
 class JobQuerySet(PrimaryQuerySet["Job"]):
@@ -24,36 +30,35 @@ class JobQuerySet(PrimaryQuerySet["Job"]):
     def paused(self) -> JobQuerySet:
         return self.exclude(paused_at=None)
 
-    def add_to_counters(self, deltas: Mapping[str, Mapping[str, int]]) -> None:
-        """Add to the counters of many jobs: `{job name: {counter: how many}}`.
+    def counted(self) -> JobQuerySet:
+        """The jobs, each with its counters as they are now: `total_run_count` and so on. One
+        statement reads what is in the job's row and what is not yet, so that both are of one
+        moment."""
+        return self.annotate(
+            **{f"total_{counter}": F(counter) + not_folded(counter) for counter in COUNTERS}
+        )
 
-        Jobs with the same additions share an UPDATE. The rows are locked in the order of their
-        names first, so that two processes that count the same jobs cannot deadlock."""
-        connection = connections[router.db_for_write(self.model)]
-        table, names = self.model._meta.db_table, sorted(deltas)
-        shared: dict[tuple[tuple[str, int], ...], list[str]] = {}
-        for name in names:
-            shared.setdefault(tuple(sorted(deltas[name].items())), []).append(name)
-        with connection.cursor() as cursor:
-            if len(names) > 1 and connection.features.has_select_for_update:
-                these, values = bulk.any_of("name", names, connection)
-                rows = f"SELECT 1 FROM {table} WHERE {these} ORDER BY name FOR UPDATE"  # noqa: S608
-                cursor.execute(rows, [values])
-            for additions, group in shared.items():
-                changes = ", ".join(f"{column} = {column} + {add}" for column, add in additions)
-                these, values = bulk.any_of("name", group, connection)
-                cursor.execute(f"UPDATE {table} SET {changes} WHERE {these}", [values])  # noqa: S608
+    def to_fold(self, limit: int) -> list[str]:
+        """Lock jobs of which something is counted that is not in their rows, but for those that
+        somebody else has locked; returns their names."""
+        jobs = self.filter(name__in=JobCount.objects.order_by().values("job_name"))
+        locked = jobs.order_by("name").select_for_update(skip_locked=True)
+        return list(locked.values_list("name", flat=True)[:limit])
 
 
 class Job(models.Model):
     """A declared job. The declaration's fields are copied from the code when a scheduler starts;
-    the counters count every outcome for ever, whatever is pruned from the history."""
+    the counters count every outcome for ever, whatever is pruned from the history. Read them with
+    counted(): what the last seconds have brought is in JobCount."""
 
-    name = models.CharField(max_length=100, primary_key=True)
+    name = models.CharField(max_length=MAX_NAME, primary_key=True)
     description = models.TextField(blank=True)
-    cron = models.CharField("cron expression", max_length=200)
-    timezone = models.CharField("time zone", max_length=64)
+    cron = models.CharField("cron expression", max_length=MAX_EXPRESSION)
+    timezone = models.CharField("time zone", max_length=MAX_ZONE)
     jitter = models.PositiveIntegerField(default=0, help_text="Seconds.")
+    zone_rules = models.CharField(
+        max_length=16, blank=True, help_text="Which rules of the time zone are in force."
+    )
 
     overlap = models.CharField(max_length=20, choices=Overlap.choices, default=Overlap.SKIP)
     catch_up = models.CharField(max_length=10, choices=CatchUp.choices, default=CatchUp.SKIP)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.models import bulk
+from scheduler_app.models.heartbeat import Heartbeat
 from scheduler_app.models.primary import PrimaryQuerySet
 
 
@@ -29,37 +30,48 @@ class NodeQuerySet(PrimaryQuerySet["Node"]):
     ask whether it was."""
 
     def alive(self) -> NodeQuerySet:
-        """Nodes that have neither stopped nor been silent for too long."""
-        return self._unstopped().filter(self._fresh())
+        """Return nodes that have neither stopped nor been silent for too long."""
+        return self.unstopped().with_heartbeat().filter(is_fresh())
 
     def dead(self) -> NodeQuerySet:
-        """Nodes that never said goodbye and have been silent for too long."""
-        return self._unstopped().exclude(self._fresh())
+        """Return nodes that never said goodbye and have been silent for too long."""
+        return self.unstopped().with_heartbeat().exclude(is_fresh())
+
+    def with_heartbeat(self) -> NodeQuerySet:
+        """Annotate each with `heartbeat_at`: its last heartbeat, or else its start."""
+        last = Heartbeat.objects.filter(node=models.OuterRef("pk")).newest().values("at")
+        return self.annotate(heartbeat_at=Coalesce(models.Subquery(last[:1]), "started_at"))
+
+    def lives(self, now: datetime) -> models.QuerySet[Any]:
+        """Annotate each with `alive_to`, the moment up to which it was alive. One that died was
+        alive when it was last heard of; others marked it as stopped later."""
+        silence = timedelta(seconds=scheduler_settings().dead_after)
+        said_goodbye = models.When(
+            stopped_at__lt=models.F("heartbeat_at") + silence, then=models.F("stopped_at")
+        )
+        lives_on = models.When(
+            stopped_at=None, heartbeat_at__gte=now - silence, then=models.Value(now)
+        )
+        end = models.Case(said_goodbye, lives_on, default=models.F("heartbeat_at"))
+        return self.with_heartbeat().annotate(alive_to=end)
 
     def liveness(self) -> LivenessSnapshot:
-        """All that one node wants to know of the others every second; of all nodes, whatever this
-        QuerySet is narrowed down to."""
+        """Return all that one node wants to know of the others every second; of all nodes, whatever
+        this QuerySet is narrowed down to."""
         rows = bulk.fetch(_liveness(self.db, scheduler_settings().dead_after))
         return LivenessSnapshot(
             newest=rows[0][2] if rows else None,
-            alive=frozenset(pk for pk, is_fresh, _ in rows if is_fresh),
-            dead=frozenset(pk for pk, is_fresh, _ in rows if not is_fresh),
+            alive=frozenset(pk for pk, fresh, _ in rows if fresh),
+            dead=frozenset(pk for pk, fresh, _ in rows if not fresh),
         )
 
-    def beat(self) -> bool:
-        """Say that this one node is alive. False: it has been given up for dead meanwhile."""
-        return self._unstopped().update(heartbeat_at=Now()) == 1
-
     def close(self) -> bool:
-        """Mark this one node as stopped. False: somebody else has done so already."""
-        return self._unstopped().update(stopped_at=Now()) == 1
+        """Mark this one node as stopped. Return False if that has been done already."""
+        return self.unstopped().update(stopped_at=Now()) == 1
 
-    def _unstopped(self) -> NodeQuerySet:
+    def unstopped(self) -> NodeQuerySet:
+        """Return nodes that have not said goodbye, alive or dead."""
         return self.filter(stopped_at=None)
-
-    @staticmethod
-    def _fresh() -> models.Q:
-        return _is_fresh(scheduler_settings().dead_after)
 
 
 class Node(models.Model):
@@ -67,8 +79,10 @@ class Node(models.Model):
 
     name = models.CharField(max_length=255, help_text="Host name and process id.")
     declares = models.JSONField(default=list, help_text="The names of the jobs in its code.")
+    release = models.CharField(
+        max_length=32, blank=True, help_text="The digest of all that its code declares."
+    )
     started_at = models.DateTimeField(db_default=Now())
-    heartbeat_at = models.DateTimeField(db_default=Now())
     stopped_at = models.DateTimeField(null=True, blank=True)
 
     objects = NodeQuerySet.as_manager()
@@ -81,15 +95,16 @@ class Node(models.Model):
         return self.name
 
 
-def _is_fresh(dead_after: float) -> models.Q:
-    """Neither old, nor of a time that is to come because the clock was put back since."""
-    limit = timedelta(seconds=dead_after)
+def is_fresh() -> models.Q:
+    """Return the condition on `heartbeat_at` of a node that is not silent for too long: neither
+    old, nor of a time that is to come because the clock was put back since."""
+    limit = timedelta(seconds=scheduler_settings().dead_after)
     return models.Q(heartbeat_at__gte=Now() - limit, heartbeat_at__lte=Now() + limit)
 
 
 @lru_cache
 def _liveness(alias: str, dead_after: float) -> bulk.Compiled:
-    is_fresh = models.ExpressionWrapper(_is_fresh(dead_after), models.BooleanField())
+    fresh = models.ExpressionWrapper(is_fresh(), models.BooleanField())
     newest = models.Subquery(Node.objects.order_by("-pk").values("pk")[:1])
-    nodes = Node.objects.using(alias)._unstopped().order_by()
-    return bulk.compiled(nodes.values_list("pk", is_fresh, newest))
+    nodes = Node.objects.using(alias).unstopped().with_heartbeat().order_by()
+    return bulk.compiled(nodes.values_list("pk", fresh, newest))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from django.db import models
+from django.db import connections, models
 
-from scheduler_app.cron import Schedule
+from scheduler_app.cron import MAX_EXPRESSION, MAX_ZONE, Schedule
+from scheduler_app.models import bulk
 from scheduler_app.models.job import Job
 from scheduler_app.models.primary import PrimaryQuerySet
 
@@ -17,23 +18,27 @@ class SchedulePeriodQuerySet(PrimaryQuerySet["SchedulePeriod"]):
         """The periods that have not ended: one for each job."""
         return self.filter(ends_at=None)
 
+    def job_names(self) -> models.QuerySet[SchedulePeriod, str]:
+        """Return the names of their jobs, each once."""
+        return self.order_by("job_name").values_list("job_name", flat=True).distinct()
+
     def begin(
         self, jobs: Iterable[Job], state: str, moments: Mapping[str, datetime], reason: str
     ) -> None:
         """End these jobs' open periods, each at its moment, and open the next there. Call it in a
         transaction that holds the jobs' timetable rows."""
         jobs = list(jobs)
-        ends: dict[datetime, list[str]] = {}
-        for job in jobs:
-            ends.setdefault(moments[job.name], []).append(job.name)
-        for moment, names in ends.items():
-            self.open().filter(job_name__in=names).update(ends_at=moment)
+        ending = list(self.open().filter(bulk.AnyOf("job_name", [job.name for job in jobs])))
+        for period in ending:
+            period.ends_at = moments[period.job_name]
+        bulk.update(ending, ["ends_at"], connections[self.db])
         self.bulk_create(
             SchedulePeriod(
                 job_name=job.name,
                 cron=job.cron,
                 timezone=job.timezone,
                 jitter=job.jitter,
+                zone_rules=job.zone_rules,
                 state=state,
                 begins_at=moments[job.name],
                 reason=reason,
@@ -54,9 +59,10 @@ class SchedulePeriod(models.Model):
         ORPHANED = "orphaned", "orphaned"
 
     job_name = models.CharField("job", max_length=100)
-    cron = models.CharField("cron expression", max_length=200)
-    timezone = models.CharField("time zone", max_length=64)
+    cron = models.CharField("cron expression", max_length=MAX_EXPRESSION)
+    timezone = models.CharField("time zone", max_length=MAX_ZONE)
     jitter = models.PositiveIntegerField(default=0, help_text="Seconds.")
+    zone_rules = models.CharField(max_length=16, blank=True)
     state = models.CharField(max_length=10, choices=State.choices)
     begins_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)

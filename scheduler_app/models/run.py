@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db import connections, models, router
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -50,6 +51,15 @@ class Trigger(models.TextChoices):
 
 
 PROGRESS = ("state", "started_at", "finished_at", "message", "traceback", "metadata", "log")
+
+
+class Held(NamedTuple):
+    """What a transaction got of the runs that it asked for."""
+
+    nodes: dict[int, int | None]
+    """Which node has each of those that are now locked."""
+    locked: set[int]
+    """Those that somebody else has locked."""
 
 
 class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
@@ -120,18 +130,21 @@ class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
         """Insert these runs. Call it in a transaction."""
         bulk.insert(runs, self._connection())
 
-    def hold(self, ids: Sequence[int]) -> dict[int, int | None]:
-        """Lock those of these runs that have not ended, in the order in which all lock runs; which
-        node has each."""
+    def hold(self, ids: Sequence[int]) -> Held:
+        """Lock those of these runs that have not ended, in the order in which all lock runs, but
+        for those that somebody else has locked."""
         if not ids:
-            return {}
+            return Held({}, set())
         connection = self._connection()
-        lock = "FOR UPDATE" if connection.features.has_select_for_update else ""
+        lock = "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update else ""
         these, values = bulk.any_of("id", ids, connection)
         # Their state is no condition: PostgreSQL would go through all runs that have not ended.
         query = f"SELECT id, node_id, finished_at FROM {self.model._meta.db_table} WHERE {these}"  # noqa: S608
         rows = bulk.read(f"{query} ORDER BY id DESC {lock}", [values], connection, width=3)
-        return {pk: node for pk, node, finished_at in rows if finished_at is None}
+        nodes = {pk: node for pk, node, finished_at in rows if finished_at is None}
+        left = set(ids).difference(row[0] for row in rows)
+        locked = self.active().filter(pk__in=left).values_list("pk", flat=True) if left else ()
+        return Held(nodes, set(locked))
 
     def write(self, runs: Sequence[JobRun]) -> None:
         """Write that these (locked) runs have begun, or what became of them."""
@@ -141,8 +154,9 @@ class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
         return connections[router.db_for_write(self.model)]
 
     def of_stopped_nodes(self) -> JobRunQuerySet:
-        """Runs that have not ended although their node has."""
-        return self.active().filter(node__stopped_at__isnull=False)
+        """Runs that have not ended although their node has, or has no row any more."""
+        has_ended = models.Q(node__stopped_at__isnull=False) | models.Q(node__started_at=None)
+        return self.active().exclude(node=None).filter(has_ended)
 
     def finished(self) -> JobRunQuerySet:
         return self.filter(finished_at__isnull=False)
@@ -179,6 +193,7 @@ class JobRun(models.Model):
         null=True,
         blank=True,
         on_delete=models.SET_NULL,
+        db_constraint=False,  # see node
         db_index=False,
         related_name="attempts",
         help_text="For a retry: the run that failed first.",
@@ -189,7 +204,13 @@ class JobRun(models.Model):
         "result", max_length=10, choices=RunState.choices, default=RunState.QUEUED
     )
     node = models.ForeignKey(
-        Node, null=True, blank=True, on_delete=models.SET_NULL, db_index=False, related_name="runs"
+        Node,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        db_constraint=False,  # to check one, PostgreSQL waits for a row that somebody has locked
+        db_index=False,
+        related_name="runs",
     )
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)

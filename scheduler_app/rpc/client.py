@@ -12,6 +12,7 @@ from protos import memory_pb2 as pb
 from protos import memory_pb2_grpc
 from scheduler_app.exceptions import SchedulerError
 from scheduler_app.rpc.identity import ACTOR_KEY, SURFACE_KEY
+from scheduler_app.text import shown
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:50051"
 DEADLINE = 10.0
@@ -22,6 +23,10 @@ LARGEST_ANSWER = 64 * 1024 * 1024
 
 class CallError(SchedulerError):
     """The server could not be reached, or refused; the text is for people."""
+
+
+class NoAnswer(CallError):
+    """The server is not there, or does not answer in time."""
 
 
 class Client:
@@ -66,22 +71,25 @@ class Client:
         return answer
 
     def _call(self, method: Any, request: Any) -> Any:
-        who = ((ACTOR_KEY, _user()), (SURFACE_KEY, "cli"))
+        who = ((ACTOR_KEY, user()), (SURFACE_KEY, "cli"))
         with _told_plainly(self.endpoint):
             return method(request, timeout=DEADLINE, metadata=who)
 
 
 def target_of(endpoint: str) -> str:
     """The endpoint as gRPC's HOST:PORT. Raises CallError."""
-    parts = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}")
+    bad = CallError(
+        f"Bad endpoint {shown(endpoint)}: write {DEFAULT_ENDPOINT}, or 127.0.0.1:50051."
+    )
+    try:
+        parts = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}")
+        has_address = parts.hostname and parts.port
+    except ValueError:
+        raise bad from None
     if parts.scheme == "https":
         raise CallError(f"{endpoint}: the server has no encryption yet; write http:// instead.")
-    try:
-        valid = parts.scheme == "http" and parts.hostname and parts.port
-    except ValueError:
-        valid = None
-    if not valid or parts.path not in ("", "/") or parts.query:
-        raise CallError(f"Bad endpoint {endpoint!r}: write {DEFAULT_ENDPOINT}, or 127.0.0.1:50051.")
+    if not has_address or parts.scheme != "http" or parts.path not in ("", "/") or parts.query:
+        raise bad
     return parts.netloc
 
 
@@ -92,15 +100,17 @@ def _told_plainly(endpoint: str) -> Iterator[None]:
     except grpc.RpcError as error:
         code, details = error.code(), error.details()
         if code == grpc.StatusCode.UNAVAILABLE and "database" not in (details or ""):
-            text = f"No server answers at {endpoint}. Start one with: manage.py runscheduler"
-        elif code == grpc.StatusCode.DEADLINE_EXCEEDED:
+            text = f"No server answers at {endpoint}. Start one with: manage.py runscheduler."
+            raise NoAnswer(text) from error
+        if code == grpc.StatusCode.DEADLINE_EXCEEDED:
             text = f"The server at {endpoint} did not answer within {DEADLINE:.0f} s."
-        else:
-            text = f"The server at {endpoint} answers {code.name}: {details}"
+            raise NoAnswer(text) from error
+        text = f"The server at {endpoint} answers {code.name}: {details}"
         raise CallError(text) from error
 
 
-def _user() -> str:
+def user() -> str:
+    """Return the name of the operating system's user, as call metadata takes it."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):

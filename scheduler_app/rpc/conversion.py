@@ -8,6 +8,7 @@ from protos import memory_pb2 as pb
 from scheduler_app.models import RunState
 from scheduler_app.status import JobStatus, SchedulerStatus
 
+LONGEST = 2**63 - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 RESULTS = {
@@ -21,8 +22,17 @@ RESULTS = {
 
 
 def scheduler_to_proto(status: SchedulerStatus) -> pb.GetSchedulerStatusResponse:
+    health = status.health
     return pb.GetSchedulerStatusResponse(
-        scheduler_running=status.running, jobs=[job_to_proto(job) for job in status.jobs]
+        scheduler_running=status.running,
+        jobs=[job_to_proto(job) for job in status.jobs],
+        state=health.state,
+        since_ms=_epoch_ms(health.since),
+        problem=health.problem or None,
+        nodes=[
+            pb.NodeProto(name=node.name, well=node.is_well, problem=node.problem or None)
+            for node in health.nodes
+        ],
     )
 
 
@@ -58,6 +68,15 @@ def job_to_proto(job: JobStatus) -> pb.JobStatusProto:
         isolated=policies.isolated,
         jitter_ms=_whole_ms(job.jitter),
         running_run_ids=job.running_run_ids,
+        interrupted_runs=[
+            pb.InterruptedRunProto(
+                run_id=run.id, node=run.node, last_heartbeat_ms=_epoch_ms(run.heartbeat_at)
+            )
+            for run in job.interrupted_runs
+        ],
+        problem=job.problem or None,
+        last_outcome=job.last_outcome.state if job.last_outcome else "",
+        state=job.state,
     )
 
 
@@ -82,5 +101,6 @@ def _ms(span: timedelta | None) -> int:
 
 
 def _whole_ms(seconds: float) -> int:
-    """At least one unless there is nothing: 0 may mean none."""
-    return max(1, round(seconds * 1000)) if seconds else 0
+    """At least one unless there is nothing: 0 may mean none. At most what the field holds: one
+    row that says more does not take the others' status away."""
+    return int(min(max(1, round(seconds * 1000)), LONGEST)) if seconds else 0

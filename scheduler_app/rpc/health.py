@@ -1,22 +1,28 @@
-"""The standard health service: SERVING while database and scheduler are there."""
+"""The standard health service: SERVING while the database answers and a scheduler works."""
 
-import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError
 from grpc_health.v1 import health, health_pb2
 
+from scheduler_app.logs import SafeLogger
 from scheduler_app.models import database
 from scheduler_app.status import scheduler_running
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 INTERVAL = 2.0
 """Seconds between two looks. A scheduler that dies is noticed by its heartbeat, much later."""
+LONGEST_LOOK = 4.0
+"""How old, in seconds, the last answer may be. One that is older proves nothing."""
+WATCH = 0.5
+"""Seconds between two glances at the age of the last answer."""
+PATIENCE = 5.0
+"""How long, in seconds, a stop waits for a look that is under way."""
 
 
 class HealthServicer(health.HealthServicer):
@@ -32,47 +38,76 @@ class HealthServicer(health.HealthServicer):
 
 
 class HealthReporter:
-    """Keeps the health of these services true, to two seconds, until it is stopped."""
+    """Keeps the health of these services true, to a few seconds, until it is stopped.
 
-    def __init__(self, services: tuple[str, ...]) -> None:
+    One thread looks whether all is well, as `look` says; another serves no answer that has become
+    old, because a look hangs."""
+
+    def __init__(
+        self, services: tuple[str, ...], look: Callable[[], bool] = scheduler_running
+    ) -> None:
         # Watching clients are called back on gRPC's own threads, and hold none of the pool's.
         self.servicer = HealthServicer(experimental_non_blocking=True)
         self._services = services
+        self._look = look
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="scheduler-health", daemon=True)
+        self._answered_at = 0.0
+        self._is_well = self._is_serving = False
+        self._threads = [
+            threading.Thread(target=loop, name=f"scheduler-health-{number}", daemon=True)
+            for number, loop in enumerate((self._look_again, self._watch))
+        ]
         self._set(NOT_SERVING)
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """NOT_SERVING from now on."""
         self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        deadline = time.monotonic() + PATIENCE
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
         self.servicer.enter_graceful_shutdown()
 
-    def _loop(self) -> None:
-        was_ready = False
+    def _look_again(self) -> None:
         while not self._stopped.is_set():
-            ready = is_ready()
-            if ready != was_ready:
-                logger.info("gRPC is %s", "serving" if ready else "not serving")
-                self._set(SERVING if ready else NOT_SERVING)
-            was_ready = ready
+            try:
+                self._is_well, self._answered_at = self._look(), time.monotonic()
+            except BaseException as error:
+                self._is_well, self._answered_at = False, time.monotonic()
+                logger.warning("health: %s", error)
+                self._close_connection()
+            database.forget_queries()
             self._stopped.wait(INTERVAL)
-        database.connection().close()
+        self._close_connection()
+
+    @staticmethod
+    def _close_connection() -> None:
+        try:
+            database.connection().close()
+        except Exception as error:
+            logger.warning("health: %s", error)
+
+    def _watch(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._serve()
+            except BaseException as error:
+                logger.warning("health: cannot tell a client: %s", error)
+            self._stopped.wait(WATCH)
+
+    def _serve(self) -> None:
+        is_recent = time.monotonic() - self._answered_at < INTERVAL + LONGEST_LOOK
+        serves = self._is_well and is_recent
+        if serves != self._is_serving:
+            why = "" if is_recent else ": the database does not answer"
+            logger.info("gRPC is %s%s", "serving" if serves else "not serving", why)
+            self._set(SERVING if serves else NOT_SERVING)
+            self._is_serving = serves
 
     def _set(self, state: "health_pb2.HealthCheckResponse.ServingStatus") -> None:
         for service in self._services:
             self.servicer.set(service, state)
-
-
-def is_ready() -> bool:
-    """Whether the database answers and a scheduler is alive."""
-    try:
-        return scheduler_running()
-    except (DatabaseError, InterfaceError) as error:
-        logger.warning("health: %s", error)
-        database.connection().close()
-        return False

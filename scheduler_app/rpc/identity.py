@@ -2,4 +2,3 @@
 
 ACTOR_KEY = "x-scheduler-actor"
 SURFACE_KEY = "x-scheduler-surface"
-NAME_LIMIT = 255

@@ -5,21 +5,29 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
-from django.db import InterfaceError, OperationalError
 
-from scheduler_app.exceptions import ActionRefused, JobNotFound, SchedulerError
+from scheduler_app.exceptions import ActionRefused, Busy, JobNotFound, RunNotFound, SchedulerError
+from scheduler_app.models.faults import Fault, fault_of
 
 logger = logging.getLogger(__name__)
 
-CODES: tuple[tuple[type[Exception], grpc.StatusCode, str | None], ...] = (
-    (JobNotFound, grpc.StatusCode.NOT_FOUND, None),
-    (ActionRefused, grpc.StatusCode.FAILED_PRECONDITION, None),
-    (SchedulerError, grpc.StatusCode.INVALID_ARGUMENT, None),
-    (OperationalError, grpc.StatusCode.UNAVAILABLE, "The database does not answer."),
-    (InterfaceError, grpc.StatusCode.UNAVAILABLE, "The database does not answer."),
-    (Exception, grpc.StatusCode.INTERNAL, "Internal error; the server's log tells more."),
+CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
+    (JobNotFound, grpc.StatusCode.NOT_FOUND),
+    (RunNotFound, grpc.StatusCode.NOT_FOUND),
+    (Busy, grpc.StatusCode.ABORTED),
+    (ActionRefused, grpc.StatusCode.FAILED_PRECONDITION),
+    (SchedulerError, grpc.StatusCode.INVALID_ARGUMENT),
 )
-"""Exception, code, text (none: the exception's own, which is written for people)."""
+"""The text is the exception's own, which is written for people."""
+FAULT_CODES = {
+    Fault.CONFLICT: grpc.StatusCode.ABORTED,
+    Fault.LOCKED: grpc.StatusCode.ABORTED,
+    Fault.SLOW: grpc.StatusCode.UNAVAILABLE,
+    Fault.AWAY: grpc.StatusCode.UNAVAILABLE,
+    Fault.REFUSED: grpc.StatusCode.UNAVAILABLE,
+}
+"""The text is the fault's: the database's own may name hosts, users and values."""
+SURPRISE = "Internal error; the server's log tells more."
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
@@ -51,10 +59,14 @@ class ErrorInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
 
 
 def _abort(context: grpc.ServicerContext, error: Exception) -> NoReturn:
-    code, text = next((code, text) for kind, code, text in CODES if isinstance(error, kind))
-    if text:
-        logger.error("a gRPC call failed", exc_info=error)
-    context.abort(code, text or str(error))
+    for kind, code in CODES:
+        if isinstance(error, kind):
+            context.abort(code, str(error))
+    logger.error("a gRPC call failed", exc_info=error)
+    fault = fault_of(error)
+    if fault in FAULT_CODES:
+        context.abort(FAULT_CODES[fault], fault.value)
+    context.abort(grpc.StatusCode.INTERNAL, SURPRISE)
 
 
 errors = ErrorInterceptor()

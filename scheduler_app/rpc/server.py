@@ -1,6 +1,7 @@
 """The gRPC server: address, services, start and stop."""
 
 import ipaddress
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -10,11 +11,25 @@ from grpc_reflection.v1alpha import reflection
 from protos import memory_pb2, memory_pb2_grpc
 from scheduler_app.exceptions import SchedulerError
 from scheduler_app.rpc.framework import grpc_settings
+from scheduler_app.rpc.guard import GuardInterceptor
 from scheduler_app.rpc.health import HealthReporter
 from scheduler_app.rpc.servicer import SchedulerService
+from scheduler_app.status import scheduler_running
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_WORKERS = 10
+MINUTE = 60_000
+OPTIONS = (
+    # Without it two servers share one port, and each gets some of the calls.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_concurrent_streams", 100),
+    # A client that is gone without a word (its machine lost power) holds nothing for long.
+    ("grpc.keepalive_time_ms", MINUTE // 2),
+    ("grpc.keepalive_timeout_ms", MINUTE // 6),
+    ("grpc.max_connection_idle_ms", 5 * MINUTE),
+    ("grpc.max_connection_age_ms", 10 * MINUTE),
+    ("grpc.max_connection_age_grace_ms", MINUTE // 2),
+)
 SERVICE: str = memory_pb2.DESCRIPTOR.services_by_name["MemoryService"].full_name
 HEALTH: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
@@ -33,29 +48,37 @@ class Server:
     start() to stop()."""
 
     def __init__(
-        self, address: str, *, insecure: bool = False, max_workers: int = DEFAULT_WORKERS
+        self,
+        address: str,
+        *,
+        insecure: bool = False,
+        max_workers: int = DEFAULT_WORKERS,
+        look: Callable[[], bool] = scheduler_running,
     ) -> None:
+        """`look` tells whether the scheduler, for which the server answers health checks, works:
+        by default, whether any does."""
         host, port = split_address(address)
         if not (insecure or is_loopback(host)):
             raise AddressError(
                 f"{address} can be reached from other machines, and gRPC has neither encryption "
                 "nor sign-in yet: use a loopback address, or say --insecure."
             )
+        self._guard = GuardInterceptor()
         self._pool = ThreadPoolExecutor(max_workers, thread_name_prefix="scheduler-grpc")
         self._server = grpc.server(
             self._pool,
-            interceptors=grpc_settings.SERVER_INTERCEPTORS,
-            # Without it two servers share one port, and each gets some of the calls.
-            options=[("grpc.so_reuseport", 0)],
+            interceptors=[self._guard, *grpc_settings.SERVER_INTERCEPTORS],
+            options=OPTIONS,
         )
         grpc_settings.ROOT_HANDLERS_HOOK(self._server)
-        self._health = HealthReporter(("", SERVICE))
+        self._health = HealthReporter(("", SERVICE), look)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
         names = (SERVICE, HEALTH, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
         self.address = f"{host}:{self._bind(address)}" if port is not None else address
 
     def start(self) -> None:
+        self._guard.patience.start()
         self._server.start()
         self._health.start()
 
@@ -64,6 +87,7 @@ class Server:
         self._health.stop()
         self._server.stop(grace).wait()
         self._pool.shutdown()
+        self._guard.shutdown()
 
     def _bind(self, address: str) -> int:
         try:

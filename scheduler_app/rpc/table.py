@@ -1,18 +1,27 @@
 """The status as text for people, in the seed's form."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
+from typing import TypeVar
 
 from protos import memory_pb2 as pb
-from scheduler_app.text import first_line, printable
+from scheduler_app.text import LONGEST_LIST, first_line, listed, printable
+
+M = TypeVar("M")
 
 HEADER = ("JOB", "STATUS", "LAST RUN", "NEXT RUN", "RUNS", "ERRORS")
+WORDS = {"failed": "error"}
+"""What stands before the reason of an outcome, where it is not the outcome's own name."""
 WIDTHS = (20, 12, 20, 20, 10, 10)
 
 
 def status_lines(status: pb.GetSchedulerStatusResponse) -> Iterator[str]:
     """The lines to print; moments in local time. A column grows when a value needs it."""
-    yield f"Scheduler: {'RUNNING' if status.scheduler_running else 'STOPPED'}"
+    yield f"Scheduler: {printable(_scheduler(status))}"
+    for node in _first(status.nodes):
+        if not node.well and status.scheduler_running:
+            yield f"    {printable(node.name)} does not work: {printable(node.problem)}"
     yield ""
     if not status.jobs:
         yield "No jobs registered."
@@ -25,15 +34,32 @@ def status_lines(status: pb.GetSchedulerStatusResponse) -> Iterator[str]:
     yield "-" * sum(widths)
     for job, row in zip(status.jobs, rows, strict=True):
         yield _line(row, widths)
+        if job.problem:
+            yield f"    problem: {printable(job.problem)}"
         if job.running_run_ids:
-            yield f"    running: run {', '.join(map(str, job.running_run_ids))}"
+            yield f"    running: run {listed(map(str, job.running_run_ids))}"
+        for run in _first(job.interrupted_runs):
+            at = _local(run.last_heartbeat_ms)
+            died = f"was running when {printable(run.node)} died, last heard of at {at}"
+            yield f"    run {run.run_id} {died}"
         if job.last_error:
             yield f"    {_word(job)}: {printable(first_line(job.last_error))}"
 
 
+def _scheduler(status: pb.GetSchedulerStatusResponse) -> str:
+    state = status.state or ("RUNNING" if status.scheduler_running else "STOPPED")
+    since = f" since {_local(status.since_ms, seconds=True)}" if status.since_ms else ""
+    problem = f": {status.problem}" if status.problem else ""
+    return f"{state}{since}{problem}"
+
+
+def _first(messages: Iterable[M]) -> Iterator[M]:
+    return islice(messages, LONGEST_LIST)
+
+
 def _row(job: pb.JobStatusProto) -> tuple[str, ...]:
     return (
-        job.job_name,
+        printable(job.job_name),
         _state(job),
         _local(job.last_run_ms) if job.last_run_ms > 0 else "Never",
         _local(job.next_run_ms) if job.next_run_ms > 0 and not job.is_paused else "-",
@@ -43,6 +69,11 @@ def _row(job: pb.JobStatusProto) -> tuple[str, ...]:
 
 
 def _state(job: pb.JobStatusProto) -> str:
+    return job.state or _seeds_state(job)
+
+
+def _seeds_state(job: pb.JobStatusProto) -> str:
+    """As a server tells it that has no field for it."""
     if job.is_paused:
         return "PAUSED"
     if job.is_running:
@@ -51,11 +82,14 @@ def _state(job: pb.JobStatusProto) -> str:
 
 
 def _word(job: pb.JobStatusProto) -> str:
+    if job.last_outcome:
+        return WORDS.get(job.last_outcome, job.last_outcome)
     return "not run" if job.last_result == pb.JOB_RESULT_STATUS_SKIPPED else "error"
 
 
-def _local(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+def _local(ms: int, *, seconds: bool = False) -> str:
+    form = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
+    return datetime.fromtimestamp(ms / 1000).astimezone().strftime(form)
 
 
 def _line(values: tuple[str, ...], widths: list[int]) -> str:

@@ -1,10 +1,12 @@
 """The one door through which every surface reads how things are now."""
 
 from scheduler_app.status.current import (
+    InterruptedRun,
     JobState,
     JobStatus,
     RunSummary,
     SchedulerStatus,
+    interrupted_runs,
     job_status,
     job_statuses,
     living_nodes,
@@ -13,16 +15,30 @@ from scheduler_app.status.current import (
     scheduler_status,
     summary,
 )
+from scheduler_app.status.health import (
+    NodeHealth,
+    SchedulerHealth,
+    SchedulerState,
+    node_health,
+    scheduler_health,
+)
 
 __all__ = [
+    "InterruptedRun",
     "JobState",
     "JobStatus",
+    "NodeHealth",
     "RunSummary",
+    "SchedulerHealth",
+    "SchedulerState",
     "SchedulerStatus",
+    "interrupted_runs",
     "job_status",
     "job_statuses",
     "living_nodes",
+    "node_health",
     "run_summary",
+    "scheduler_health",
     "scheduler_running",
     "scheduler_status",
     "summary",

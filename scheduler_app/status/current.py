@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
-from scheduler_app.cron import explain
+from scheduler_app.cron import Uncomputable
 from scheduler_app.exceptions import JobNotFound, RunNotFound
-from scheduler_app.models import Job, JobRun, Node, RunState, timetable_rows
+from scheduler_app.models import Job, JobQuerySet, JobRun, Node, RunState, timetable_rows
 from scheduler_app.policies import Policies
+from scheduler_app.status.health import SchedulerHealth, scheduler_health
+from scheduler_app.text import Clock
 
 QUERY_PARAMETERS = 30_000
 """SQLite takes 32,766 in one query."""
@@ -21,8 +23,12 @@ QUERY_PARAMETERS = 30_000
 class JobState(StrEnum):
     """What a job is doing now. A job that is both is the first of these."""
 
+    BROKEN = "BROKEN"
+    """Its schedule cannot be computed, so it does not fire."""
     PAUSED = "PAUSED"
     RUNNING = "RUNNING"
+    INTERRUPTED = "INTERRUPTED"
+    """It was running when its scheduler died; no living scheduler has closed the run yet."""
     ORPHANED = "ORPHANED"
     IDLE = "IDLE"
 
@@ -43,6 +49,21 @@ class RunSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class InterruptedRun:
+    """A run that was running when its scheduler died."""
+
+    id: int
+    node: str
+    heartbeat_at: datetime
+    """When its scheduler was last heard of (UTC)."""
+
+    def words(self, clock: Clock) -> str:
+        """Return a clause such as "was running when here:7 died, last heard of at ..."."""
+        at = clock.full(self.heartbeat_at)
+        return f"was running when {self.node} died, last heard of at {at}"
+
+
+@dataclass(frozen=True, slots=True)
 class JobStatus:
     """One job, as it is shown. All moments are in UTC."""
 
@@ -51,12 +72,16 @@ class JobStatus:
     cron: str
     timezone: str
     schedule: str
-    """The schedule in words."""
+    """The schedule in words; why it cannot be computed, if it cannot."""
+    problem: str
+    """Why the schedule cannot be computed, naming the bad value; empty if it can."""
     jitter: int
     policies: Policies
     state: JobState
     running_run_ids: tuple[int, ...]
     """The runs that are going now, the oldest first."""
+    interrupted_runs: tuple[InterruptedRun, ...]
+    """Runs that nothing carries out any more, though they have not ended; the oldest first."""
     is_paused: bool
     is_orphaned: bool
     next_run: datetime | None
@@ -86,16 +111,23 @@ class JobStatus:
 class SchedulerStatus:
     """The whole scheduler at one moment; jobs in order of their names."""
 
-    running: bool
-    """Whether at least one scheduler process is alive."""
-    nodes: tuple[str, ...]
-    """The names of the living scheduler processes."""
+    health: SchedulerHealth
     jobs: tuple[JobStatus, ...]
+
+    @property
+    def running(self) -> bool:
+        """Whether at least one scheduler process is alive and works."""
+        return self.health.is_running
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The names of the living scheduler processes."""
+        return tuple(node.name for node in self.health.nodes if node.is_alive)
 
 
 def scheduler_running() -> bool:
-    """Whether a scheduler's heartbeat in the database is fresh."""
-    return bool(Node.objects.liveness().alive)
+    """Return whether at least one scheduler process is alive and works."""
+    return scheduler_health().is_running
 
 
 def living_nodes() -> tuple[str, ...]:
@@ -105,8 +137,7 @@ def living_nodes() -> tuple[str, ...]:
 
 def scheduler_status() -> SchedulerStatus:
     """All nodes and jobs, in a number of queries that does not depend on how many there are."""
-    nodes = living_nodes()
-    return SchedulerStatus(bool(nodes), nodes, tuple(job_statuses(Job.objects.all())))
+    return SchedulerStatus(scheduler_health(), tuple(job_statuses(Job.objects.all())))
 
 
 def job_status(name: str) -> JobStatus:
@@ -124,26 +155,46 @@ def run_summary(run_id: int) -> RunSummary:
     return summary(run)
 
 
-def job_statuses(jobs: QuerySet[Job]) -> list[JobStatus]:
+def job_statuses(jobs: JobQuerySet) -> list[JobStatus]:
     """The statuses of these jobs, in their order, in a constant number of queries."""
-    rows = list(
-        jobs.annotate(
+    rows: list[Any] = list(
+        jobs.counted().annotate(
             last_outcome_id=_latest(JobRun.objects.finished()),
             last_run_id=_latest(JobRun.objects.executed()),
             next_run=Subquery(timetable_rows().filter(id=OuterRef("name")).values("next_run_time")),
         )
     )
-    running = _running_run_ids()
+    running, interrupted = _running_run_ids(), interrupted_runs()
     wanted = {pk for row in rows for pk in (row.last_outcome_id, row.last_run_id) if pk}
     runs = _summaries(wanted)
-    return [_status(row, tuple(running[row.name]), runs) for row in rows]
+    return [_status(row, running[row.name], interrupted[row.name], runs) for row in rows]
 
 
 def _running_run_ids() -> defaultdict[str, list[int]]:
     found: defaultdict[str, list[int]] = defaultdict(list)
-    for name, run_id in JobRun.objects.running().order_by("id").values_list("job_name", "id"):
+    runs = JobRun.objects.running().filter(~_on_dead_node()).order_by("id")
+    for name, run_id in runs.values_list("job_name", "id"):
         found[name].append(run_id)
     return found
+
+
+def interrupted_runs(**which: Any) -> defaultdict[str, list[InterruptedRun]]:
+    """Return each job's runs that were running when their scheduler died, the oldest first; only
+    those to which these lookups apply."""
+    found: defaultdict[str, list[InterruptedRun]] = defaultdict(list)
+    runs = JobRun.objects.running().filter(_on_dead_node(), **which).order_by("id")
+    nodes: QuerySet[Any] = Node.objects.with_heartbeat().filter(pk=OuterRef("node"))
+    rows = runs.values_list("job_name", "id", "node__name", Subquery(nodes.values("heartbeat_at")))
+    for job_name, run_id, node, heartbeat_at in rows:
+        found[job_name].append(InterruptedRun(run_id, node, heartbeat_at))
+    return found
+
+
+def _on_dead_node() -> Q:
+    """Return the condition of runs whose scheduler is not alive. Of a run without one, nothing is
+    known."""
+    alive = Exists(Node.objects.alive().filter(pk=OuterRef("node")))
+    return Q(~alive, node__isnull=False)
 
 
 def _latest(runs: "QuerySet[JobRun]") -> Subquery:
@@ -177,32 +228,45 @@ def summary(run: JobRun) -> RunSummary:
     )
 
 
-def _status(job: Any, running_run_ids: tuple[int, ...], runs: dict[int, RunSummary]) -> JobStatus:
+def _status(
+    job: Any,
+    running: list[int],
+    interrupted: list[InterruptedRun],
+    runs: dict[int, RunSummary],
+) -> JobStatus:
+    schedule = job.schedule.compute()
+    problem = schedule.text if isinstance(schedule, Uncomputable) else ""
     return JobStatus(
         name=job.name,
         description=job.description,
         cron=job.cron,
         timezone=job.timezone,
-        schedule=explain(job.cron),
+        schedule=problem or schedule.explain(),
+        problem=problem,
         jitter=job.jitter,
         policies=job.policies,
-        state=_state(job, bool(running_run_ids)),
-        running_run_ids=running_run_ids,
+        state=_state(job, bool(problem), bool(running), bool(interrupted)),
+        running_run_ids=tuple(running),
+        interrupted_runs=tuple(interrupted),
         is_paused=job.is_paused,
         is_orphaned=job.is_orphaned,
         next_run=job.next_run,
         last_run=runs.get(job.last_run_id),
         last_outcome=runs.get(job.last_outcome_id),
-        run_count=job.run_count,
-        error_count=job.error_count,
-        skip_count=job.skip_count,
-        miss_count=job.miss_count,
+        run_count=job.total_run_count,
+        error_count=job.total_error_count,
+        skip_count=job.total_skip_count,
+        miss_count=job.total_miss_count,
     )
 
 
-def _state(job: Job, is_running: bool) -> JobState:
+def _state(job: Job, is_broken: bool, is_running: bool, is_interrupted: bool) -> JobState:
+    if is_broken:
+        return JobState.BROKEN
     if job.is_paused:
         return JobState.PAUSED
     if is_running:
         return JobState.RUNNING
+    if is_interrupted:
+        return JobState.INTERRUPTED
     return JobState.ORPHANED if job.is_orphaned else JobState.IDLE

@@ -42,9 +42,9 @@ def test_audit_entries_are_found_by_job_or_person(
 def test_nodes_are_alive_stopped_or_dead(page: Page) -> None:
     old = timezone.now() - timedelta(hours=2)
     Node.objects.create(name="living:1", declares=["nightly", "hourly"])
-    Node.objects.create(name="stopped:2", stopped_at=old, heartbeat_at=old)
-    Node.objects.create(name="dead:3", heartbeat_at=old)
-    html = page("node/").replace("\xa0", " ")
+    Node.objects.create(name="stopped:2", started_at=old, stopped_at=old)
+    Node.objects.create(name="dead:3", started_at=old)
+    html = page("node/").replace("\xa0", " ").split("result_list")[1]
     for name, state in (("living:1", "alive"), ("stopped:2", "stopped"), ("dead:3", "dead")):
         row = html.split(name)[1].split("</tr>")[0]
         assert f">{state}</span>" in row

@@ -94,6 +94,14 @@ def another(monkeypatch: pytest.MonkeyPatch) -> Iterator[Isolation]:
     isolation.close()
 
 
+@pytest.mark.parametrize(
+    ("name", "hello"),
+    [("a-partial", "partial"), ("an-object", "an-object"), ("a-method", "method")],
+)
+def test_callable_with_a_name_runs_there(isolation: Isolation, name: str, hello: str) -> None:
+    assert Going(isolation, name).outcome().metadata == {"hello": hello}
+
+
 def test_context_goes_there_and_metadata_comes_back(isolation: Isolation) -> None:
     outcome = Going(isolation, "returns").outcome()
     assert outcome.state == RunState.SUCCESS
@@ -126,7 +134,7 @@ def test_run_is_killed_when_its_time_is_up(isolation: Isolation, name: str) -> N
     began = time.monotonic()
     run = Going(isolation, name, timeout=2)
     outcome = run.outcome()
-    assert 2 <= time.monotonic() - began < 3
+    assert 2 <= time.monotonic() - began < 20  # it would take a minute
     assert (outcome.state, outcome.message) == (RunState.FAILED, "Timed out after 2 s.")
     assert outcome.metadata["done"] == 3
     assert run.log.text().endswith({"sleeps": "good night\n", "spins": "matching\n"}[name])
@@ -134,10 +142,10 @@ def test_run_is_killed_when_its_time_is_up(isolation: Isolation, name: str) -> N
 
 
 def test_what_a_killed_job_has_started_is_killed(isolation: Isolation) -> None:
-    run = Going(isolation, "has-a-child", timeout=0.5)
+    run = Going(isolation, "has-a-child", timeout=2)
     child = run.reported("child")
     assert is_alive(child)
-    assert run.outcome().message == "Timed out after 0.5 s."
+    assert run.outcome().message == "Timed out after 2 s."
     assert not is_alive(child)
 
 
@@ -182,9 +190,9 @@ def test_cancelled_job_that_does_not_look_is_killed(isolation: Isolation, name: 
 
 
 def test_that_a_job_was_told_is_known_although_it_is_killed(isolation: Isolation) -> None:
-    run = Going(isolation, "knows-and-goes-on", timeout=0.5)
+    run = Going(isolation, "knows-and-goes-on", timeout=2)
     run.context.cancel_event.set()
-    assert run.outcome().message == "Timed out after 0.5 s."
+    assert run.outcome().message == "Timed out after 2 s."
     assert run.context.cancel_seen
 
 
@@ -204,7 +212,7 @@ def test_what_is_left_at_the_end_of_the_stop_is_killed_and_lost(another: Isolati
         run.context.cancel_event.set()
     began = time.monotonic()
     another.close()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20  # they would take a minute
     assert [run.outcome().state for run in runs] == [RunState.LOST] * 2
     assert not any(is_alive(pid) for pid in left)
     assert Going(another, "returns").outcome().state == RunState.LOST
@@ -248,7 +256,7 @@ def test_signal_to_all_processes_of_a_service_ends_no_run(
 
 def test_processes_that_a_job_starts_can_be_terminated(isolation: Isolation) -> None:
     assert Going(isolation, "ends-its-child").outcome().metadata == {"code": -signal.SIGTERM}
-    assert Going(isolation, "has-a-pool", timeout=10).outcome().metadata == {"sum": 6}
+    assert Going(isolation, "has-a-pool").outcome().metadata == {"sum": 6}
 
 
 def test_job_that_is_not_declared_there_fails(isolation: Isolation) -> None:
@@ -272,10 +280,12 @@ def test_jobs_whose_import_starts_threads_get_fresh_interpreters(
 ) -> None:
     monkeypatch.setenv("ISOLATED_THREADS", "1")
     assert Going(another, "returns").outcome().metadata["arguments"] == sys.argv
-    run = Going(another, "spins", timeout=6)
-    assert run.outcome().message == "Timed out after 6 s."
+    run = Going(another, "spins", cancel_grace=0.1)
+    pid = run.reported("pid")
+    run.context.cancel_event.set()
+    assert run.outcome().message == "Killed: it did not end within 0.1 s."
     assert run.log.text().endswith("matching\n")
-    assert not is_alive(run.reported("pid"))
+    assert not is_alive(pid)
 
 
 def test_connection_opened_at_import_is_not_shared(

@@ -15,11 +15,11 @@ from tests.engine.conftest import eventually
 
 
 def _meet(meeting: threading.Barrier) -> None:
-    meeting.wait(10)
+    meeting.wait(30)
 
 
 def _wait(event: threading.Event) -> None:
-    event.wait(10)
+    event.wait(30)
 
 
 def test_tasks_run_beside_each_other() -> None:
@@ -27,8 +27,8 @@ def test_tasks_run_beside_each_other() -> None:
     meeting = threading.Barrier(4)
     for _ in range(3):
         executor.hand_over([lambda: _meet(meeting)])
-    meeting.wait(10)  # and the test itself
-    assert executor.wait(10)
+    meeting.wait(30)  # and the test itself
+    assert executor.wait(30)
     assert not meeting.broken
 
 
@@ -50,7 +50,7 @@ def test_no_more_tasks_at_a_time_than_its_size() -> None:
     for _ in range(10):
         executor.hand_over([task])
     for _ in range(10):
-        assert finished.acquire(timeout=10)
+        assert finished.acquire(timeout=30)
     executor.close()
     assert most == 2
 
@@ -61,13 +61,13 @@ def test_wait_tells_whether_all_have_ended() -> None:
 
     def task() -> None:
         begun.set()
-        release.wait(10)
+        release.wait(30)
 
     executor.hand_over([task])
-    assert begun.wait(10)
+    assert begun.wait(30)
     assert not executor.wait(0.05)
     release.set()
-    assert executor.wait(10)
+    assert executor.wait(30)
 
 
 def test_wait_until_begun_tells_whether_a_task_waits_for_a_thread() -> None:
@@ -87,7 +87,7 @@ def test_closed_executor_carries_out_what_it_has_and_ends_its_threads() -> None:
     done = [threading.Event() for _ in range(5)]
     executor.hand_over([event.set for event in done])
     executor.close()
-    assert all(event.wait(10) for event in done)
+    assert all(event.wait(30) for event in done)
     eventually(lambda: threading.active_count() == before)
 
 
@@ -102,8 +102,8 @@ def test_threads_are_used_again() -> None:
             done.set()
 
         executor.hand_over([task])
-        assert done.wait(10)
-    assert executor.wait(10)
+        assert done.wait(30)
+    assert executor.wait(30)
     assert len(names) <= 5
 
 

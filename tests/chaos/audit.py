@@ -64,7 +64,12 @@ def _miscounts(nodes: Nodes) -> Iterable[str]:
         "SELECT job_name, state, sum(occurrences) FROM scheduler_app_jobrun GROUP BY 1, 2"
     ):
         sums.setdefault(name, Counter())[state] = int(amount)
-    for name, *counts in nodes.rows(f"SELECT name, {', '.join(COUNTED)} FROM scheduler_app_job"):
+    columns = ", ".join(COUNTED)
+    for name, *counts in nodes.rows(
+        f"SELECT name, {', '.join(f'sum({column})' for column in COUNTED)} FROM ("
+        f"SELECT name, {columns} FROM scheduler_app_job UNION ALL "
+        f"SELECT job_name, {columns} FROM scheduler_app_jobcount) AS counted GROUP BY name"
+    ):
         states = sums.get(name, Counter())
         wanted = [sum(states[state] for state in group) for group in COUNTED.values()]
         if counts != wanted:

@@ -93,8 +93,8 @@ class Nodes(Site):
     def last_beat(self, node: Node) -> Any:
         """The heartbeat of this process's present life; None while it is given up."""
         beats = self.rows(
-            "SELECT heartbeat_at FROM scheduler_app_node "
-            f"WHERE stopped_at IS NULL AND name LIKE '%:{node.pid}'"
+            "SELECT max(beat.id) FROM scheduler_app_heartbeat beat JOIN scheduler_app_node node "
+            f"ON node.id = beat.node_id WHERE stopped_at IS NULL AND name LIKE '%:{node.pid}'"
         )
         return beats[0][0] if beats else None
 

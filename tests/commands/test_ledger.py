@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.models import JobRun, RunState
-from tests.engine.conftest import T0, declare, node, registry, start
+from tests.engine.conftest import T0, declare, node, registry, set_clock, start
 
-__all__ = ["declare", "node", "registry", "start"]
+__all__ = ["declare", "node", "registry", "set_clock", "start"]
 
 Call = Callable[..., str]
 MINUTE = timedelta(minutes=1)

@@ -13,6 +13,7 @@ from scheduler_app.models import AuditEntry, Job, JobRun, RunState
 from scheduler_app.rpc.server import Server
 from scheduler_app.rpc.table import status_lines
 from scheduler_app.text import first_line, printable
+from tests.fires import computed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MakeJob = Callable[..., Job]
@@ -38,7 +39,7 @@ def test_status_without_jobs(call: Call) -> None:
 
 def test_status_has_the_seeds_table(call: Call, make_job: MakeJob) -> None:
     job = make_job("nightly", cron="0 1 * * *", run_count=7, error_count=2)
-    fire = job.schedule.next(timezone.now())
+    fire = computed(job.schedule).next(timezone.now())
     assert fire is not None
     next_run = fire.due_at.astimezone().strftime("%Y-%m-%d %H:%M")
     header = f"{'JOB':<20} {'STATUS':<12} {'LAST RUN':<20} {'NEXT RUN':<20} {'RUNS':<10} ERRORS"
@@ -164,6 +165,42 @@ def test_error_stands_under_its_job() -> None:
     assert failed[5] == "    error: ValueError: no"
     skipped = lines(last_error="Missed: ...", last_result=pb.JOB_RESULT_STATUS_SKIPPED)
     assert skipped[5] == "    not run: Missed: ..."
+
+
+@pytest.mark.parametrize(
+    ("outcome", "word"),
+    [
+        ("failed", "error"),
+        ("lost", "lost"),
+        ("cancelled", "cancelled"),
+        ("skipped", "skipped"),
+        ("missed", "missed"),
+    ],
+)
+def test_word_before_the_reason_is_the_outcomes(outcome: str, word: str) -> None:
+    assert lines(last_error="why", last_outcome=outcome)[5] == f"    {word}: why"
+
+
+def test_json_names_the_true_outcome(call: Call, make_job: MakeJob) -> None:
+    make_job("nightly")
+    now = timezone.now()
+    run = add_run(RunState.RUNNING)
+    JobRun.objects.filter(pk=run.pk).update(state=RunState.CANCELLED, finished_at=now)
+    answer = json.loads(call("status", "--json"))
+    [job] = answer["jobs"]
+    assert (job["last_result"], job["last_outcome"]) == ("JOB_RESULT_STATUS_FAILED", "cancelled")
+    assert (answer["source"], answer["state"]) == ("server", "STOPPED")
+
+
+def test_many_runs_are_the_first_twenty_and_how_many_more() -> None:
+    running = lines(running_run_ids=range(1, 31))[5]
+    assert running.endswith("19, 20, and 10 more")
+
+
+def test_node_that_does_not_work_beside_one_that_does() -> None:
+    nodes = [pb.NodeProto(name="a", well=True), pb.NodeProto(name="b", problem="stuck")]
+    answer = pb.GetSchedulerStatusResponse(scheduler_running=True, state="RUNNING", nodes=nodes)
+    assert list(status_lines(answer))[:2] == ["Scheduler: RUNNING", "    b does not work: stuck"]
 
 
 @pytest.mark.parametrize(

@@ -37,10 +37,16 @@ class Claim:
     def after(self, after: datetime, days: int) -> Iterator[datetime]:
         """All moments after this one, for so many days, at which it should fire (UTC)."""
         for n in range(days):
-            day = after.date() + timedelta(days=n)
-            if self.has_day(day):
-                moments = (datetime.combine(day, each, UTC) for each in self.times)
-                yield from (moment for moment in moments if moment > after)
+            yield from self._of(after.date() + timedelta(days=n), after)
+
+    def first_of(self, day: date, after: datetime) -> datetime | None:
+        """The first moment of the day that is after this one."""
+        return next(self._of(day, after), None)
+
+    def _of(self, day: date, after: datetime) -> Iterator[datetime]:
+        if self.has_day(day):
+            moments = (datetime.combine(day, each, UTC) for each in self.times)
+            yield from (moment for moment in moments if moment > after)
 
     def has_day(self, day: date) -> bool:
         return _has_day(self.days, day)

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from scheduler_app.cron import next_fire, normalise
+from scheduler_app.cron.expression import normalise
+from scheduler_app.cron.fires import next_fire
 from scheduler_app.exceptions import CronError
 
 quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])

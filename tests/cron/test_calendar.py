@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_app.cron import Schedule, next_fire, previous_fire
+from scheduler_app.cron.fires import next_fire, previous_fire
 from tests.cron.samples import expressions, quick
+from tests.fires import fires_of
 
 MIN = datetime.min.replace(tzinfo=UTC)
 MAX = datetime.max.replace(tzinfo=UTC)
@@ -40,7 +41,7 @@ edges = st.builds(_moved, st.sampled_from(ENDS), st.integers(-800, 800))
 @quick
 @given(expressions, st.sampled_from(ZONES), edges, st.sampled_from([0, 1, 3600, 2**31 - 1]))
 def test_no_search_fails(expression: str, zone: str, moment: datetime, jitter: int) -> None:
-    schedule = Schedule(expression, zone, jitter, "job")
+    schedule = fires_of(expression, zone, jitter, "job")
     following = schedule.next(moment)
     assert following is None or following.due_at > moment
     previous = previous_fire(expression, moment, zone)

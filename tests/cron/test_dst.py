@@ -9,7 +9,7 @@ from cronsim import CronSim
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from scheduler_app.cron import next_fire
+from scheduler_app.cron.fires import next_fire
 from tests.cron.samples import CHANGES, chain, clock, five_fields, moments, quick, utc, zones
 
 BERLIN, NEW_YORK, LORD_HOWE = "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 
-from scheduler_app.cron import explain
+from scheduler_app.cron.expression import explain
 from scheduler_app.exceptions import CronError
 from tests.cron.samples import expressions, quick
 

@@ -9,7 +9,7 @@ from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_app.cron import next_fire
+from scheduler_app.cron.fires import next_fire
 from scheduler_app.exceptions import CronError
 from tests.cron.samples import (
     chain,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_app.cron import ALIASES, explain, normalise
+from scheduler_app.cron.expression import ALIASES, explain, normalise
 from scheduler_app.exceptions import CronError
 from tests.cron.samples import expressions, quick
 

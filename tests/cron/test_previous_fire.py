@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_app.cron import next_fire, previous_fire
+from scheduler_app.cron.fires import next_fire, previous_fire
 from scheduler_app.exceptions import CronError
 from tests.cron.samples import chain, clock, expressions, moments, quick, utc, zones
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_app.cron import Fire, Schedule
-from scheduler_app.exceptions import CronError
+from scheduler_app.cron import Fire, Fires, Schedule, Uncomputable
 from tests.cron.samples import expressions, moments, quick, utc, zones
+from tests.fires import fires_of
 
 NOON = utc("2026-03-02T12:00")
-HOURLY = Schedule("@hourly")
+HOURLY = fires_of("@hourly")
 
 
 def hours(*counts: int) -> list[Fire]:
@@ -24,7 +24,7 @@ def test_occurrence_is_due_when_it_is_scheduled() -> None:
 
 
 def test_zone_is_that_of_the_schedule() -> None:
-    fire = Schedule("0 1 * * *", "Asia/Kathmandu").next(NOON)
+    fire = fires_of("0 1 * * *", "Asia/Kathmandu").next(NOON)
     assert fire is not None
     assert fire.scheduled_for == utc("2026-03-02T19:15")
 
@@ -63,7 +63,7 @@ def test_first_due_moment_of_a_changed_schedule_comes_first() -> None:
 
 def test_ten_thousand_occurrences_are_listed() -> None:
     fires = list(
-        Schedule("* * * * * *", "Europe/Berlin").due(NOON, NOON + timedelta(seconds=9_999))
+        fires_of("* * * * * *", "Europe/Berlin").due(NOON, NOON + timedelta(seconds=9_999))
     )
     assert len(fires) == 10_000
     assert fires[-1].due_at == NOON + timedelta(seconds=9_999)
@@ -73,8 +73,9 @@ def test_schedule_in_words() -> None:
     assert HOURLY.explain() == "At the start of every hour"
 
 
-def test_valid_schedule_is_accepted() -> None:
-    Schedule("0 0 1 * * *", "Europe/Berlin", 300, "job").validate()
+def test_valid_schedule_can_be_computed() -> None:
+    schedule = Schedule("0 0 1 * * *", "Europe/Berlin", 300, "job")
+    assert isinstance(schedule.compute(), Fires)
 
 
 @pytest.mark.parametrize(
@@ -85,17 +86,42 @@ def test_valid_schedule_is_accepted() -> None:
         (Schedule("@daily", jitter=-1), "Bad jitter -1: use a whole number of seconds"),
         (Schedule("@daily", jitter=0.5), "Bad jitter 0.5"),  # type: ignore[arg-type]
         (Schedule("@daily", ZoneInfo("UTC")), "Unknown time zone"),  # type: ignore[arg-type]
+        (Schedule(None), "Bad cron expression None"),  # type: ignore[arg-type]
+        (Schedule([]), "Bad cron expression []"),  # type: ignore[arg-type]
+        (Schedule(""), "Empty cron expression"),
+        (Schedule("@daily", ""), "Unknown time zone ''"),
+        (Schedule("@daily", "Europe/Ber\0lin"), r"Unknown time zone 'Europe/Ber\x00lin'"),
+        (Schedule("0 0 * * \x1b[2J"), r"Bad day-of-week field '\x1b[2J'"),
+        (Schedule("1," * 200 + "1 * * * *"), "Bad cron expression '1,1,"),
+        (Schedule("@daily", "x" * 65), "Unknown time zone 'xxx"),
+        (Schedule("@daily", jitter=2**31), "Bad jitter 2147483648"),
+        (Schedule("@daily", jitter=True), "Bad jitter True"),
     ],
 )
-def test_bad_schedule_is_refused(schedule: Schedule, complaint: str) -> None:
-    with pytest.raises(CronError, match=complaint):
-        schedule.validate()
+def test_schedule_that_cannot_be_computed_says_why(schedule: Schedule, complaint: str) -> None:
+    problem = schedule.compute()
+    assert isinstance(problem, Uncomputable)
+    assert problem.text.startswith(complaint)
+
+
+parts = st.one_of(st.text(max_size=12), st.sampled_from(["*", "0", "*/5", "UTC", "L"]))
+
+
+@quick
+@given(st.lists(parts, max_size=7).map(" ".join), parts, st.integers())
+def test_any_schedule_is_computed_or_says_why(expression: str, zone: str, jitter: int) -> None:
+    computed = Schedule(expression, zone, jitter).compute()
+    if isinstance(computed, Uncomputable):
+        assert computed.text.isprintable()
+    else:
+        assert computed.explain()
+        assert computed.next(NOON) is not None
 
 
 @quick
 @given(expressions, zones, st.integers(0, 40), st.data())
 def test_due_is_next_repeated(expression: str, zone: str, count: int, data: st.DataObject) -> None:
-    schedule = Schedule(expression, zone)
+    schedule = fires_of(expression, zone)
     fires = [schedule.next(data.draw(moments(zone)))]
     for _ in range(count):
         assert fires[-1] is not None

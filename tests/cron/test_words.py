@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_app.cron import explain, next_fire
+from scheduler_app.cron.expression import explain
+from scheduler_app.cron.fires import next_fire
 from tests.cron.claims import Claim, read
 from tests.cron.samples import chain, expressions, quick, utc
 
@@ -51,13 +52,8 @@ def first_fires_of_days(expression: str, after: datetime, count: int) -> list[da
 
 
 def first_claims_of_days(claim: Claim, after: datetime, days: int, count: int) -> list[datetime]:
-    claimed: list[datetime] = []
-    for moment in claim.after(after, days):
-        if not claimed or claimed[-1].date() != moment.date():
-            claimed.append(moment)
-        if len(claimed) == count:
-            break
-    return claimed
+    claimed = (claim.first_of(after.date() + timedelta(days=n), after) for n in range(days))
+    return list(islice(filter(None, claimed), count))
 
 
 @quick

@@ -9,22 +9,45 @@ import pytest
 
 from scheduler_app.engine import sync
 from scheduler_app.engine.claim import Claimer
-from scheduler_app.models import Node
+from scheduler_app.engine.releases import declarations
+from scheduler_app.engine.sync import Changes
+from scheduler_app.models import Job, Node, clock, database
 from scheduler_app.registry import Registry, job
 
 T0 = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 """A Monday noon. The declared jobs of these tests enter the database one minute before it."""
 
+SetClock = Callable[[datetime], None]
 
-def eventually(happens: Callable[[], object], seconds: float = 10) -> None:
+
+def eventually(happens: Callable[[], object], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not happens():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
 
 
+def counted(counter: str) -> int:
+    """The only job's counter."""
+    total: int = getattr(Job.objects.counted().get(), f"total_{counter}")
+    return total
+
+
 def nothing() -> None:
     """Do nothing."""
+
+
+def sync_jobs(registry: Registry, now: datetime) -> Changes:
+    """Bring the jobs of this registry into the database, as if no other code lived."""
+    declared = declarations(registry)
+    return sync.mend(list(declared), declared, now)
+
+
+def mark_orphans(now: datetime) -> list[str]:
+    """Mark the jobs that no living node declares."""
+    declared = {name for node in Node.objects.alive() for name in node.declares}
+    names = Job.objects.declared().values_list("name", flat=True)
+    return sync.orphan(sorted(set(names) - declared), now).orphaned
 
 
 @pytest.fixture
@@ -50,13 +73,27 @@ def node(db: None) -> Node:
 
 
 @pytest.fixture
-def start(registry: Registry, node: Node) -> Callable[..., Claimer]:
-    """Bring the declared jobs into the database and return a claimer for them."""
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
+    """Have the engine, and people's actions, happen at this moment. Only heartbeats, which the
+    database writes and compares itself, go by the real time."""
+
+    def _set_clock(moment: datetime) -> None:
+        monkeypatch.setattr(clock, "now", lambda: moment)
+        monkeypatch.setattr(database, "now", lambda: moment)
+
+    return _set_clock
+
+
+@pytest.fixture
+def start(registry: Registry, node: Node, set_clock: SetClock) -> Callable[..., Claimer]:
+    """Bring the declared jobs into the database and return a claimer for them. The clock stands at
+    that moment, so that no test does more work, or other work, the later it runs."""
 
     def _start(at: datetime = T0 - timedelta(minutes=1), **options: Any) -> Claimer:
+        set_clock(at)
         node.declares = registry.names
         node.save()
-        sync.sync_jobs(registry, at)
+        sync_jobs(registry, at)
         return Claimer(node, registry, **options)
 
     return _start

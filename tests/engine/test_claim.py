@@ -15,7 +15,7 @@ from scheduler_app.ledger import timetable
 from scheduler_app.models import Job, JobRun, Node, RunState, Trigger
 from scheduler_app.policies import Overlap
 from scheduler_app.registry import Registry, job
-from tests.engine.conftest import T0, nothing
+from tests.engine.conftest import T0, counted, nothing
 from tests.engine.faults import failing_commit
 
 Declare = Callable[..., None]
@@ -58,7 +58,7 @@ def test_busy_job_is_skipped_and_counted(declare: Declare, start: Start) -> None
     claimer.claim(T0)
     assert claimer.claim(T0 + timedelta(minutes=1)) == []
     assert states() == ["queued", "skipped"]
-    assert Job.objects.get().skip_count == 1
+    assert counted("skip_count") == 1
 
 
 def test_job_that_may_overlap_is_claimed_again(declare: Declare, start: Start) -> None:
@@ -78,7 +78,7 @@ def test_downtime_leaves_one_missed_row(declare: Declare, start: Start) -> None:
     assert missed.first_scheduled_for == T0
     assert missed.scheduled_for == T0 + timedelta(minutes=9)
     assert missed.message == "Missed: no scheduler was running."
-    assert Job.objects.get().miss_count == 10
+    assert counted("miss_count") == 10
 
 
 def test_after_stop_holds_for_the_first_claim_only(declare: Declare, start: Start) -> None:
@@ -123,7 +123,7 @@ def test_jobs_due_together_share_their_updates(
     for number in range(40):
         declare(f"job-{number}")
     claimer = start()
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(17):
         assert len(claimer.claim(T0)) == 40
 
 
@@ -244,7 +244,7 @@ def test_released_occurrence_is_missed_after_its_grace(declare: Declare, start: 
     JobRun.objects.update(node=None)
     assert start(after_stop=True).claim(T0 + timedelta(seconds=61)) == []
     assert states() == ["missed"]
-    assert Job.objects.get().miss_count == 1
+    assert counted("miss_count") == 1
 
 
 def test_jitter_delays_the_run_and_not_its_identity(declare: Declare, start: Start) -> None:
@@ -268,7 +268,7 @@ def test_nodes_that_claim_at_the_same_moment_never_share_a_run(
     barrier = threading.Barrier(3)
 
     def compete(claimer: Claimer) -> None:
-        barrier.wait(10)
+        barrier.wait(30)
         for minute in range(5):
             claimer.claim(T0 + timedelta(minutes=minute))
         connection.close()

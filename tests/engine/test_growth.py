@@ -89,9 +89,11 @@ def test_checks_of_an_idle_scheduler_read_no_history(registry: Registry) -> None
     scheduler.start()
     try:
         with plans() as found:
-            scheduler._beat()
-            scheduler._check()
-            scheduler._tick()
+            scheduler.liveness.judge_from(0.0)
+            scheduler.liveness.beat()
+            scheduler.liveness.look()
+            scheduler.hurry()
+            scheduler.tick()
     finally:
         scheduler.stop()
     assert found

@@ -5,15 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from scheduler_app.engine.liveness import close_dead_nodes, take_from_stopped_nodes
-from scheduler_app.models import Job, JobRun, Node, RunState
-from tests.engine.conftest import T0
+from scheduler_app.engine.liveness import take_from_stopped_nodes
+from scheduler_app.models import Heartbeat, Job, JobRun, Node, Report, RunState, clock
+from tests.engine.conftest import T0, counted
+from tests.harness.heartbeats import close_dead_nodes, silent_for
 
 pytestmark = pytest.mark.django_db
-
-
-def silent_for(node: Node, seconds: float) -> None:
-    Node.objects.filter(pk=node.pk).update(heartbeat_at=timezone.now() - timedelta(seconds=seconds))
 
 
 @pytest.fixture
@@ -26,7 +23,7 @@ def running(node: Node) -> JobRun:
 
 def test_fresh_node_is_alive(node: Node) -> None:
     assert Node.objects.alive().get() == node
-    assert close_dead_nodes(timezone.now()) == 0
+    assert close_dead_nodes() == 0
 
 
 def test_node_is_alive_after_two_missed_heartbeats(node: Node) -> None:
@@ -46,44 +43,47 @@ def test_heartbeat_of_a_time_to_come_is_not_fresh(node: Node) -> None:
     assert Node.objects.dead().get() == node
 
 
-def test_run_of_a_dead_node_never_ends_before_it_started(running: JobRun, node: Node) -> None:
+def test_run_of_a_dead_node_never_ends_before_it_started(
+    running: JobRun, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
     silent_for(node, 60)
-    close_dead_nodes(T0 - timedelta(hours=1))
+    monkeypatch.setattr(clock, "now", lambda: T0 - timedelta(hours=1))
+    close_dead_nodes()
     running.refresh_from_db()
     assert running.finished_at == running.started_at
 
 
 def test_run_of_a_dead_node_is_lost_and_counted(running: JobRun, node: Node) -> None:
     silent_for(node, 60)
-    assert close_dead_nodes(timezone.now()) == 1
+    assert close_dead_nodes() == 1
     running.refresh_from_db()
     assert running.state == RunState.LOST
     assert "here:1, died" in running.message
-    assert Job.objects.get().error_count == 1
+    assert counted("error_count") == 1
 
 
 def test_run_that_had_not_begun_is_left_to_others(running: JobRun, node: Node) -> None:
     JobRun.objects.update(state=RunState.QUEUED, started_at=None)
     silent_for(node, 60)
-    close_dead_nodes(timezone.now())
+    close_dead_nodes()
     assert JobRun.objects.unassigned().get() == running
 
 
 def test_dead_node_is_closed_once(running: JobRun, node: Node) -> None:
     silent_for(node, 60)
-    close_dead_nodes(timezone.now())
-    assert close_dead_nodes(timezone.now()) == 0
-    assert Job.objects.get().error_count == 1
+    close_dead_nodes()
+    assert close_dead_nodes() == 0
+    assert counted("error_count") == 1
 
 
 def test_node_given_up_cannot_beat_again(node: Node) -> None:
     silent_for(node, 60)
-    close_dead_nodes(timezone.now())
-    assert not Node.objects.filter(pk=node.pk).beat()
+    close_dead_nodes()
+    assert not Heartbeat.objects.beat(node.pk, Report())
 
 
 def test_runs_of_the_living_are_left_alone(running: JobRun) -> None:
-    close_dead_nodes(timezone.now())
+    close_dead_nodes()
     running.refresh_from_db()
     assert running.state == RunState.RUNNING
 
@@ -94,7 +94,7 @@ def test_run_of_an_orphaned_job_that_had_not_begun_is_cancelled(
     JobRun.objects.update(state=RunState.QUEUED, started_at=None)
     Job.objects.update(orphaned_at=timezone.now())
     silent_for(node, 60)
-    close_dead_nodes(timezone.now())
+    close_dead_nodes()
     running.refresh_from_db()
     assert running.state == RunState.CANCELLED
 
@@ -115,7 +115,7 @@ def test_run_that_came_to_a_stopped_node_is_left_to_others(running: JobRun, stop
 def test_run_that_a_stopped_node_began_is_lost(running: JobRun, stopped: Node) -> None:
     take_from_stopped_nodes(timezone.now())
     running.refresh_from_db()
-    assert (running.state, Job.objects.get().error_count) == (RunState.LOST, 1)
+    assert (running.state, counted("error_count")) == (RunState.LOST, 1)
 
 
 def test_run_of_an_orphaned_job_that_came_to_a_stopped_node_is_cancelled(

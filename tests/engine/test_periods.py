@@ -10,10 +10,9 @@ from scheduler_app import control
 from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.control import Actor
 from scheduler_app.engine.claim import Claimer
-from scheduler_app.engine.sync import mark_orphans, sync_jobs
-from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, Surface, database
+from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, Surface
 from scheduler_app.registry import Registry, job
-from tests.engine.conftest import T0, nothing
+from tests.engine.conftest import T0, SetClock, mark_orphans, nothing, sync_jobs
 
 pytestmark = pytest.mark.django_db
 Declare = Callable[..., None]
@@ -27,12 +26,6 @@ def periods() -> list[tuple[str, datetime, datetime | None]]:
     return list(rows.values_list("state", "begins_at", "ends_at"))
 
 
-@pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
-    """Set the database's clock."""
-    return lambda moment: monkeypatch.setattr(database, "now", lambda: moment)
-
-
 def test_new_job_has_one_period(declare: Declare, start: Start) -> None:
     declare("a")
     start()
@@ -41,13 +34,13 @@ def test_new_job_has_one_period(declare: Declare, start: Start) -> None:
 
 
 def test_pause_and_resume_turn_the_period_at_one_moment(
-    declare: Declare, start: Start, at: Callable[[datetime], None]
+    declare: Declare, start: Start, set_clock: SetClock
 ) -> None:
     declare("a", cron="0 13 * * *")
     start()
-    at(T0)
+    set_clock(T0)
     control.pause("a", by=ADA, reason="maintenance")
-    at(T0 + timedelta(minutes=5))
+    set_clock(T0 + timedelta(minutes=5))
     control.resume("a", by=ADA)
     later = T0 + timedelta(minutes=5)
     assert periods() == [("active", BEGIN, T0), ("paused", T0, later), ("active", later, None)]
@@ -90,14 +83,14 @@ def test_orphaned_job_has_a_period_of_its_own(
 
 
 def test_clock_put_back_never_makes_periods_overlap(
-    declare: Declare, start: Start, at: Callable[[datetime], None]
+    declare: Declare, start: Start, set_clock: SetClock
 ) -> None:
     declare("a")
     claimer = start()
     claimer.claim(T0)
-    at(T0 - timedelta(hours=1))
+    set_clock(T0 - timedelta(hours=1))
     control.pause("a", by=ADA)
-    at(T0 - timedelta(minutes=30))
+    set_clock(T0 - timedelta(minutes=30))
     control.resume("a", by=ADA)
     assert periods() == [("active", BEGIN, T0), ("paused", T0, T0), ("active", T0, None)]
     assert DjangoJob.objects.get().next_run_time == T0 + timedelta(minutes=1)
@@ -114,12 +107,12 @@ def test_deleted_timetable_row_goes_on_where_the_ledger_ends(
 
 
 def test_deleted_timetable_row_loses_nothing_that_was_due_before_a_pause(
-    declare: Declare, start: Start, at: Callable[[datetime], None]
+    declare: Declare, start: Start, set_clock: SetClock
 ) -> None:
     declare("a")
     start().claim(T0)
     DjangoJob.objects.all().delete()
-    at(T0 + timedelta(minutes=5))
+    set_clock(T0 + timedelta(minutes=5))
     control.pause("a", by=ADA)
     skipped = JobRun.objects.get(state=RunState.SKIPPED)
     assert (skipped.first_scheduled_for, skipped.occurrences) == (T0 + timedelta(minutes=1), 5)
@@ -156,12 +149,12 @@ def test_more_jitter_does_not_have_an_occurrence_due_twice(put_off: Registry) ->
 
 
 def test_more_jitter_during_a_pause_does_not_have_an_occurrence_due_twice(
-    put_off: Registry, at: Callable[[datetime], None]
+    put_off: Registry, set_clock: SetClock
 ) -> None:
-    at(T0 + timedelta(seconds=1))
+    set_clock(T0 + timedelta(seconds=1))
     control.pause("a", by=ADA)
     sync_jobs(put_off, T0 + timedelta(seconds=2))
-    at(T0 + timedelta(seconds=3))
+    set_clock(T0 + timedelta(seconds=3))
     control.resume("a", by=ADA)
     next_due = DjangoJob.objects.get().next_run_time
     assert next_due is not None

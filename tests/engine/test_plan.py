@@ -7,18 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler_app.cron import Fire, Schedule
+from scheduler_app.cron import Fire, Fires
 from scheduler_app.engine import plan as module
 from scheduler_app.engine.plan import Circumstances, Plan, plan
 from scheduler_app.policies import CatchUp, Overlap, Policies
+from tests.fires import fires_of
 
-MINUTELY = Schedule("* * * * *", "UTC")
-SECONDLY = Schedule("* * * * * *", "UTC")
+MINUTELY = fires_of("* * * * *", "UTC")
+SECONDLY = fires_of("* * * * * *", "UTC")
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
 def decide(
-    schedule: Schedule = MINUTELY,
+    schedule: Fires = MINUTELY,
     late: float = 0.0,
     overlap: Overlap = Overlap.SKIP,
     busy: bool = False,
@@ -44,12 +45,12 @@ def test_occurrence_on_time_runs() -> None:
 
 
 def test_occurrence_at_the_end_of_its_grace_still_runs() -> None:
-    daily = Schedule("0 12 * * *", "UTC")
+    daily = fires_of("0 12 * * *", "UTC")
     assert len(decide(daily, late=60).runs) == 1
 
 
 def test_occurrence_past_its_grace_is_missed() -> None:
-    daily = Schedule("0 12 * * *", "UTC")
+    daily = fires_of("0 12 * * *", "UTC")
     planned = decide(daily, late=60.001)
     assert not planned.runs
     assert [fire.scheduled_for for fire in planned.missed] == [NOON]
@@ -110,7 +111,7 @@ def test_every_due_occurrence_is_planned_exactly_once(
     limit: int,
     step: int,
 ) -> None:
-    schedule = Schedule(f"*/{step} * * * * *", "UTC")
+    schedule = fires_of(f"*/{step} * * * * *", "UTC")
     policies = {"catch_up": catch_up, "catch_up_limit": limit}
     planned = decide(schedule, late, overlap, busy, after_stop, busy and waiting, **policies)
     now = NOON + timedelta(seconds=late)
@@ -132,7 +133,7 @@ def test_catch_up_once_runs_the_latest_however_late() -> None:
 
 
 def test_catch_up_once_of_a_daily_job_a_night_later() -> None:
-    daily = Schedule("0 12 * * *", "UTC")
+    daily = fires_of("0 12 * * *", "UTC")
     assert moments(decide(daily, late=3600 * 20, catch_up=CatchUp.ONCE).runs) == [0]
 
 

@@ -4,16 +4,15 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from django.utils import timezone
 
 from scheduler_app import control
 from scheduler_app.control import Actor
 from scheduler_app.engine.claim import Claimer
-from scheduler_app.engine.liveness import close_dead_nodes
 from scheduler_app.engine.recorder import record
-from scheduler_app.models import Job, JobRun, Node, RunState, Surface
+from scheduler_app.models import JobRun, Node, RunState, Surface
 from scheduler_app.policies import Policies
-from tests.engine.conftest import T0
+from tests.engine.conftest import T0, SetClock, counted
+from tests.harness.heartbeats import close_dead_nodes, silent_for
 
 pytestmark = pytest.mark.django_db
 Declare = Callable[..., None]
@@ -30,18 +29,19 @@ def end(run: JobRun, state: RunState = RunState.FAILED) -> None:
 
 def later() -> datetime:
     """When every retry of these tests is due."""
-    return timezone.now() + timedelta(hours=2)
+    return T0 + timedelta(hours=2)
 
 
 @pytest.fixture
-def claimer(declare: Declare, start: Start) -> Claimer:
+def claimer(declare: Declare, start: Start, set_clock: SetClock) -> Claimer:
     declare("a", cron="0 12 2 3 *", retries=2, retry_delay=10)
-    return start()
+    claimer = start()
+    set_clock(T0)
+    return claimer
 
 
 def counters() -> tuple[int, int]:
-    job = Job.objects.get()
-    return job.run_count, job.error_count
+    return counted("run_count"), counted("error_count")
 
 
 def test_failure_with_a_retry_left_is_not_counted_yet(claimer: Claimer) -> None:
@@ -56,17 +56,17 @@ def test_failure_with_a_retry_left_is_not_counted_yet(claimer: Claimer) -> None:
 def test_retry_waits_for_its_time(claimer: Claimer) -> None:
     (run,) = claimer.claim(T0)
     end(run)
-    wait = JobRun.objects.get(attempt=2).due_at - timezone.now()
+    wait = JobRun.objects.get(attempt=2).due_at - T0
     assert timedelta(seconds=4) < wait <= timedelta(seconds=10)
-    assert claimer.claim(timezone.now()) == []
+    assert claimer.claim(T0) == []
     assert [run.attempt for run in claimer.claim(later())] == [2]
 
 
 def test_retry_does_not_wait_longer_when_the_clock_is_put_back(claimer: Claimer) -> None:
     (run,) = claimer.claim(T0)
     end(run)
-    assert claimer.claim(timezone.now() - timedelta(seconds=5)) == []
-    assert [run.attempt for run in claimer.claim(timezone.now() - timedelta(hours=1))] == [2]
+    assert claimer.claim(T0 - timedelta(seconds=5)) == []
+    assert [run.attempt for run in claimer.claim(T0 - timedelta(hours=1))] == [2]
 
 
 def test_retry_that_succeeds_counts_as_one_success(claimer: Claimer) -> None:
@@ -90,8 +90,8 @@ def test_last_attempt_that_fails_counts_as_one_failure(claimer: Claimer) -> None
 def test_run_lost_with_its_node_is_tried_again(claimer: Claimer, node: Node) -> None:
     (run,) = claimer.claim(T0)
     record([run], [])
-    Node.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=1))
-    close_dead_nodes(timezone.now())
+    silent_for(node, 60)
+    close_dead_nodes()
     assert counters() == (0, 0)
     assert JobRun.objects.get(attempt=2).state == RunState.QUEUED
 

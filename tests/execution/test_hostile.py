@@ -16,6 +16,7 @@ from scheduler_app.backends import ThreadExecutor
 from scheduler_app.backends.process import Isolation
 from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.engine.recorder import Recorder
+from scheduler_app.engine.vitals import Vitals
 from scheduler_app.execution import capture
 from scheduler_app.models import JobRun, Node, RunState, Trigger
 from scheduler_app.registry import Registry, job
@@ -48,7 +49,7 @@ class Scheduler:
 
     def __init__(self, registry: Registry, isolation: Isolation) -> None:
         self._executor = ThreadExecutor(1)
-        self._dispatcher = Dispatcher(registry, self._executor, isolation)
+        self._dispatcher = Dispatcher(registry, self._executor, isolation, Vitals())
         self._node = Node.objects.create(name="here:1")
         self._dispatcher.start()
 

@@ -1,27 +1,13 @@
 """The engine's parts at moments of the test's choice, to make a ledger of real rows."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-import pytest
-
 from scheduler_app.engine.recorder import record
-from scheduler_app.models import JobRun, RunState, database
-from tests.engine.conftest import declare, node, registry, start
+from scheduler_app.models import JobRun, RunState
+from tests.engine.conftest import SetClock, declare, node, registry, set_clock, start
 
-__all__ = ["declare", "node", "registry", "start"]
-
-SetClock = Callable[[datetime], None]
-
-
-@pytest.fixture
-def set_clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
-    """Have people's actions, and what is read, happen at this moment."""
-
-    def _set_clock(moment: datetime) -> None:
-        monkeypatch.setattr(database, "now", lambda: moment)
-
-    return _set_clock
+__all__ = ["SetClock", "declare", "node", "registry", "set_clock", "start"]
 
 
 def begin(runs: Iterable[JobRun], at: datetime) -> None:

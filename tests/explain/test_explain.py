@@ -8,16 +8,15 @@ import pytest
 
 from scheduler_app import control, jobs
 from scheduler_app.control import Actor
-from scheduler_app.engine import liveness
 from scheduler_app.engine.claim import Claimer
-from scheduler_app.engine.sync import mark_orphans, sync_jobs
 from scheduler_app.exceptions import JobNotFound
 from scheduler_app.explain.explain import explain
 from scheduler_app.ledger import timetable
-from scheduler_app.models import Job, JobRun, Node, RunState, Surface
+from scheduler_app.models import Job, JobRun, Node, RunState, Surface, clock
 from scheduler_app.registry import JobContext, Registry, job
-from tests.engine.conftest import T0, nothing
+from tests.engine.conftest import T0, mark_orphans, nothing, sync_jobs
 from tests.explain.conftest import SetClock, begin, finish
+from tests.harness.heartbeats import close_dead_nodes, heard_at
 
 Declare = Callable[..., None]
 Start = Callable[..., Claimer]
@@ -45,9 +44,8 @@ def started(start: Start, node: Node) -> Claimer:
 
 
 def live(node: Node, since: datetime, heartbeat: datetime, stopped: datetime | None = None) -> None:
-    Node.objects.filter(pk=node.pk).update(
-        started_at=since, heartbeat_at=heartbeat, stopped_at=stopped
-    )
+    Node.objects.filter(pk=node.pk).update(started_at=since, stopped_at=stopped)
+    heard_at(node, heartbeat)
 
 
 def why(moment: datetime = T0, now: datetime = T0 + 59.9 * MINUTE, name: str = "a") -> str:
@@ -78,7 +76,26 @@ def test_run_that_is_going(claimer: Claimer) -> None:
     begin([run], T0 + SECOND)
     assert why().endswith(f"is running: started 12:00:01, 1.0 s late on here:1 (run {run.pk}).")
     control.cancel(run.pk, by=ADA, reason="too slow")
-    assert why().endswith("It has been asked to end. Cancelled by ada (command line): too slow.")
+    assert "It has been asked to end. Cancelled by ada (command line): too slow." in why()
+
+
+def test_run_that_takes_long_comes_with_advice(claimer: Claimer) -> None:
+    finish(claimer.claim(T0), took=2)
+    (run,) = claimer.claim(T0 + MINUTE)
+    begin([run], T0 + MINUTE)
+    told = why(T0 + MINUTE, now=T0 + 59 * MINUTE)
+    assert "It has been running for 58 min 0 s, usually 2.0 s." in told
+    assert "A thread cannot be killed" in told
+    assert "restart scheduler here:1" in told
+
+
+def test_run_of_a_dead_scheduler_was_running(claimer: Claimer, node: Node) -> None:
+    (run,) = claimer.claim(T0)
+    begin([run], T0)
+    Node.objects.filter(pk=node.pk).update(stopped_at=T0 + MINUTE)
+    told = why(now=T0 + 59 * MINUTE)
+    assert "was running when here:1 died, last heard of at 2026-03-02 12:" in told
+    assert "is running" not in told
 
 
 def test_run_that_was_cancelled(claimer: Claimer) -> None:
@@ -96,10 +113,11 @@ def test_run_that_was_cancelled_before_it_began(claimer: Claimer) -> None:
     )
 
 
-def test_run_that_was_lost(claimer: Claimer, node: Node) -> None:
+def test_run_that_was_lost(claimer: Claimer, node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     begin(claimer.claim(T0), T0)
     live(node, T0 - MINUTE, T0 + 5 * SECOND)
-    liveness.close_dead_nodes(T0 + 17 * SECOND)
+    monkeypatch.setattr(clock, "now", lambda: T0 + 17 * SECOND)
+    close_dead_nodes()
     assert (
         "was lost: started 12:00:00, on time, given up after 17.0 s. Lost: its scheduler, here:1, "
         "died or froze during the run (run"

@@ -6,6 +6,7 @@ import pytest
 
 from scheduler_app.models import Node, database
 from scheduler_app.models import clock as engine_clock
+from tests.harness.heartbeats import heard_at
 
 AGES = timedelta(days=365)
 HEARTBEAT = timedelta(days=50).total_seconds()
@@ -35,4 +36,4 @@ def seems_alive(node: Node, alive: bool) -> None:
     """Freshness is judged by the database's own clock, which nobody can set: move the heartbeat."""
     real_now = datetime.now(UTC)
     beat = real_now if alive else real_now - AGES
-    Node.objects.filter(pk=node.pk).update(heartbeat_at=beat)
+    heard_at(node, beat)

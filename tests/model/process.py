@@ -3,11 +3,19 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from scheduler_app.engine import liveness, sync
+from scheduler_app.engine import liveness, releases
 from scheduler_app.engine.claim import Claimer
+from scheduler_app.engine.reconcile import Reconciler
 from scheduler_app.engine.recorder import record
 from scheduler_app.ledger import timetable, transitions
-from scheduler_app.models import Job, JobRun, LivenessSnapshot, Node, RunState, database
+from scheduler_app.models import (
+    Heartbeat,
+    JobRun,
+    Node,
+    Report,
+    RunState,
+    database,
+)
 from scheduler_app.registry import Registry
 from tests.model.clock import CLOCK, seems_alive
 
@@ -19,22 +27,23 @@ class Process:
     registry: Registry
     node: Node = field(init=False)
     claimer: Claimer = field(init=False)
+    reconciler: Reconciler = field(init=False)
     pending: list[JobRun] = field(default_factory=list)
     """Claimed, not begun."""
     going: list[JobRun] = field(default_factory=list)
     after_stop: bool = False
     """Whether it began alone, and has not yet dealt with all that was due."""
-    seen: LivenessSnapshot | None = None
 
     def start(self) -> None:
         self.after_stop = not Node.objects.alive().exists()
         self.node = self._register()
         self.claimer = Claimer(self.node, self.registry, after_stop=self.after_stop)
-        sync.sync_jobs(self.registry, CLOCK.now)
+        self.reconciler = Reconciler(self.registry)
+        self.reconcile(orphans=False)
 
     def beat(self) -> None:
         """Find out whether this process was taken for dead, and which of its runs went astray."""
-        if not Node.objects.filter(pk=self.node.pk).beat():
+        if not Heartbeat.objects.beat(self.node.pk, Report()):
             self.pending.clear()
             self.node = self.claimer.node = self._register()
         seems_alive(self.node, True)
@@ -45,14 +54,13 @@ class Process:
 
     def check(self) -> None:
         """Look for what other processes have changed."""
-        orphaned = Job.objects.orphaned().values_list("name", flat=True)
-        if any(name in self.registry for name in orphaned):
-            sync.sync_jobs(self.registry, CLOCK.now)
-        liveness.close_dead_nodes(CLOCK.now)
-        seen = Node.objects.liveness()
-        if seen != self.seen:
-            sync.mark_orphans(CLOCK.now)
-            self.seen = seen
+        for pk in sorted(Node.objects.liveness().dead):
+            liveness.close_dead_node(pk, self.node.pk)
+        self.reconcile()
+
+    def reconcile(self, *, orphans: bool = True) -> None:
+        snapshot = Node.objects.liveness()
+        self.reconciler.reconcile(self.node, snapshot, CLOCK.now, orphans=orphans)
 
     def claim(self, room: int) -> list[JobRun]:
         runs = self.claimer.claim(CLOCK.now, room)
@@ -62,7 +70,7 @@ class Process:
     def begin(self, count: int) -> set[int]:
         """Record the start of the next runs; those that it no longer holds are dropped."""
         starts, self.pending = self.pending[:count], self.pending[count:]
-        begun = record(starts, [])
+        begun = record(starts, []).begun
         self.going += [run for run in starts if run.pk in begun]
         return begun
 
@@ -85,6 +93,6 @@ class Process:
         return due_at is not None and due_at <= now
 
     def _register(self) -> Node:
-        node = Node.objects.create(name="modelled", declares=self.registry.names)
+        node = releases.register("modelled", self.registry)
         seems_alive(node, True)
         return node

@@ -12,7 +12,7 @@ from scheduler_app.engine import pickup
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.ledger import transitions
 from scheduler_app.models import Job, JobRun, Node, RunState, database
-from scheduler_app.registry import Registry
+from scheduler_app.registry import JobDefinition, Registry
 from tests.model import promises
 from tests.model.clock import CLOCK, seems_alive
 from tests.model.coverage import Coverage, State
@@ -39,6 +39,8 @@ class World:
         self.crashed: list[Node] = []
         self.jobs: dict[str, Coverage] = {}
         self.put_back: set[str] = set()
+        self.releases: dict[str, Registry] = {}
+        """The one that was first seen last comes last."""
         self.held = Snapshot.take()
 
     def observe(self, turned: Collection[str] = ()) -> Found:
@@ -65,12 +67,15 @@ class World:
             assert state == (RunState.QUEUED if waits else RunState.SKIPPED), f"{fire}: {state}"
 
     def start(self, registry: Registry) -> Process:
+        others = {node.release for node in Node.objects.alive()}
         process = Process(registry)
         process.start()
+        release = process.node.release
+        if not others - {release}:
+            self.releases.pop(release, None)
+        self.releases.setdefault(release, registry)
         self.quiet_step()
-        for definition in registry:
-            job = self.held.jobs[definition.name]
-            assert (job.schedule, job.policies) == (definition.schedule, definition.policies)
+        self._check_declared(process)
         self.processes.append(process)
         return process
 
@@ -81,6 +86,18 @@ class World:
         orphaned = {job.name for job in self.held.jobs.values() if job.is_orphaned}
         assert not orphaned & declared & set(process.registry.names)
         assert set(self.held.jobs) - declared <= orphaned
+        self._check_declared(process)
+
+    def _check_declared(self, process: Process) -> None:
+        """Each job is as the newest living release says that declares it."""
+        alive = {node.release for node in Node.objects.alive()} | {process.node.release}
+        deciding: dict[str, JobDefinition] = {}
+        for release, registry in self.releases.items():
+            if release in alive:
+                deciding |= {definition.name: definition for definition in registry}
+        for name, definition in deciding.items():
+            job = self.held.jobs[name]
+            assert (job.schedule, job.policies) == (definition.schedule, definition.policies)
 
     def claim(self, process: Process, room: int) -> list[JobRun]:
         moments = self._moments(process)
@@ -189,6 +206,6 @@ def commit_fails() -> Iterator[None]:
 
 FAULTS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "insert": lambda: mock.patch.object(transitions, "insert", side_effect=OperationalError),
-    "adopt": lambda: mock.patch.object(pickup, "adopt", side_effect=OperationalError),
+    "pick_up": lambda: mock.patch.object(pickup, "pick_up", side_effect=OperationalError),
     "commit": commit_fails,
 }

@@ -1,6 +1,7 @@
 """A real server on a port of its own, and channels to it."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import grpc
 import pytest
@@ -13,7 +14,7 @@ from scheduler_app.rpc.server import Server
 def serve(transactional_db: None) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
-    def _serve(address: str = "127.0.0.1:0", **options: bool) -> Server:
+    def _serve(address: str = "127.0.0.1:0", **options: Any) -> Server:
         server = Server(address, **options)
         servers.append(server)
         server.start()

@@ -12,9 +12,10 @@ from django.utils import timezone
 from protos import memory_pb2 as pb
 from scheduler_app import control, status
 from scheduler_app.exceptions import ActionRefused, JobNotFound, SchedulerError
-from scheduler_app.models import AuditEntry, Job, JobRun, Node, RunState
+from scheduler_app.models import AuditEntry, Heartbeat, Job, JobRun, Node, RunState
 from scheduler_app.rpc.client import LARGEST_ANSWER
 from scheduler_app.rpc.conversion import RESULTS
+from tests.fires import computed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MakeJob = Callable[..., Job]
@@ -55,7 +56,7 @@ def test_job_that_never_ran(stub: Any, make_job: MakeJob) -> None:
     assert (job.description, job.schedule) == ("Roll up.", "At 01:00 every day")
     assert (job.last_run_ms, job.last_result) == (0, pb.JOB_RESULT_STATUS_UNSPECIFIED)
     assert not job.HasField("last_error")
-    fire = row.schedule.next(timezone.now())
+    fire = computed(row.schedule).next(timezone.now())
     assert fire is not None
     assert job.next_run_ms == fire.due_at.timestamp() * 1000
 
@@ -116,6 +117,31 @@ def test_what_is_not_a_success_says_why(
     add_run(state, message="reason")
     job = only_job(stub)
     assert (job.last_result, job.last_error) == (result, "reason")
+    assert job.last_outcome == state
+
+
+def test_job_without_an_outcome_has_none(stub: Any, make_job: MakeJob) -> None:
+    make_job("nightly")
+    assert only_job(stub).last_outcome == ""
+
+
+def test_scheduler_that_does_not_work_says_why_and_since_when(stub: Any) -> None:
+    since = NOW - timedelta(minutes=3)
+    node = Node.objects.create(name="here:1")
+    Heartbeat.objects.create(node=node, problem="every claim fails", problem_since=since)
+    answer = stub.GetSchedulerStatus(pb.GetSchedulerStatusRequest())
+    assert (answer.scheduler_running, answer.state) == (False, "NOT WORKING")
+    assert (answer.problem, answer.since_ms) == ("every claim fails", since.timestamp() * 1000)
+    assert answer.nodes == [pb.NodeProto(name="here:1", problem="every claim fails")]
+
+
+def test_run_of_a_dead_scheduler_is_interrupted(stub: Any, make_job: MakeJob) -> None:
+    make_job("nightly")
+    dead = Node.objects.create(name="here:1", started_at=NOW - timedelta(days=1))
+    run = add_run(RunState.RUNNING, node=dead)
+    job = only_job(stub)
+    assert (job.state, job.is_running, list(job.running_run_ids)) == ("INTERRUPTED", False, [])
+    assert [(r.run_id, r.node) for r in job.interrupted_runs] == [(run.pk, "here:1")]
 
 
 def test_every_final_state_has_a_result() -> None:
@@ -202,7 +228,7 @@ def test_pause_is_one_transaction(
     def fail(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(control, "_audit", fail)
+    monkeypatch.setattr(control.jobs, "audit", fail)
     with pytest.raises(grpc.RpcError):
         stub.PauseJob(pb.PauseJobRequest(job_name="nightly"))
     assert not Job.objects.get().is_paused

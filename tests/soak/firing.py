@@ -2,6 +2,7 @@
 
 import threading
 from bisect import bisect_left
+from itertools import pairwise
 
 from tests.soak.account import Entry, Reader
 from tests.soak.declared import PULSES
@@ -35,6 +36,12 @@ class Firing:
         with self._lock:
             pulses = sorted(self._pulses[-200:])  # processes write in any order
             return bisect_left(pulses, moment) < len(pulses)
+
+    def stops(self, begin: float, end: float, longest: float) -> list[tuple[float, float]]:
+        """From when to when no job of every second began for longer than so many seconds."""
+        with self._lock:
+            pulses = sorted([begin, *(at for at in self._pulses if begin < at < end), end])
+        return [gap for gap in pairwise(pulses) if gap[1] - gap[0] > longest]
 
     def by_since(self, life: str, moment: float) -> bool:
         """Whether this life of a node has begun any run since."""

@@ -17,12 +17,12 @@ def table(
 ) -> str:
     counts = violations.count()
     states = figures.states
-    accounted = figures.expected - figures.excused - counts["lost"]
+    accounted = figures.expected - figures.excused - figures.lost
     rows: list[tuple[str, object]] = [
         ("occurrences expected", figures.expected),
         ("accounted for", accounted),
         ("excused (their job's row was spoilt)", figures.excused),
-        ("lost", counts["lost"]),
+        ("lost", figures.lost),
         ("doubled", counts["doubled"]),
         ("stuck", counts["stuck"]),
         ("runs that succeeded", states["success"]),

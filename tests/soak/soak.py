@@ -1,10 +1,11 @@
 """One soak, from the first start to the verdict."""
 
 import random
+import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,8 @@ CALM_EVERY = 12
 SETTLES_WITHIN = 90.0
 SETTLED_AGE = 20.0
 """How old, in seconds, a run may be that waits when all is settled."""
+STOP = 10.0
+"""For so many seconds nothing may fire, if the database is there and a node is."""
 MARGIN = 5.0
 """The occurrences of the last seconds are not judged."""
 
@@ -42,6 +45,8 @@ class Soak:
     minutes: float
     server_url: str
     folder: Path
+    chosen: Callable[[str], bool] = lambda _: True
+    """Which faults are injected, by name."""
     timeline: Timeline = field(default_factory=Timeline)
     violations: Violations = field(default_factory=Violations)
 
@@ -112,7 +117,8 @@ class Soak:
         deadline = time.monotonic() + self.minutes * 60
         places = threading.Semaphore(AT_A_TIME)
         running: list[threading.Thread] = []
-        plan = steps(self.seed, injections(self.database, has_server))
+        possible = injections(self.database, has_server)
+        plan = steps(self.seed, [known for known in possible if self.chosen(known.name)])
         for number, step in enumerate(plan):
             time.sleep(step.wait + (CALM if number % CALM_EVERY == CALM_EVERY - 1 else 0))
             if time.monotonic() > deadline:
@@ -158,12 +164,20 @@ class Soak:
     def _final_audit(self, watcher: Watcher) -> None:
         done = watcher.manage("scheduler", "audit-ledger")
         if done is None or done.returncode != 0:
-            text = ascii((done.stdout + done.stderr)[-3000:]) if done else "no answer"
-            self.violations.add("final audit", text)
+            lines = (done.stdout + done.stderr).splitlines() if done else ["no answer"]
+            kinds: dict[str, list[str]] = {}
+            for line in lines:
+                kinds.setdefault(re.sub(r"\d+", "0", line), []).append(line)
+            for several in kinds.values():
+                self.violations.add("final audit", f"{several[0]!a} ({len(several)} such)")
 
     def _judge(
         self, stage: Stage, firing: Firing, watcher: Watcher, window: tuple[float, float]
     ) -> None:
+        for first, last in firing.stops(*window, STOP):
+            if not self.timeline.explains_stop(first, last, len(stage.nodes)):
+                text = f"nothing fired from {clock(first)} to {clock(last)}, without an outage"
+                self.violations.add("stopped", text, first)
         rows = ledger.read(stage.store)
         work = Counter(run for (run,) in stage.store.execute("SELECT run FROM soak_work"))
         verdict = Verdict(rows, firing.entries, self.timeline, self.violations, window)

@@ -3,7 +3,7 @@
 import random
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.soak.violations import Violations
 
 TABLES = "scheduler_app_%"
 TIMETABLE = "django_apscheduler_djangojob"
-Execute = Callable[..., list[Any]]
+OPTIONS = "-c lock_timeout=5s -c statement_timeout=0 -c default_transaction_read_only=off"
 
 
 class Store:
@@ -31,10 +31,11 @@ class Store:
 
     @contextmanager
     def connect(self) -> Iterator[psycopg.Connection]:
-        """A connection to PostgreSQL that commits each statement, and waits no longer than some
-        seconds for a lock."""
-        with psycopg.connect(self.url, autocommit=True, application_name="soak") as connection:
-            connection.execute("SET lock_timeout = '5s'; SET statement_timeout = 0")
+        """A connection to PostgreSQL that commits each statement, waits no longer than some seconds
+        for a lock, and on which the settings that are faults have no effect."""
+        with psycopg.connect(
+            self.url, autocommit=True, application_name="soak", options=OPTIONS
+        ) as connection:
             yield connection
 
     @contextmanager

@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 
 DEADLY = ("kill", "freeze", "stop", "exit")
 """The categories of faults that explain why a scheduler lost a run."""
+OF_NODE = (*DEADLY, "limit")
+OF_DATABASE = ("outage", "block", "clock")
 
 
 @dataclass(slots=True, eq=False)
 class Fault:
     name: str
     category: str
-    """What it may do: kill, freeze, stop, exit, block, limit, hostile, spoil, clock, stream."""
+    """What it may do: one of OF_NODE or OF_DATABASE (an outage may stop all schedulers, what
+    merely blocks may not), or hostile, rows, spoil, stream."""
     target: str
     """The life of a node, a job, or what else was hit."""
     begin: float
@@ -24,6 +27,12 @@ class Fault:
     def overlaps(self, begin: float, end: float, margin: float = 0) -> bool:
         mine = time.time() if self.end is None else self.end
         return self.begin - margin <= end and begin <= mine + margin
+
+    def holds_up(self, node: str) -> bool:
+        """Whether it is one of the database, or of this node (of any, if it is "")."""
+        if self.category in OF_NODE:
+            return self.target.startswith(f"{node}." if node else "")
+        return self.category in OF_DATABASE
 
     def __str__(self) -> str:
         lasted = "" if self.end is None else f" for {self.end - self.begin:.1f} s"
@@ -71,14 +80,21 @@ class Timeline:
             for fault in self.within(begin, end, margin=1)
         )
 
-    def quiet_seconds(self, begin: float, end: float, categories: Collection[str]) -> float:
-        """How long, in all, no fault of these was in force between these moments."""
+    def quiet_seconds(self, begin: float, end: float, node: str) -> float:
+        """How long, in all, no fault held up the database or this node between these moments."""
         edge, quiet = begin, 0.0
-        faults = [fault for fault in self.within(begin, end) if fault.category in categories]
+        faults = [fault for fault in self.within(begin, end) if fault.holds_up(node)]
         for fault in sorted(faults, key=lambda fault: fault.begin):
             quiet += max(0.0, fault.begin - edge)
             edge = max(edge, time.time() if fault.end is None else fault.end)
         return quiet + max(0.0, end - edge)
+
+    def explains_stop(self, begin: float, end: float, nodes: int) -> bool:
+        """Whether nothing had to fire between these moments: the database was away, or each node
+        was hit."""
+        faults = self.within(begin, end, margin=5)
+        hit = {fault.target.split(".")[0] for fault in faults if fault.category in OF_NODE}
+        return len(hit) == nodes or any(fault.category in ("outage", "clock") for fault in faults)
 
     def count(self) -> Counter[str]:
         return Counter(fault.name for fault in self.faults)

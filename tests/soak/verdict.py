@@ -13,15 +13,18 @@ from tests.soak.violations import Violations
 
 RESTORED_WITHIN = 16.0
 """How long after a row was deleted or mended occurrences of its job may have no row."""
+OVERDUE = 40.0
+"""How long an occurrence may wait for the database: a change of the schedule then skips it."""
 BEGUN = {"running", "success", "failed", "cancelled", "lost"}
 NEVER_RAN = {"missed", "skipped"}
-SHOWN = 10
+SHOWN = 5
 """How many violations of one kind and job are listed."""
 
 
 @dataclass(slots=True)
 class Figures:
     expected: int = 0
+    lost: int = 0
     excused: int = 0
     """Expected ones without a row, of a job whose row was deleted or spoilt then."""
     states: Counter[str] = field(default_factory=Counter)
@@ -80,28 +83,30 @@ class Verdict:
                 covered[moment].append(row)
             if row.first > begin and len(mine) != row.occurrences:
                 self._add("miscounted", job.name, f"{row}: {row.occurrences}, not {len(mine)}")
-            if job.must_run and row.state in NEVER_RAN and not self._is_spoilt(job.name, row.first):
+            is_wrong = job.must_run and row.state in NEVER_RAN
+            if is_wrong and not self._is_spoilt(job.name, row.scheduled_for, OVERDUE):
                 self._add("must run, did not", job.name, f"{row}: {row.message}", row.due_at)
-        for moment in moments:
-            if moment <= end:
-                self._count(job.name, moment, covered[moment])
+        lost = [moment for moment in moments if moment <= end and not covered[moment]]
+        self.figures.expected += sum(moment <= end for moment in moments)
+        self._missing(job.name, lost)
+        for moment, several in covered.items():
+            if len(several) > 1:
+                text = f"{clock(moment)} has rows: {', '.join(map(str, several))}"
+                self._add("doubled", job.name, text, moment)
 
-    def _count(self, name: str, moment: float, rows: list[Row]) -> None:
-        self.figures.expected += 1
-        if len(rows) > 1:
-            several = ", ".join(map(str, rows))
-            self._add("doubled", name, f"{clock(moment)} has rows: {several}", moment)
-        if rows:
-            return
-        if self._is_spoilt(name, moment):
-            self.figures.excused += 1
-        else:
-            self._add("lost", name, f"{name} at {clock(moment)} has no row", moment)
+    def _missing(self, name: str, moments: list[float]) -> None:
+        lost = [moment for moment in moments if not self._is_spoilt(name, moment)]
+        self.figures.excused += len(moments) - len(lost)
+        self.figures.lost += len(lost)
+        if lost:
+            text = f"{name}: {len(lost)} from {clock(lost[0])} to {clock(lost[-1])} have no row"
+            self._found.add("lost", text, lost[0])
 
-    def _is_spoilt(self, name: str, moment: float) -> bool:
+    def _is_spoilt(self, name: str, moment: float, overdue: float = 2) -> bool:
+        """Whether the job's row was deleted or spoilt then, or so many seconds later."""
         return any(
             fault.category == "spoil" and fault.target == name
-            for fault in self._timeline.within(moment - RESTORED_WITHIN, moment, margin=2)
+            for fault in self._timeline.within(moment - RESTORED_WITHIN, moment + overdue)
         )
 
     def _account(self) -> None:

@@ -24,16 +24,17 @@ from tests.soak.injections.rows import REFUSED
 from tests.soak.nodes import Node
 from tests.soak.stage import Stage
 from tests.soak.timeline import clock
+from tests.soak.violations import Violations
 
 HEARTBEAT = 3.0
 """As in the settings of the soak."""
-FRESH = 5.0
+FRESH = 4.0
 """Jobs of every second that began within so many seconds: it fires."""
-BOUND = 2 * HEARTBEAT + 6
+BOUND = 2 * HEARTBEAT + 4
 """How long a surface may be wrong: two heartbeats, and what a busy machine needs."""
-BLOCKING = {"kill", "freeze", "stop", "exit", "block", "limit", "clock"}
 STUCK_AFTER = 15.0
-"""How many seconds without such a fault a run may need to be recorded after its function ended."""
+"""How many seconds without a fault that holds it up a run may be running before its function has
+begun, or after it has ended."""
 STUCK_IN_ANY_CASE = 120.0
 
 
@@ -73,14 +74,19 @@ class Judge:
 class Watch(threading.Thread):
     """Looks again and again until it is closed."""
 
-    def __init__(self, name: str, look: Callable[[], None], interval: float) -> None:
+    def __init__(
+        self, name: str, look: Callable[[], None], interval: float, violations: Violations
+    ) -> None:
         super().__init__(name=name, daemon=True)
-        self._look, self._interval = look, interval
+        self._look, self._interval, self._violations = look, interval, violations
         self._closed = threading.Event()
 
     def run(self) -> None:
         while not self._closed.wait(self._interval):
-            self._look()
+            try:
+                self._look()
+            except Exception as error:
+                self._violations.add("fault of the soak", f"{self.name}: {error!r}")
 
     def close(self) -> None:
         self._closed.set()
@@ -98,8 +104,8 @@ class Watcher:
             *(self._watch("health", node, self._health, 1.5) for node in stage.nodes),
             *(self._watch("grpc status", node, self._grpc_status, 4) for node in stage.nodes),
             self._watch("cli status", stage.nodes[0], self._cli_status, 15),
-            Watch("audit", self._audit, 45),
-            Watch("stuck", self._look_for_stuck, 5),
+            Watch("audit", self._audit, 45, stage.violations),
+            Watch("stuck", self._look_for_stuck, 5, stage.violations),
         ]
 
     def start(self) -> None:
@@ -121,7 +127,7 @@ class Watcher:
             self.samples[f"{surface}: {_words(answer)}"] += 1
             judge.take(begun, answer)
 
-        return Watch(f"{surface} {node.number}", look, interval)
+        return Watch(f"{surface} {node.number}", look, interval, self._stage.violations)
 
     def _health(self, node: Node) -> bool | None:
         with _channel(node) as channel:
@@ -140,6 +146,8 @@ class Watcher:
     def _cli_status(self, node: Node) -> bool | None:
         done = self.manage("scheduler", "--endpoint", f"127.0.0.1:{node.port}", "status", "--json")
         if done is None or done.returncode != 0:
+            with (self._stage.folder / "cli.log").open("a") as log:
+                log.write(f"{clock(time.time())} {node.life} {done}\n")
             return None
         return bool(json.loads(done.stdout)["scheduler_running"])
 
@@ -173,21 +181,22 @@ class Watcher:
         if any(fault.category in ("spoil", "rows", "clock") for fault in faults):
             return True
         recent = self._stage.timeline.within(moment - 30, time.time())
-        return any(fault.category in BLOCKING for fault in recent)
+        return any(fault.holds_up("") for fault in recent)
 
     def _look_for_stuck(self) -> None:
         with suppress(*REFUSED):
             now = time.time()
-            running = ledger.read(self._stage.store, "state = 'running'")
-            for row in running:
-                ended = self._firing.ended_at(row.id)
-                if row.id in self._stuck or ended is None:
+            for row in ledger.read(self._stage.store, "state = 'running'"):
+                life, ended = self._firing.life_of(row.id), self._firing.ended_at(row.id)
+                since = row.begin if life is None else ended
+                if row.id in self._stuck or since is None:
                     continue
-                quiet = self._stage.timeline.quiet_seconds(ended, now, BLOCKING)
-                if quiet > STUCK_AFTER or now - ended > STUCK_IN_ANY_CASE:
+                node = life.split(".")[0] if life else ""
+                quiet = self._stage.timeline.quiet_seconds(since, now, node)
+                if quiet > STUCK_AFTER or now - since > STUCK_IN_ANY_CASE:
                     self._stuck.add(row.id)
-                    text = f"{row}: its function ended at {clock(ended)}"
-                    self._stage.violations.add("stuck", text)
+                    what = f"its function ended at {clock(since)}" if life else "it never began"
+                    self._stage.violations.add("stuck", f"{row} by {life}: {what}")
 
 
 @contextmanager

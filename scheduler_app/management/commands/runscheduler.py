@@ -3,16 +3,25 @@
 import gc
 import signal
 import threading
+import traceback
 from argparse import ArgumentParser
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
+from scheduler_app.conf import scheduler_settings
 from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.exceptions import SchedulerError
+from scheduler_app.management.ending import ExitCode, end_process
+from scheduler_app.management.watch import Watch, longest_stop
 from scheduler_app.models import database
+from scheduler_app.processes.guard import Guard
 from scheduler_app.rpc.server import DEFAULT_ADDRESS, Server
+from scheduler_app.status import node_health
 
 GRACE = 5.0
 """How long, in seconds, gRPC calls that are under way at the stop may take."""
@@ -20,11 +29,18 @@ GRACE = 5.0
 
 class Command(BaseCommand):
     help = (
-        "Fires the declared jobs until SIGTERM or SIGINT, and serves gRPC beside them. At the "
-        "signal nothing more is begun, and the runs that are going may end within "
-        'SCHEDULER["shutdown_timeout"] seconds.'
+        "Fires the declared jobs until SIGTERM, SIGINT or SIGHUP, and serves gRPC beside them. At "
+        "the signal nothing more is begun, and the runs that are going may end within "
+        'SCHEDULER["shutdown_timeout"] seconds. A second signal ends it at once. Exit codes: '
+        "0 everything has ended; 1 it could not start; 3 something did not end in time and was cut "
+        "off; 4 it could not work any more and wants a restart; 128 + N at a second signal N."
     )
     requires_migrations_checks = True
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._code = ExitCode.STOPPED
+        self._has_run = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -38,32 +54,80 @@ class Command(BaseCommand):
             action="store_true",
             help="Serve gRPC without encryption and sign-in on an address that others can reach.",
         )
+        parser.add_argument(
+            "--adopt-database",
+            action="store_true",
+            help='Have the database belong to SCHEDULER["installation"] from now on, although it '
+            "belongs to another installation: for a copy that is to fire its jobs.",
+        )
 
-    def handle(self, *, address: str, insecure: bool, **options: Any) -> None:
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+    def run_from_argv(self, argv: list[str]) -> None:
+        """As a process of its own: whatever hangs then, it ends."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # before there is anything to be ended
         try:
-            ended = self._run(address, insecure, stop)
-        except (SchedulerError, DatabaseError) as error:
+            super().run_from_argv(argv)
+            code = int(self._code)
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        except BaseException:
+            traceback.print_exc()
+            code = ExitCode.NOT_STARTED
+        end_process(code, self._say_goodbye)
+
+    def handle(self, *, address: str, insecure: bool, adopt_database: bool, **options: Any) -> None:
+        settings = scheduler_settings()
+        guard = Guard(longest_stop(settings))
+        scheduler = Scheduler(guard=guard, adopt_database=adopt_database)
+        watch = Watch(scheduler, guard, settings)
+        watch.follow_signals()
+        try:
+            guard.start()
+            server = Server(address, insecure=insecure, look=lambda: _is_well(scheduler))
+            has_ended = watch.run(partial(self._serve, scheduler, server))
+        except (SchedulerError, DatabaseError, OSError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write("Stopped." if ended else "Stopped; some runs did not end in time.")
+        self._code = watch.code if has_ended else watch.code or ExitCode.CUT_OFF
 
-    def _run(self, address: str, insecure: bool, stop: threading.Event) -> bool:
-        server = Server(address, insecure=insecure)
-        scheduler = Scheduler()
+    def _serve(
+        self,
+        scheduler: Scheduler,
+        server: Server,
+        stop: threading.Event,
+        started: Callable[[], None],
+    ) -> bool:
+        """Fire jobs and serve until `stop`; return whether everything has ended by itself."""
+        has_ended = True
         try:
+            database.serve_engine()  # a start waits for no lock for long
             scheduler.start()
             database.connection().close()  # this thread only waits from here on
             server.start()
             _spare_what_is_loaded()
-            self.stdout.write(f"Scheduler {scheduler.node} is running; gRPC at {server.address}.")
+            self._has_run = True
+            started()
+            self._say(f"Scheduler {scheduler.node} is running; gRPC at {server.address}.")
             stop.wait()
-            self.stdout.write("Stopping: waiting for the runs that are going.")
+            self._say("Stopping: waiting for the runs that are going.")
         finally:
-            ended = scheduler.stop() if scheduler.running else True
+            if scheduler.running:
+                has_ended = scheduler.stop()
             server.stop(GRACE)
-        return ended
+        return has_ended
+
+    def _say_goodbye(self, code: int) -> None:
+        if self._has_run:
+            cut = code == ExitCode.CUT_OFF
+            self._say("Stopped; something did not end in time." if cut else "Stopped.")
+
+    def _say(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # its reader may be gone; a log is no reason to fail
+            self.stdout.write(text)
+            self.stdout.flush()
+
+
+def _is_well(scheduler: Scheduler) -> bool:
+    health = node_health(scheduler.node.pk)
+    return health is not None and health.is_well
 
 
 def _spare_what_is_loaded() -> None:

@@ -1,5 +1,5 @@
-"""manage.py scheduler: status, pause, resume and cancel, over gRPC; audit-ledger and explain, over
-the database."""
+"""manage.py scheduler: status, pause, resume and cancel, over gRPC or, if no server answers, over
+the database; audit-ledger and explain, over the database."""
 
 import json
 import os
@@ -10,21 +10,25 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
 from protos import memory_pb2 as pb
 from scheduler_app.exceptions import SchedulerError
 from scheduler_app.management import ledger
-from scheduler_app.rpc.client import DEFAULT_ENDPOINT, CallError, Client
+from scheduler_app.models.faults import Fault, fault_of
+from scheduler_app.rpc.client import DEFAULT_ENDPOINT, CallError
+from scheduler_app.rpc.door import Door
 from scheduler_app.rpc.table import status_lines
+from scheduler_app.rpc.values import as_dict
+from scheduler_app.text import printable
 
 CLEAR = "\033[2J\033[H"
 
 
 class Command(BaseCommand):
     help = (
-        "Shows the scheduler and its jobs, pauses and resumes jobs, cancels runs, over gRPC; "
-        "audits and explains what is in the database."
+        "Shows the scheduler and its jobs, pauses and resumes jobs, cancels runs: over gRPC or, if "
+        "no server on this machine answers, in the database. Audits and explains what is in it."
     )
     requires_system_checks = []
 
@@ -32,6 +36,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--endpoint",
             default=DEFAULT_ENDPOINT,
+            type=ledger.text,
             help=f"The gRPC server, with or without http:// (default: {DEFAULT_ENDPOINT}).",
         )
         commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -55,12 +60,16 @@ class Command(BaseCommand):
             ("pause", "Stop firing a job; a run that is going goes on."),
             ("resume", "Fire a paused job again."),
         ):
-            commands.add_parser(name, help=help_text).add_argument("job_name", metavar="JOB")
+            commands.add_parser(name, help=help_text).add_argument(
+                "job_name", metavar="JOB", type=ledger.text
+            )
         cancel = commands.add_parser(
             "cancel", help="End a run early; status tells which are going."
         )
         cancel.add_argument("run_id", metavar="RUN_ID", type=_run_id)
-        cancel.add_argument("--reason", default="", help="Kept with the run and in the audit log.")
+        cancel.add_argument(
+            "--reason", default="", type=ledger.text, help="Kept with the run and in the audit log."
+        )
         ledger.add_commands(commands)
 
     def handle(
@@ -75,54 +84,72 @@ class Command(BaseCommand):
             if local:
                 local(self.stdout, **options)
                 return
-            with Client(endpoint) as client:
-                getattr(self, f"_{command}")(client, **options)
-        except (CallError, SchedulerError, DatabaseError) as error:
-            raise CommandError(str(error)) from error
+            with Door(endpoint) as door:
+                getattr(self, f"_{command}")(door, **options)
+        except SchedulerError as error:
+            raise CommandError(printable(str(error))) from error
+        except (DatabaseError, InterfaceError) as error:
+            raise CommandError(_words(error)) from error
         except BrokenPipeError:
             # The reader has gone (`| head`). Python would complain once more at its exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-    def _status(self, client: Client, *, as_json: bool, watch: float | None, **_: Any) -> None:
+    def _status(self, door: Door, *, as_json: bool, watch: float | None, **_: Any) -> None:
         if as_json:
-            self.stdout.write(_as_json(client.status()))
+            status = as_dict(door.status())
+            source = "database" if door.note else "server"
+            self.stdout.write(json.dumps({"source": source} | status, indent=2))
         elif watch is None:
-            self._print(client.status())
+            self._print(door)
         else:
-            self._watch(client, watch)
+            self._watch(door, watch)
 
-    def _pause(self, client: Client, *, job_name: str, **_: Any) -> None:
-        self._report("pause", "paused", job_name, client.pause(job_name))
+    def _pause(self, door: Door, *, job_name: str, **_: Any) -> None:
+        self._report("pause", "paused", job_name, door.pause(job_name), door)
 
-    def _resume(self, client: Client, *, job_name: str, **_: Any) -> None:
-        self._report("resume", "resumed", job_name, client.resume(job_name))
+    def _resume(self, door: Door, *, job_name: str, **_: Any) -> None:
+        self._report("resume", "resumed", job_name, door.resume(job_name), door)
 
-    def _cancel(self, client: Client, *, run_id: int, reason: str, **_: Any) -> None:
-        answer = client.cancel(run_id, reason)
+    def _cancel(self, door: Door, *, run_id: int, reason: str, **_: Any) -> None:
+        answer = door.cancel(run_id, reason)
+        self._note(door)
         if not answer.success:
             raise CommandError(f"Failed to cancel run {run_id}: {answer.error}")
         done = "asked to end" if answer.is_running else "cancelled"
         self.stdout.write(f"Run {run_id} {done}.")
 
     def _report(
-        self, verb: str, done: str, name: str, answer: pb.PauseJobResponse | pb.ResumeJobResponse
+        self,
+        verb: str,
+        done: str,
+        name: str,
+        answer: pb.PauseJobResponse | pb.ResumeJobResponse,
+        door: Door,
     ) -> None:
+        self._note(door)
         if not answer.success:
-            raise CommandError(f"Failed to {verb} '{name}': {answer.error}")
-        self.stdout.write(f"Job '{name}' {done}.")
+            raise CommandError(printable(f"Failed to {verb} '{name}': {answer.error}"))
+        self.stdout.write(printable(f"Job '{name}' {done}."))
 
-    def _print(self, status: pb.GetSchedulerStatusResponse) -> None:
-        self.stdout.write("\n".join(status_lines(status)))
+    def _note(self, door: Door) -> None:
+        if door.note:
+            self.stderr.write(printable(door.note))
 
-    def _watch(self, client: Client, seconds: float) -> None:
-        """A server that is away is told, and waited for."""
+    def _print(self, door: Door) -> None:
+        lines = list(status_lines(door.status()))
+        if door.note:
+            lines.insert(0, printable(door.note))
+        self.stdout.write("\n".join(lines))
+
+    def _watch(self, door: Door, seconds: float) -> None:
+        """Show a server that is away, and wait for it."""
         try:
             while True:
                 self.stdout.write(CLEAR if self.stdout.isatty() else "", ending="")
                 try:
-                    self._print(client.status())
-                except CallError as error:
-                    self.stdout.write(str(error))
+                    self._print(door)
+                except (CallError, DatabaseError, InterfaceError) as error:
+                    self.stdout.write(printable(str(error)))
                 self.stdout.write("")
                 self.stdout.flush()
                 time.sleep(seconds)
@@ -130,21 +157,12 @@ class Command(BaseCommand):
             return
 
 
-def _as_json(status: pb.GetSchedulerStatusResponse) -> str:
-    jobs = [_as_dict(job) for job in status.jobs]
-    answer = {"scheduler_running": status.scheduler_running, "jobs": jobs}
-    return json.dumps(answer, indent=2)
-
-
-def _as_dict(job: pb.JobStatusProto) -> dict[str, Any]:
-    """The message field by field; protobuf's own JSON would have whole numbers as text."""
-    values = {field.name: getattr(job, field.name) for field in job.DESCRIPTOR.fields}
-    return values | {
-        "last_result": pb.JobResultStatus.Name(job.last_result),
-        "last_error": job.last_error if job.HasField("last_error") else None,
-        "last_run_metadata": dict(job.last_run_metadata),
-        "running_run_ids": list(job.running_run_ids),
-    }
+def _words(error: Exception) -> str:
+    """Return what the database said, and, where that says little, what it means."""
+    fault = fault_of(error)
+    meaning = "" if fault in (Fault.REFUSED, Fault.SURPRISE) else f"{fault.value} "
+    lines = [printable(line) for line in str(error).splitlines() if line.strip()]
+    return meaning + "\n".join(lines)
 
 
 def _seconds(text: str) -> float:
@@ -158,6 +176,6 @@ def _seconds(text: str) -> float:
 
 
 def _run_id(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**63):
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and 0 < int(text) < 2**63):
         raise ArgumentTypeError(f"{text!r} is not the number of a run")
     return int(text)

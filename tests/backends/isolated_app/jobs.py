@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -135,3 +136,20 @@ JOBS: list[Callable[..., Any]] = [
 ]
 for function in JOBS:
     job(cron="0 0 1 1 *")(function)
+
+
+class Greeter:
+    def __call__(self, context: JobContext) -> dict[str, Any]:
+        return {"hello": context.job_name}
+
+    def greet(self) -> dict[str, Any]:
+        return {"hello": "method"}
+
+
+def greet(whom: str) -> dict[str, Any]:
+    return {"hello": whom}
+
+
+job(cron="@yearly", name="a-partial")(partial(greet, "partial"))
+job(cron="@yearly", name="an-object")(Greeter())
+job(cron="@yearly", name="a-method")(Greeter().greet)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
-from scheduler_app.models.job import JobQuerySet
+from scheduler_app.models.count import JobCountQuerySet
 
 
 class Point(NamedTuple):
@@ -37,7 +37,7 @@ POINTS = {
     # The claim is committed, nothing of it has reached the executor.
     "hand-over": Point(Dispatcher, "hand_over", False, lambda args, _: bool(args[1])),
     # Outcomes are written and counted, neither is committed.
-    "recording": Point(JobQuerySet, "add_to_counters", True, _counts_a_job_that_others_count),
+    "recording": Point(JobCountQuerySet, "append", True, _counts_a_job_that_others_count),
 }
 
 

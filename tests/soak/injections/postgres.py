@@ -25,7 +25,7 @@ def lock_rows(stage: Stage, draw: random.Random) -> None:
         sql.SQL(draw.choice(["random()", "1", "ctid DESC"])),
         sql.Literal(rows),
     )
-    _hold_locks(stage, draw, "lock rows", f"{rows} of {table}", query)
+    _hold_locks(stage, draw, ("lock rows", "block", f"{rows} of {table}"), query)
 
 
 @injection("postgres", weight=2)
@@ -35,7 +35,7 @@ def lock_active_runs(stage: Stage, draw: random.Random) -> None:
         "SELECT 1 FROM scheduler_app_jobrun WHERE finished_at IS NULL "
         "ORDER BY random() LIMIT {} FOR UPDATE"
     ).format(sql.Literal(draw.choice([1, 5, 1000])))
-    _hold_locks(stage, draw, "lock rows", "active runs", query)
+    _hold_locks(stage, draw, ("lock rows", "block", "active runs"), query)
 
 
 @injection("postgres", weight=4)
@@ -43,14 +43,14 @@ def lock_table(stage: Stage, draw: random.Random) -> None:
     """LOCK TABLE, as a migration does."""
     table, mode = draw.choice(stage.store.tables()), draw.choice(MODES)
     query = sql.SQL("LOCK TABLE {} IN {} MODE").format(sql.Identifier(table), sql.SQL(mode))
-    _hold_locks(stage, draw, "lock table", f"{table} {mode}", query)
+    _hold_locks(stage, draw, ("lock table", "outage", f"{table} {mode}"), query)
 
 
 def _hold_locks(
-    stage: Stage, draw: random.Random, name: str, target: str, query: sql.Composed
+    stage: Stage, draw: random.Random, fault: tuple[str, str, str], query: sql.Composed
 ) -> None:
     with (
-        stage.timeline.during(name, "block", target) as fault,
+        stage.timeline.during(*fault) as noted,
         suppress(psycopg.OperationalError),  # another fault has ended the session
         stage.store.connect() as connection,
         connection.transaction(force_rollback=True),
@@ -58,7 +58,7 @@ def _hold_locks(
         try:
             connection.execute(query)
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-            fault.name += " (not obtained)"
+            noted.name += " (not obtained)"
             return
         stage.hold(draw)
 
@@ -69,20 +69,20 @@ def terminate_backends(stage: Stage, draw: random.Random) -> None:
     how_many = draw.choice([1, 3, 1000])
     with suppress(psycopg.OperationalError):
         _terminate(stage, how_many)
-        stage.timeline.moment("terminate backends", "block", str(how_many))
+        stage.timeline.moment("terminate backends", "outage", str(how_many))
 
 
 def _terminate(stage: Stage, how_many: int) -> None:
     stage.store.execute(
         "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity "
-        f"WHERE {OTHERS} ORDER BY random() LIMIT {how_many}) AS some"
+        f"WHERE {OTHERS} ORDER BY random() LIMIT {how_many}) AS victims"
     )
 
 
 @injection("postgres")
 def terminate_backends_while_logs_fail(stage: Stage, draw: random.Random) -> None:
     """The log service is away, and all connections break."""
-    with stage.timeline.during("log handler raises", "block", "all"):
+    with stage.timeline.during("log handler raises", "outage", "all"):
         stage.logs_fail.touch()
         with suppress(psycopg.OperationalError):
             _terminate(stage, 1000)
@@ -95,7 +95,7 @@ def statement_timeout(stage: Stage, draw: random.Random) -> None:
     """The database ends each statement that takes longer than some milliseconds."""
     name = sql.Identifier(stage.store.url.rsplit("/", 1)[1])
     limit = draw.choice([1, 5, 50])
-    with stage.timeline.during("statement timeout", "block", f"{limit} ms"):
+    with stage.timeline.during("statement timeout", "outage", f"{limit} ms"):
         setting = sql.SQL("ALTER DATABASE {} SET statement_timeout = {}")
         _alter(stage, setting.format(name, sql.Literal(limit)))
         stage.hold(draw, 20)
@@ -116,14 +116,11 @@ def _alter(stage: Stage, setting: sql.Composed) -> None:
 def read_only(stage: Stage, draw: random.Random) -> None:
     """The database takes no writes, as a standby does."""
     name = sql.Identifier(stage.store.url.rsplit("/", 1)[1])
-    with stage.timeline.during("read only", "block", "database"):
+    with stage.timeline.during("read only", "outage", "database"):
         setting = sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on")
         _alter(stage, setting.format(name))
         stage.hold(draw, 20)
-        reset = sql.SQL(
-            "SET default_transaction_read_only = off; "
-            "ALTER DATABASE {} RESET default_transaction_read_only"
-        )
+        reset = sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only")
         _alter(stage, reset.format(name))
 
 
@@ -146,7 +143,7 @@ def restart_server(stage: Stage, draw: random.Random) -> None:
     """The server goes down, in order or not, and comes back."""
     assert stage.server is not None
     mode = draw.choice(["fast", "immediate"])
-    with stage.timeline.during("restart server", "block", mode):
+    with stage.timeline.during("restart server", "outage", mode):
         stage.server.stop(mode)
         stage.hold(draw, 15)
         stage.server.revive()

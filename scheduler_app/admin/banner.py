@@ -1,0 +1,57 @@
+"""What stands above every page: whether schedulers run and work and, if not, since when and why."""
+
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError
+from django.utils import timezone
+
+from scheduler_app import status
+from scheduler_app.admin import formats
+from scheduler_app.models.faults import fault_of
+from scheduler_app.status import SchedulerHealth, SchedulerState
+from scheduler_app.text import LONGEST_LIST, listed
+
+CSS = {
+    SchedulerState.RUNNING: "alive",
+    SchedulerState.NOT_WORKING: "dead",
+    SchedulerState.STOPPED: "stopped",
+}
+
+
+def banner() -> dict[str, Any]:
+    """Return what the template shows of the schedulers as they are now."""
+    try:
+        health = status.scheduler_health()
+    except (DatabaseError, InterfaceError) as error:
+        return {"css": "dead", "state": "UNKNOWN", "problem": fault_of(error).value}
+    running = [node.name for node in health.nodes if node.is_well]
+    unwell = [node for node in health.nodes if not node.is_well] if health.is_running else []
+    return {
+        "css": CSS[health.state],
+        "state": health.state,
+        "since": formats.moment(health.since) if health.since else "",
+        "problem": health.problem,
+        "nodes": listed(running) if health.is_running else "",
+        "unwell": unwell[:LONGEST_LIST],
+        "is_stopped": health.state == SchedulerState.STOPPED,
+    }
+
+
+def obstacle() -> str:
+    """Return why what a person asks for now has to wait, as the end of a sentence; empty if a
+    scheduler works."""
+    try:
+        return _obstacle(status.scheduler_health())
+    except (DatabaseError, InterfaceError) as error:
+        return f"whether a scheduler runs is not known. {fault_of(error).value.removesuffix('.')}"
+
+
+def _obstacle(health: SchedulerHealth) -> str:
+    if health.is_running:
+        return ""
+    since = ""
+    if health.since:
+        since = f" since {timezone.localtime(health.since):%Y-%m-%d %H:%M:%S %Z}"
+    if health.state == SchedulerState.STOPPED:
+        return f"no scheduler is running{since}"
+    return f"no scheduler works{since}: {health.problem}"

@@ -1,0 +1,33 @@
+"""The one door through which people change anything.
+
+Each call is one transaction, leaves one audit row for each job or run and works from any process: a
+scheduler notices within a second, the one in this process at once. No call waits long for what
+others hold, and conflicts with other transactions are tried again; what cannot be done raises Busy,
+and then nothing was changed."""
+
+from scheduler_app.control.actor import REASON_LIMIT, Actor
+from scheduler_app.control.jobs import (
+    pause,
+    pause_many,
+    resume,
+    resume_many,
+    trigger,
+    trigger_many,
+)
+from scheduler_app.control.runs import cancel, cancel_many
+from scheduler_app.control.transaction import BATCH, Changes
+
+__all__ = [
+    "BATCH",
+    "REASON_LIMIT",
+    "Actor",
+    "Changes",
+    "cancel",
+    "cancel_many",
+    "pause",
+    "pause_many",
+    "resume",
+    "resume_many",
+    "trigger",
+    "trigger_many",
+]

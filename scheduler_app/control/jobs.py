@@ -1,0 +1,152 @@
+"""Pause, resume and run now."""
+
+from collections.abc import Callable, Collection
+from datetime import datetime
+
+from scheduler_app.control.actor import Action, Actor, audit, kept, sentence
+from scheduler_app.control.transaction import Changes, carry_out
+from scheduler_app.exceptions import ActionRefused, JobNotFound
+from scheduler_app.ledger import schedules, transitions
+from scheduler_app.models import Job, JobRun, database
+from scheduler_app.models.job import can_be_name
+from scheduler_app.text import one_line
+
+
+def pause(name: str, *, by: Actor, reason: str = "") -> bool:
+    """Stop firing the job. False: it was paused already. Raises JobNotFound and Busy.
+
+    A run that is going goes on; occurrences that are due but not yet claimed are recorded as
+    skipped; what waits (a retry, say) waits until the job is resumed."""
+    return _single(pause_many([name], by=by, reason=reason))
+
+
+def pause_many(names: Collection[str], *, by: Actor, reason: str = "") -> Changes:
+    """Pause these jobs in one transaction; BATCH of them at most. Raises Busy."""
+    reason = kept(reason)
+
+    def pause_all(jobs: list[Job], changes: Changes) -> None:
+        _switch(jobs, changes, lambda job: not job.is_paused, database.now(), by, reason)
+        _audit(Action.PAUSE, by, reason, changes)
+
+    return _on_jobs(names, pause_all)
+
+
+def resume(name: str, *, by: Actor, reason: str = "") -> bool:
+    """Fire the job again, from its next occurrence on. False: it was not paused.
+    Raises JobNotFound and Busy."""
+    return _single(resume_many([name], by=by, reason=reason))
+
+
+def resume_many(names: Collection[str], *, by: Actor, reason: str = "") -> Changes:
+    """Resume these jobs in one transaction; BATCH of them at most. Raises Busy."""
+    reason = kept(reason)
+
+    def resume_all(jobs: list[Job], changes: Changes) -> None:
+        _switch(jobs, changes, lambda job: job.is_paused, None, by, reason)
+        _audit(Action.RESUME, by, reason, changes)
+
+    return _on_jobs(names, resume_all)
+
+
+def trigger(name: str, *, by: Actor, reason: str = "") -> JobRun:
+    """Ask for one run as soon as a scheduler can, of a paused job too; returns the queued run.
+
+    Raises JobNotFound, Busy, and ActionRefused if the job is orphaned or such a request waits
+    already."""
+    runs: list[JobRun] = []
+    _single(_trigger([name], runs, by, kept(reason)))
+    return runs[0]
+
+
+def trigger_many(names: Collection[str], *, by: Actor, reason: str = "") -> Changes:
+    """Ask for a run of each of these jobs in one transaction; BATCH of them at most. Raises
+    Busy."""
+    return _trigger(names, [], by, kept(reason))
+
+
+def _trigger(names: Collection[str], runs: list[JobRun], by: Actor, reason: str) -> Changes:
+    """Add the queued runs to this list."""
+
+    def trigger_all(jobs: list[Job], changes: Changes) -> None:
+        waiting = _requests([job.name for job in jobs])
+        for job in jobs:
+            why_not = _refusal(job, waiting.get(job.name))
+            if why_not:
+                changes.refused[job.name] = ActionRefused(why_not)
+            else:
+                changes.changed.append(job.name)
+        runs[:] = transitions.request(changes.changed, database.now(), by.name)
+        _audit(Action.TRIGGER, by, reason, changes)
+
+    return _on_jobs(names, trigger_all)
+
+
+def _requests(names: Collection[str]) -> dict[str, int]:
+    """Return the run of each of these jobs that is asked for already."""
+    waiting = JobRun.objects.queued().requests().filter(job_name__in=names)
+    return dict(waiting.values_list("job_name", "pk"))
+
+
+def _refusal(job: Job, waiting: int | None) -> str:
+    if job.is_orphaned:
+        return f"{job.name} cannot be run: no scheduler's code declares it any more."
+    if waiting:
+        return f"{job.name} is asked for already: run {waiting} waits to start."
+    return ""
+
+
+def _on_jobs(names: Collection[str], work: Callable[[list[Job], Changes], None]) -> Changes:
+    names = list(dict.fromkeys(names))
+    possible = [name for name in names if can_be_name(name)]
+
+    def on_locked() -> Changes:
+        jobs, changes = schedules.lock(possible), Changes()
+        found = {job.name for job in jobs}
+        for name in names:
+            if name not in found:
+                changes.refused[name] = JobNotFound(one_line(name, 100))
+        if jobs:
+            work(jobs, changes)
+        return changes
+
+    return carry_out(on_locked, possible)
+
+
+def _switch(
+    jobs: list[Job],
+    changes: Changes,
+    wanted: Callable[[Job], bool],
+    paused_at: datetime | None,
+    by: Actor,
+    reason: str,
+) -> None:
+    """Pause or resume those of these locked jobs of which it is wanted."""
+
+    def set_paused(job: Job) -> None:
+        job.paused_at = paused_at
+
+    switched = [job for job in jobs if wanted(job)]
+    changes.changed += [job.name for job in switched]
+    changes.unchanged += [job.name for job in jobs if job not in switched]
+    what = sentence("Paused" if paused_at else "Resumed", by, reason)
+    skipped = f"Skipped: {by.name} paused the job before it was run." if paused_at else ""
+    if switched:
+        schedules.change(
+            switched,
+            paused_at or database.now(),
+            set_paused,
+            ["paused_at"],
+            skipped=skipped,
+            reason=what,
+        )
+
+
+def _audit(action: Action, by: Actor, reason: str, changes: Changes) -> None:
+    rows = [(name, reason, True) for name in changes.changed]
+    audit(action, by, rows + [(name, reason, False) for name in changes.unchanged])
+
+
+def _single(changes: Changes) -> bool:
+    for error in changes.refused.values():
+        raise error
+    return bool(changes.changed)

@@ -1,0 +1,144 @@
+"""Compare, at each heartbeat, all that living code declares with all that the database has.
+
+Whatever happened to the rows (a release came or went, a person deleted or changed them, an older
+dump was restored), the jobs whose rows disagree are made right, some hundred in one transaction. A
+job that another transaction holds has its turn at the next heartbeat."""
+
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
+from itertools import chain
+
+from scheduler_app import zones
+from scheduler_app.cron import Uncomputable
+from scheduler_app.engine import releases, stored, sync
+from scheduler_app.engine.releases import Declarations
+from scheduler_app.engine.stored import Stored
+from scheduler_app.engine.sync import Changes
+from scheduler_app.ledger import schedules
+from scheduler_app.logs import SafeLogger
+from scheduler_app.models import LivenessSnapshot, Node
+from scheduler_app.registry import Registry
+from scheduler_app.text import listed
+
+logger = SafeLogger(__name__)
+
+BATCH = 500
+"""How many jobs one transaction deals with."""
+
+
+class Reconciler:
+    """Reconciles for one scheduler."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._right: dict[str, tuple[datetime, object]] = {}
+        """The due moments that were found right, with the job's row."""
+        self._locked: list[str] = []
+        self.other_rules: frozenset[str] = frozenset()
+        """Jobs in zones whose rules in force this process does not have: others claim them."""
+
+    def reconcile(
+        self,
+        node: Node,
+        snapshot: LivenessSnapshot,
+        now: datetime,
+        *,
+        orphans: bool = True,
+        still_holds: Callable[[], bool] = lambda: True,
+    ) -> Changes:
+        """Make the rows agree with what the nodes of this snapshot, and this one, declare. What
+        none of them declares is marked as orphaned if `orphans`, for as long as the snapshot
+        `still_holds`: if this takes long, others may have come."""
+        alive = snapshot.alive | {node.pk}
+        declared = self._declared(node, alive)
+        found = stored.look()
+        wrong = set(found.disagreeing(declared))
+        wrong |= self._late(found, declared.keys() - wrong)
+        changes = Changes()
+        for batch in _batches(wrong):
+            changes.add(sync.mend(batch, declared, now))
+        undeclared = self._undeclared(found, declared, alive) if orphans else set()
+        for batch in _batches(undeclared):
+            if not still_holds():
+                break
+            changes.add(sync.orphan(batch, now))
+        self._log(changes)
+        return changes
+
+    def _declared(self, node: Node, alive: Collection[int]) -> Declarations:
+        digests = releases.living(node, alive)
+        if node.release not in digests:  # its row was deleted
+            releases.remember(node.release, releases.declarations(self._registry))
+            digests = releases.living(node, alive)
+        declared = releases.deciding(digests)
+        self.other_rules = frozenset(
+            name
+            for name, values in declared.items()
+            if values["zone_rules"] != zones.digest(values["timezone"])
+        )
+        return declared
+
+    def _late(self, found: Stored, names: Collection[str]) -> set[str]:
+        """Return those of these jobs whose due moment is later than their ledger asks for."""
+        unproven = {
+            name: due_at
+            for name in names
+            if not found.jobs[name].is_paused
+            and self._right.get(name) != ((due_at := found.dues[name]), found.jobs[name])
+        }
+        if not unproven:
+            return set()
+        late = set()
+        for name, end in schedules.accounted_to(unproven).items():
+            job, due_at = found.jobs[name], unproven[name]
+            schedule = job.schedule(name)
+            if isinstance(schedule.compute(), Uncomputable):
+                continue  # no moment can be called too late
+            right = schedules.next_due_by(schedule, name, end)
+            if schedules.is_too_late(due_at, right):
+                late.add(name)
+            elif due_at:
+                self._right[name] = due_at, job
+        return late
+
+    def _undeclared(
+        self, found: Stored, declared: Declarations, alive: Collection[int]
+    ) -> set[str]:
+        """Return the jobs that no living node declares, and that are not marked so."""
+        names = {name for name, job in found.jobs.items() if not job.is_orphaned}
+        names -= declared.keys()
+        if not names:
+            return names
+        others = Node.objects.filter(pk__in=alive).values_list("declares", flat=True)
+        return names.difference(chain.from_iterable(others))
+
+    def _log(self, changes: Changes) -> None:
+        _tell(logger.info, "jobs added: %s", changes.added)
+        _tell(
+            logger.info,
+            "jobs changed to what the newest living release declares: %s",
+            changes.changed,
+        )
+        _tell(
+            logger.warning,
+            "rows of these jobs were missing or wrong, and are restored: %s",
+            changes.restored,
+        )
+        _tell(logger.warning, "jobs no longer declared: %s", changes.orphaned)
+        if changes.locked != self._locked:
+            self._locked = changes.locked
+            _tell(
+                logger.warning,
+                "another transaction holds rows of these jobs, which wait: %s",
+                changes.locked,
+            )
+
+
+def _tell(log: Callable[..., None], message: str, names: list[str]) -> None:
+    if names:
+        log(message, listed(names))
+
+
+def _batches(names: Iterable[str]) -> Iterable[list[str]]:
+    ordered = sorted(names)
+    return (ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH))

@@ -1,0 +1,83 @@
+"""Which code is alive, and which of it decides about a job."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, fields
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+from django.db.models.functions import Now
+
+from scheduler_app import zones
+from scheduler_app.models import Node, Release, ZoneRules, database
+from scheduler_app.policies import Policies
+from scheduler_app.registry import JobDefinition, Registry
+
+FIELDS = (
+    *("description", "cron", "timezone", "jitter", "zone_rules"),
+    *(field.name for field in fields(Policies)),
+)
+"""What a declaration sets."""
+
+Declaration = Mapping[str, Any]
+"""The value of each of FIELDS."""
+Declarations = Mapping[str, Declaration]
+"""By the names of the jobs."""
+
+
+def declarations(registry: Iterable[JobDefinition]) -> dict[str, Declaration]:
+    """Return what this process's code declares, with the time zone rules that it knows."""
+    return {definition.name: _declaration(definition) for definition in registry}
+
+
+def _declaration(definition: JobDefinition) -> Declaration:
+    schedule = definition.schedule
+    return asdict(definition.policies) | {
+        "description": definition.description,
+        "cron": schedule.expression,
+        "timezone": schedule.timezone,
+        "jitter": schedule.jitter,
+        "zone_rules": zones.digest(schedule.timezone),
+    }
+
+
+def register(name: str, registry: Registry) -> Node:
+    """Add this process as a node of its release."""
+    declared = declarations(registry)
+    digest = _digest(declared)
+    with database.atomic():
+        remember(digest, declared)
+        if not Node.objects.alive().exclude(release=digest).exists():
+            Release.objects.filter(digest=digest).update(since=Now())
+        return Node.objects.create(name=name, declares=sorted(declared), release=digest)
+
+
+def remember(digest: str, declared: Declarations) -> None:
+    """Keep this release, and the rules of its time zones, unless they are known."""
+    known = map(zones.offsets, {values["timezone"] for values in declared.values()})
+    ZoneRules.objects.remember(each for each in known if each)
+    rows = [Release(digest=digest, declares=declared)]
+    Release.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def living(node: Node, alive: Collection[int]) -> tuple[str, ...]:
+    """Return the digests of the releases of the nodes that are alive, this one's own included; the
+    one that decides comes first. One that is not kept any more is left out."""
+    digests = set(Node.objects.filter(pk__in=alive).values_list("release", flat=True))
+    digests.add(node.release)
+    return tuple(Release.objects.filter(digest__in=digests).values_list("digest", flat=True))
+
+
+@lru_cache(maxsize=4)
+def deciding(digests: tuple[str, ...]) -> Declarations:
+    """Return for each job the declaration of the first of these releases that has one."""
+    found: dict[str, Declaration] = {}
+    for digest in reversed(digests):
+        found |= Release.objects.values_list("declares", flat=True).get(digest=digest)
+    return found
+
+
+def _digest(declared: Declarations) -> str:
+    text = json.dumps(declared, sort_keys=True, default=str)
+    return blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,40 @@
+"""How far the records of a job reach when its open period has been deleted."""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+
+from django.db.models import F, Max
+
+from scheduler_app.ledger import timetable
+from scheduler_app.ledger.expected import RESOLUTION
+from scheduler_app.models import Job, JobRun, SchedulePeriod, bulk
+
+
+def ends(names: Iterable[str]) -> dict[str, datetime]:
+    """Return for those of these jobs that have runs or closed periods: when the last of them was
+    due or ended."""
+    names = list(names)
+    closed = SchedulePeriod.objects.filter(bulk.AnyOf("job_name", names), ends_at__isnull=False)
+    runs = JobRun.objects.scheduled().filter(bulk.AnyOf("job_name", names), attempt=1)
+    found: dict[str, datetime] = {}
+    for rows, column in ((closed, "ends_at"), (runs, "due_at")):
+        latest = rows.order_by().values("job_name").annotate(latest=Max(F(column)))
+        for name, moment in latest.values_list("job_name", "latest"):
+            found[name] = max(moment, found.get(name, moment))
+    return found
+
+
+def beginnings(
+    jobs: Collection[Job], known_ends: Mapping[str, datetime], now: datetime
+) -> dict[str, datetime]:
+    """Return when the periods of these jobs, which have no open one, should begin: before what the
+    timetable says is still to be claimed, but not before the end of what is known."""
+    dues = timetable.dues(job.name for job in jobs)
+    return {job.name: _beginning(dues.get(job.name), known_ends.get(job.name), now) for job in jobs}
+
+
+def _beginning(due_at: datetime | None, end: datetime | None, now: datetime) -> datetime:
+    if due_at is None:
+        return end or now
+    moment = min(now, due_at - RESOLUTION)
+    return max(moment, end or moment)

@@ -1,0 +1,70 @@
+"""What has been counted of jobs' runs, and is not yet in the jobs' own rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from django.db import connections, models, router
+from django.db.models import OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
+
+from scheduler_app.models import bulk
+from scheduler_app.models.primary import PrimaryQuerySet
+
+COUNTERS = ("run_count", "error_count", "skip_count", "miss_count")
+
+
+class JobCountQuerySet(PrimaryQuerySet["JobCount"]):
+    def append(self, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Add to the counters of these jobs: `{job name: {counter: how many}}`. Waits for no lock
+        on a row."""
+        rows = [JobCount(job_name=name, **counters) for name, counters in counts.items()]
+        if rows:
+            bulk.append(rows, connections[router.db_for_write(self.model)])
+
+    def fold(self, names: Sequence[str], job_table: str) -> None:
+        """Add what is counted of these (locked) jobs to their rows, and delete it here."""
+        connection = connections[router.db_for_write(self.model)]
+        table = self.model._meta.db_table
+        these, values = bulk.any_of("job_name", names, connection)
+        sums = ", ".join(f"sum({counter}) AS {counter}" for counter in COUNTERS)
+        totals = f"SELECT job_name, {sums} FROM {{}} GROUP BY job_name"  # noqa: S608
+        changes = ", ".join(f"{name} = {job_table}.{name} + total.{name}" for name in COUNTERS)
+        changed = f"{job_table} SET {changes} FROM ({totals}) AS total"
+        update = f"UPDATE {changed} WHERE name = job_name"
+        delete = f"DELETE FROM {table} WHERE {these}"  # noqa: S608
+        with connection.cursor() as cursor:
+            if connection.vendor == "sqlite":
+                cursor.execute(update.format(f"{table} WHERE {these}"), [values])
+                cursor.execute(delete, [values])
+            else:  # others insert meanwhile: what is deleted is exactly what is added
+                folded = f"WITH folded AS ({delete} RETURNING *) {update.format('folded')}"
+                cursor.execute(folded, [values])
+
+
+class JobCount(models.Model):
+    """What one commit adds to a job's counters, until a scheduler adds it to the job's row.
+
+    Rows are only inserted, so that whatever ends a run waits for no lock on a job. What is counted
+    of a job without a row stays here until the job is back."""
+
+    job_name = models.CharField(max_length=100)
+    run_count = models.PositiveIntegerField(default=0)
+    error_count = models.PositiveIntegerField(default=0)
+    skip_count = models.PositiveIntegerField(default=0)
+    miss_count = models.PositiveIntegerField(default=0)
+
+    objects = JobCountQuerySet.as_manager()
+
+    class Meta:
+        indexes = (models.Index(fields=("job_name",), name="count_by_job"),)
+
+    def __str__(self) -> str:
+        return f"{self.job_name} +{[getattr(self, counter) for counter in COUNTERS]}"
+
+
+def not_folded(counter: str) -> Coalesce:
+    """What is counted of the job of the outer query, and is not in this counter of its row."""
+    rows = JobCount.objects.filter(job_name=OuterRef("name")).order_by().values("job_name")
+    total = Subquery(rows.annotate(total=Sum(counter)).values("total"))
+    return Coalesce(total, 0, output_field=models.BigIntegerField())

@@ -1,0 +1,94 @@
+"""Locks that others hold on what we need: how to work around them, and who holds them."""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from django.db import Error, OperationalError
+
+from scheduler_app.models import database
+
+T = TypeVar("T")
+
+IMPATIENT = 0.05
+"""How long, in seconds, a statement waits for a lock while we look for what can be done."""
+SEARCH = 2.0
+"""For how many seconds at most we look for what can be done."""
+
+
+def around(items: Sequence[T], work: Callable[[Sequence[T]], None]) -> list[T]:
+    """Have `work` done, in transactions of its own, for all of these items but those that need a
+    lock that others hold: these are returned. Raises the error if all of them do: then the lock is
+    on a whole table."""
+    try:
+        work(items)
+    except OperationalError as error:
+        if not database.is_lock_timeout(error):
+            raise
+        left = impatiently(items, work)
+        if len(left) == len(items) > 1:
+            raise
+        return left
+    return []
+
+
+def impatiently(items: Sequence[T], work: Callable[[Sequence[T]], None]) -> list[T]:
+    """As around(), but it hardly waits for a lock, and returns all items if all need one."""
+    with database.lock_timeout(IMPATIENT):
+        return _by_halves(items, work, time.monotonic() + SEARCH)
+
+
+def _by_halves(items: Sequence[T], work: Callable[[Sequence[T]], None], deadline: float) -> list[T]:
+    if time.monotonic() > deadline:
+        return list(items)
+    try:
+        work(items)
+    except OperationalError as error:
+        if not database.is_lock_timeout(error):
+            raise
+        if len(items) == 1:
+            return list(items)
+        middle = len(items) // 2
+        halves = (items[:middle], items[middle:])
+        return [item for half in halves for item in _by_halves(half, work, deadline)]
+    return []
+
+
+def waits_for(what: Exception | str) -> str:
+    """Who holds a lock that we wait for, in words; empty if that is not known. `what` is the error
+    with which a wait ended, or a table. Never raises."""
+    try:
+        relation = what if isinstance(what, str) else _relation(what)
+        if database.connection().vendor != "postgresql":
+            return ""
+        with database.connection().cursor() as cursor:
+            cursor.execute(_HOLDERS, [relation, relation])
+            row = cursor.fetchone()
+    except Error:  # the caller has an error to report already
+        return ""
+    if row is None:
+        return ""
+    table, pid, user, application = row
+    program = f", {application}" if application else ""
+    return f"a lock on {table} held by PostgreSQL process {pid} (user {user}{program})"
+
+
+def _relation(error: Exception) -> str:
+    """The table that PostgreSQL names in the error; empty if it names none."""
+    context = getattr(getattr(error.__cause__, "diag", None), "context", None) or ""
+    found = re.search(r'relation "([^"]+)"', context)
+    return found[1] if found else ""
+
+
+_HOLDERS = r"""
+SELECT relname, pid, usename, application_name
+FROM pg_locks JOIN pg_class ON pg_class.oid = relation JOIN pg_stat_activity USING (pid)
+WHERE granted AND relkind = 'r' AND mode <> 'AccessShareLock' AND pid <> pg_backend_pid()
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND (relname = %s OR %s = '' AND relname ~ '^(scheduler_app_|django_apscheduler_djangojob$)')
+ORDER BY xact_start NULLS LAST
+LIMIT 1
+"""
+"""Of those that have locked the table or rows of it, the one whose transaction is the oldest.
+PostgreSQL does not list locks of rows; but each goes with one of the table."""

@@ -1,0 +1,46 @@
+"""What the service's calls do, whoever makes them: a server for its clients, or the command line
+for itself."""
+
+from collections.abc import Callable
+
+from protos import memory_pb2 as pb
+from scheduler_app import control, status
+from scheduler_app.control import Actor
+from scheduler_app.exceptions import JobNotFound, RunNotFound
+from scheduler_app.models import RunState
+from scheduler_app.rpc.conversion import scheduler_to_proto
+
+
+def get_status() -> pb.GetSchedulerStatusResponse:
+    return scheduler_to_proto(status.scheduler_status())
+
+
+def pause(name: str, by: Actor, reason: str = "") -> pb.PauseJobResponse:
+    error = _unknown(lambda: control.pause(name, by=by, reason=reason))
+    return pb.PauseJobResponse(success=error is None, error=error)
+
+
+def resume(name: str, by: Actor, reason: str = "") -> pb.ResumeJobResponse:
+    error = _unknown(lambda: control.resume(name, by=by, reason=reason))
+    return pb.ResumeJobResponse(success=error is None, error=error)
+
+
+def cancel(run_id: int, by: Actor, reason: str = "") -> pb.CancelRunResponse:
+    try:
+        control.cancel(run_id, by=by, reason=reason)
+        run = status.run_summary(run_id)
+    except RunNotFound as error:
+        return pb.CancelRunResponse(success=False, error=str(error))
+    if run.state not in (RunState.RUNNING, RunState.CANCELLED):
+        error_text = f"Run {run.id} had ended already: {run.state}."
+        return pb.CancelRunResponse(success=False, error=error_text)
+    return pb.CancelRunResponse(success=True, is_running=run.state == RunState.RUNNING)
+
+
+def _unknown(change: Callable[[], object]) -> str | None:
+    """Make the change; return the error if there is no such job: that is an answer."""
+    try:
+        change()
+    except JobNotFound as error:
+        return str(error)
+    return None

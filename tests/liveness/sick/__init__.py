@@ -1,0 +1,1 @@
+"""A user's app whose jobs do what they should not."""

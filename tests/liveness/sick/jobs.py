@@ -1,0 +1,47 @@
+"""Jobs that hold what others need."""
+
+import multiprocessing
+import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from scheduler_app import job
+
+HELD = 4.0
+"""For how long, in seconds, a job holds the interpreter lock at least."""
+
+
+@job(cron="* * * * * *")
+def tick() -> None:
+    """Do nothing, every second."""
+
+
+@job(cron="0 0 1 1 *")
+def endless() -> None:
+    """Never end."""
+    while True:
+        time.sleep(1)
+
+
+@job(cron="0 0 1 1 *")
+def regex() -> None:
+    """Match a slow regular expression, during which no other thread of the process runs."""
+    length, took = 20, 0.0
+    while took < HELD:
+        began = time.monotonic()
+        re.match(r"(a+)+$", "a" * length + "b")
+        took = time.monotonic() - began
+        length += 1
+
+
+@job(cron="0 0 1 1 *")
+def leaves_pool() -> None:
+    """Leave a call in a thread pool that does not end."""
+    ThreadPoolExecutor(1).submit(threading.Event().wait)
+
+
+@job(cron="0 0 1 1 *")
+def leaves_child() -> None:
+    """Leave a process that does not end, for which Python waits at its exit."""
+    multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,)).start()

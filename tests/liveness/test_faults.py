@@ -1,0 +1,154 @@
+"""Faults under which a scheduler stays alive, or says what is wrong."""
+
+import time
+
+from tests.harness import eventually
+from tests.liveness.conftest import MakeSite, SickSite, health_of
+from tests.liveness.database import allow, execute, held, refuse
+
+SERVING, NOT_SERVING = 1, 2
+JOBRUN = "scheduler_app_jobrun"
+PATIENCE = 40
+"""Seconds; the machine may be busy."""
+
+
+def ticks(site: SickSite, more: int = 2) -> None:
+    """Wait for this many more successes."""
+    before = site.states("tick").count("success")
+    eventually(lambda: site.states("tick").count("success") >= before + more, PATIENCE)
+
+
+def orphaned(site: SickSite) -> int:
+    query = "SELECT count(*) FROM scheduler_app_scheduleperiod WHERE state = 'orphaned'"
+    ((count,),) = site.rows(query)
+    return int(count)
+
+
+def test_rows_that_a_person_locks_delay_no_heartbeat(make_site: MakeSite) -> None:
+    site = make_site()
+    site.start()
+    site.start()
+    ticks(site)
+    with held(
+        site,
+        "SELECT * FROM scheduler_app_node FOR UPDATE",
+        "SELECT * FROM scheduler_app_heartbeat FOR UPDATE",
+        "SELECT * FROM scheduler_app_job FOR UPDATE",
+        "SELECT * FROM django_apscheduler_djangojob FOR UPDATE",
+    ):
+        before = site.last_beat()
+        time.sleep(6)  # much longer than a node may be silent
+        if site.is_postgres:
+            assert site.last_beat() >= before + 6
+    ticks(site)
+    assert site.given_up() == 0
+    assert site.states("tick").count("lost") == 0
+    assert orphaned(site) == 0
+
+
+def test_frozen_scheduler_orphans_none_of_its_own_jobs(make_site: MakeSite) -> None:
+    site = make_site()
+    scheduler, other = site.start(), site.start()
+    ticks(site)
+    other.kill()
+    scheduler.freeze()
+    time.sleep(4)
+    scheduler.thaw()
+    eventually(lambda: site.given_up() >= 1, PATIENCE)
+    ticks(site)
+    assert orphaned(site) == 0
+
+
+def test_log_handler_that_raises_ends_nothing(make_site: MakeSite) -> None:
+    site = make_site(env={"SICK_LOGGING": "1"})
+    scheduler = site.start()
+    ticks(site)
+    for action in ("INSERT", "UPDATE"):
+        refuse(site, f"{action}", JOBRUN)
+        time.sleep(2)
+        allow(site, JOBRUN)
+        ticks(site)
+    if site.is_postgres:
+        execute(
+            site,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        ticks(site)
+    eventually(lambda: health_of(scheduler) == SERVING, PATIENCE)
+    assert scheduler.stop() == 0
+
+
+def test_job_that_holds_the_interpreter_is_named(make_site: MakeSite) -> None:
+    site = make_site()
+    scheduler, other = site.start(), site.start()
+    ticks(site)
+    site.trigger("regex")
+    eventually(lambda: "success" in site.states("regex"), 2 * PATIENCE)
+    assert site.states("regex") == ["success"]
+    assert site.given_up() == 0
+    ((run,),) = site.runs("regex", "id")
+    warning = "the interpreter lock was held for"
+    eventually(lambda: warning in scheduler.output() + other.output())
+    logs = scheduler.output() + other.output()
+    assert f"run {run} of regex" in logs[logs.index(warning) :]
+    assert "isolated=True" in logs
+
+
+def test_held_interpreter_is_told_while_it_lasts(make_site: MakeSite) -> None:
+    site = make_site()
+    site.start()
+    ticks(site)
+    site.trigger("regex")
+    shown = eventually(lambda: said if "interpreter lock" in (said := site.says()) else "")
+    ((run,),) = site.runs("regex", "id")
+    assert shown.startswith("NOT WORKING since ")
+    assert f"run {run} of regex" in shown
+    eventually(lambda: "success" in site.states("regex"), 2 * PATIENCE)
+    eventually(lambda: site.says() == "RUNNING", PATIENCE)
+
+
+def test_scheduler_whose_claims_fail_says_so_and_exits(make_site: MakeSite) -> None:
+    site = make_site(stuck_after=8)
+    scheduler = site.start()
+    ticks(site)
+    eventually(lambda: health_of(scheduler) == SERVING)
+    refuse(site, "INSERT", JOBRUN)
+    shown = eventually(lambda: said if (said := site.says()).startswith("NOT WORKING") else "")
+    assert "every claim fails: " in shown
+    assert "refused by a trigger" in shown
+    eventually(lambda: health_of(scheduler) == NOT_SERVING)
+    assert scheduler.process.wait(PATIENCE) == 4
+
+
+def test_scheduler_that_cannot_record_says_so_and_exits(make_site: MakeSite) -> None:
+    site = make_site(stuck_after=5)
+    scheduler = site.start()
+    ticks(site)
+    refuse(site, "UPDATE", JOBRUN)
+    shown = eventually(lambda: said if (said := site.says()).startswith("NOT WORKING") else "")
+    assert "no outcome can be recorded: " in shown
+    assert scheduler.process.wait(PATIENCE) == 4
+
+
+def test_scheduler_works_again_once_it_can(make_site: MakeSite) -> None:
+    site = make_site()
+    scheduler = site.start()
+    ticks(site)
+    refuse(site, "INSERT", JOBRUN)
+    eventually(lambda: site.says().startswith("NOT WORKING"))
+    allow(site, JOBRUN)
+    ticks(site)
+    eventually(lambda: site.says() == "RUNNING")
+    eventually(lambda: health_of(scheduler) == SERVING)
+
+
+def test_health_of_a_database_that_does_not_answer(make_site: MakeSite) -> None:
+    site = make_site()
+    scheduler = site.start()
+    ticks(site)
+    eventually(lambda: health_of(scheduler) == SERVING)
+    with held(site, "LOCK TABLE scheduler_app_node", "LOCK TABLE scheduler_app_heartbeat"):
+        eventually(lambda: health_of(scheduler) == NOT_SERVING)
+    ticks(site)
+    eventually(lambda: health_of(scheduler) == SERVING)
