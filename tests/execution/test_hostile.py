@@ -148,9 +148,12 @@ def test_hostile_job_ends_and_harms_no_other(
     scheduler = start(isolated)
     found = {
         name: faults(scheduler, name, *expected(hostile, isolated))
-        for name, hostile in HOSTILE.items() if name in __import__("os").environ.get("ONLY", name).split()  # DUMP
+        for name, hostile in HOSTILE.items()
+        if name in __import__("os").environ.get("ONLY", name).split()  # DUMP
     }
-    __import__("pathlib").Path("/tmp/found").write_text("\n".join(f"{n}: {w}" for n, w in found.items() if w))  # DUMP
+    __import__("pathlib").Path("/tmp/found").write_text(
+        "\n".join(f"{n}: {w}" for n, w in found.items() if w)
+    )  # DUMP
     assert {name: what for name, what in found.items() if what} == {}
     assert set(outcomes.values()) == {1}
     assert len(outcomes) == 2 * len(HOSTILE)
