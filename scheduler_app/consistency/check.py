@@ -64,13 +64,16 @@ def _audit(job: Job, is_declared: bool, window: Window, tally: Tally) -> Iterato
     if is_declared and next_due:
         yield from state.overdue(job, next_due, database.now())
     yield from state.holders(job)
-    if window == Window() and job.pruned_to is None:
-        yield from state.counters(job)
+    is_complete = window == Window() and job.pruned_to is None
     if job.pruned_to:
         begin = job.pruned_to + RESOLUTION
         window = Window(max(begin, window.since or begin), window.until)
         recorded = [p for p in recorded if p.ends_at is None or p.ends_at >= begin]
-    yield from _History(job.name, recorded, window, next_due or database.now(), tally).audit()
+    for discrepancy in _History(job, recorded, window, next_due or database.now(), tally).audit():
+        is_complete = is_complete and discrepancy.kind != Kind.INCOMPLETE
+        yield discrepancy
+    if is_complete:
+        yield from state.counters(job)
 
 
 class _History:
@@ -78,14 +81,15 @@ class _History:
 
     def __init__(
         self,
-        job_name: str,
+        job: Job,
         periods: Sequence[SchedulePeriod],
         window: Window,
         horizon: datetime,
         tally: Tally,
     ) -> None:
         """`horizon`: what is due then, or later, has not been claimed."""
-        self._job_name, self._periods, self._window = job_name, periods, window
+        self._job_name, self._periods, self._window = job.name, periods, window
+        self._accounted_to = state.accounted_to(job)
         self._horizon, self._tally = horizon, tally
         self._begins = [period.begins_at for period in periods]
         self._unjudgeable = unjudgeable(periods, database.now())
@@ -119,18 +123,16 @@ class _History:
 
     def _coverage(self, period: SchedulePeriod) -> Coverage | Unjudged:
         """What has been claimed of an active period; of any other, nothing had to be."""
-        if period.pk in self._unjudgeable:
-            self._tally.unjudged += 1
-            return Unjudged(period, self._window, "", self._tally)
         active = period.state == SchedulePeriod.State.ACTIVE
         schedule = period.schedule.compute()
         if isinstance(schedule, Uncomputable):
-            text = schedule.text if active else ""
-            return Unjudged(period, self._window, text, self._tally)
+            return Unjudged(period, self._window, self._tally, schedule.text)
+        if period.pk in self._unjudgeable:
+            return Unjudged(period, self._window, self._tally)
         due_by = (period.ends_at or self._horizon - RESOLUTION) if active else period.begins_at
         fires = expected.fires(period, schedule, self._window, due_by)
         is_known = partial(is_in_ledger, self._job_name)
-        return Coverage(period, self._window, fires, self._tally, is_known)
+        return Coverage(period, self._window, fires, self._tally, is_known, self._accounted_to)
 
     def _misplaced(self, row: Row, index: int) -> str:
         """Why this row can belong to no period's occurrences; empty if it can."""

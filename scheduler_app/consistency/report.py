@@ -13,6 +13,8 @@ class Kind(StrEnum):
 
     LOST = "lost"
     """No row accounts for an occurrence."""
+    INCOMPLETE = "incomplete"
+    """An occurrence had been accounted for, and its row has been deleted since."""
     DOUBLED = "doubled"
     """Two rows account for one occurrence."""
     UNEXPECTED = "unexpected"
@@ -25,12 +27,12 @@ class Kind(StrEnum):
     """The recorded schedule has a hole, overlaps itself, or differs from the job."""
     TIMETABLE = "timetable"
     """The job's next moment is not what its state asks for."""
+    UNJUDGED = "unjudged"
+    """The recorded schedule cannot be computed here."""
     MISSING = "missing"
     """A living scheduler declares a job that has no row."""
     OVERDUE = "overdue"
     """Occurrences are due, and no living scheduler claims them."""
-    UNJUDGED = "unjudged"
-    """The recorded schedule cannot be computed here."""
     STRANDED = "stranded"
     """A run that has not ended is held by no living scheduler."""
 

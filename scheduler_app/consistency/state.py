@@ -53,12 +53,12 @@ def timetable(job: Job, next_due: datetime | None) -> Iterator[Discrepancy]:
 
 def overdue(job: Job, next_due: datetime, now: datetime) -> Iterator[Discrepancy]:
     """Whether an active job that living schedulers declare is claimed in time."""
-    fires = job.schedule.compute()
-    if state_of(job) != State.ACTIVE or isinstance(fires, Uncomputable):
+    if state_of(job) != State.ACTIVE or now - next_due <= OVERDUE_AFTER * _heartbeat():
         return
-    if now - next_due <= OVERDUE_AFTER * _heartbeat():
+    schedule = job.schedule.compute()
+    if isinstance(schedule, Uncomputable):
         return
-    count = sum(1 for _ in islice(fires.due(next_due, now), MANY + 1))
+    count = sum(1 for _ in islice(schedule.due(next_due, now), MANY + 1))
     number = f"more than {MANY:,}" if count > MANY else f"{count:,}"
     text = f"{number} occurrence(s) are due since then, and no scheduler has claimed them"
     yield Discrepancy(job.name, Kind.OVERDUE, text, next_due, count)
@@ -66,6 +66,12 @@ def overdue(job: Job, next_due: datetime, now: datetime) -> Iterator[Discrepancy
 
 def _heartbeat() -> timedelta:
     return timedelta(seconds=scheduler_settings().heartbeat)
+
+
+def accounted_to(job: Job) -> datetime | None:
+    """Up to when the (counted) job's occurrences have had rows, as far as is known."""
+    known = (job.accounted_to, getattr(job, "latest_accounted_to", None))
+    return max(filter(None, known), default=None)
 
 
 def counters(job: Job) -> Iterator[Discrepancy]:

@@ -171,28 +171,38 @@ def test_nothing_is_found_after_any_life(
 def test_deleted_row_is_found(ten: Claimer) -> None:
     JobRun.objects.filter(scheduled_for=T0 + 4 * MINUTE).delete()
     (lost, *others) = audit_ledger(since=T0)
-    assert str(lost) == "a 2026-03-02 12:04:00+00:00: no row accounts for this occurrence"
-    assert (lost.kind, lost.occurrences, others) == (Kind.LOST, 1, [])
+    assert str(lost) == (
+        "a 2026-03-02 12:04:00+00:00: history incomplete: no row is left of this occurrence"
+    )
+    assert (lost.kind, lost.occurrences, others) == (Kind.INCOMPLETE, 1, [])
+
+
+def test_occurrence_that_was_never_accounted_for_is_lost(ten: Claimer) -> None:
+    JobRun.objects.filter(scheduled_for__gte=T0 + 9 * MINUTE).delete()
+    JobCount.objects.filter(accounted_to__gte=T0 + 9 * MINUTE).delete()
+    (lost,) = audit_ledger()
+    assert str(lost) == "a 2026-03-02 12:09:00+00:00: no row accounts for this occurrence"
+    assert (lost.kind, lost.occurrences) == (Kind.LOST, 1)
 
 
 def test_neighbours_that_are_lost_share_a_line(ten: Claimer) -> None:
     JobRun.objects.filter(scheduled_for__gte=T0 + 7 * MINUTE).delete()
     assert found(since=T0) == [
         "a 2026-03-02 12:07:00+00:00: "
-        "no row accounts for these 3 occurrences up to 2026-03-02 12:09:00+00:00"
+        "history incomplete: no row is left of these 3 occurrences up to 2026-03-02 12:09:00+00:00"
     ]
 
 
 def test_row_that_the_schedule_does_not_have_is_found(ten: Claimer) -> None:
     moment = T0 + timedelta(seconds=30)
     JobRun.objects.filter(scheduled_for=T0).update(scheduled_for=moment, due_at=moment)
-    assert kinds() == [Kind.LOST, Kind.UNEXPECTED]
+    assert kinds() == [Kind.INCOMPLETE, Kind.UNEXPECTED]
 
 
 def test_row_before_the_job_was_declared_is_found(ten: Claimer) -> None:
     moment = T0 - timedelta(days=1)
     JobRun.objects.filter(scheduled_for=T0).update(scheduled_for=moment, due_at=moment)
-    assert kinds() == [Kind.UNEXPECTED, Kind.LOST]
+    assert kinds() == [Kind.UNEXPECTED, Kind.INCOMPLETE]
 
 
 def test_row_inside_a_pause_is_found(ten: Claimer, set_clock: SetClock) -> None:
@@ -325,7 +335,7 @@ def test_pruned_ledger_is_clean(ten: Claimer, set_clock: SetClock) -> None:
     for minute in range(10, 30):
         finish(ten.claim(T0 + minute * MINUTE))
     ten.claim(T0 + 35 * MINUTE)
-    set_clock(T0 + timedelta(days=31))
+    set_clock(T0 + timedelta(days=60))
     jobs.prune_run_history(JobContext(job_name="p", run_id=1, scheduled_for=T0))
     set_clock(T0)
     assert JobRun.objects.count() < 15
@@ -340,7 +350,7 @@ def test_prune_that_breaks_off_leaves_a_clean_ledger(
 ) -> None:
     for minute in range(10, 30):
         finish(ten.claim(T0 + minute * MINUTE))
-    set_clock(T0 + timedelta(days=31))
+    set_clock(T0 + timedelta(days=60))
     monkeypatch.setattr(jobs, "BATCH", 3)
     context = JobContext(job_name="p", run_id=1, scheduled_for=T0)
     monkeypatch.setattr(JobContext, "report", lambda self, **_: self.cancel_event.set())

@@ -202,7 +202,7 @@ def test_log_names_twenty_jobs_at_most(
         declare(f"many-{number:02}")
     newer = releases.register("here:2", registry)
     Reconciler(registry).reconcile(newer, Node.objects.liveness(), T0)
-    assert caplog.messages[-1].endswith("many-19 and 10 more")
+    assert caplog.messages[-1].endswith("many-19, and 10 more")
 
 
 def test_restored_rows_are_logged(beat: Beat, caplog: pytest.LogCaptureFixture) -> None:
