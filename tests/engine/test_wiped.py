@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
@@ -16,10 +17,8 @@ from scheduler_app.models import (
     Job,
     JobRun,
     Node,
-    Release,
     RunState,
     SchedulePeriod,
-    ZoneRules,
     database,
 )
 from scheduler_app.registry import Registry
@@ -27,7 +26,7 @@ from tests.engine.conftest import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Declare = Callable[..., None]
-TABLES = [JobRun, Job, DjangoJob, SchedulePeriod, Node, Release, ZoneRules]
+TABLES = [DjangoJob, *apps.get_app_config("scheduler_app").get_models()]
 
 
 @pytest.fixture
