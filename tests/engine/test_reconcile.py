@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import count
 
 import pytest
 from django.db import connection
@@ -212,6 +213,21 @@ def test_many_changed_jobs_are_dealt_with_in_batches(
     newer = releases.register("here:2", registry)
     changes = Reconciler(registry).reconcile(newer, Node.objects.liveness(), T0)
     assert changes.added == [f"many-{number}" for number in range(10)]
+
+
+def test_many_changes_leave_the_rest_to_the_next_heartbeat(
+    declare: Declare, registry: Registry, beat: Beat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "BATCH", 3)
+    for number in range(10):
+        declare(f"many-{number}")
+    newer, ticks = releases.register("here:2", registry), count()
+    reconciler = Reconciler(registry, lambda: float(next(ticks)))
+    added = [
+        len(reconciler.reconcile(newer, Node.objects.liveness(), T0, seconds=1.5).added)
+        for _ in range(3)
+    ]
+    assert added == [6, 4, 0]
 
 
 def test_log_names_twenty_jobs_at_most(
