@@ -99,7 +99,7 @@ def _add_missing(names: Collection[str], declared: Declarations, now: datetime) 
 
 
 def _continue(job: Job, period: SchedulePeriod, accounted_to: datetime) -> None:
-    """Have a row that was deleted go on with its period."""
+    """Have a row that was deleted continue its period."""
     job.accounted_to = accounted_to
     job.cron, job.timezone, job.jitter = period.cron, period.timezone, period.jitter
     job.zone_rules = period.zone_rules
