@@ -74,7 +74,7 @@ class Dispatcher:
         if self._recorder.is_idle:
             self._vitals.records.progressed(now)
         elif self._recorder.error:
-            self._vitals.records.failed(self._recorder.error)
+            self._vitals.records.failed(self._recorder.error, self._recorder.holder)
         if self._executor.wait_until_begun(0.0):
             self._vitals.starts.progressed(now)
 
