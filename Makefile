@@ -3,7 +3,7 @@ BIN := .venv/bin
 export TEST_POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 
 # For 2 cores. The quick tests wait more than they work; each slow one starts several processes.
-WORKERS ?= 4
+WORKERS ?= 3
 SLOW_WORKERS ?= 2
 
 .PHONY: help run test test-sqlite test-postgres test-slow check chaos soak bench proto clean
@@ -16,14 +16,14 @@ run: $(BIN)/.run ## Set all up and start web, scheduler and gRPC on SQLite
 test: test-sqlite test-postgres ## Set all up and run the quick tests on SQLite, and on PostgreSQL
 
 test-sqlite: $(BIN)/.dev
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-postgres: $(BIN)/.dev
-	TEST_DATABASE=postgres $(BIN)/python -m pytest -n $(WORKERS)
+	TEST_DATABASE=postgres $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-slow: $(BIN)/.dev ## Run the tests that start processes, cause faults or try histories, on both
-	$(BIN)/python -m pytest -m 'slow and not chaos' -n $(SLOW_WORKERS)
-	TEST_DATABASE=postgres $(BIN)/python -m pytest -m 'slow and not chaos' -n $(SLOW_WORKERS)
+	$(BIN)/python -m pytest -m 'slow and not chaos' -n $(SLOW_WORKERS) --dist worksteal
+	TEST_DATABASE=postgres $(BIN)/python -m pytest -m 'slow and not chaos' -n $(SLOW_WORKERS) --dist worksteal
 
 check: $(BIN)/.dev ## Check style, types, rooms, settings and migrations
 	$(BIN)/ruff check .

@@ -71,10 +71,10 @@ class Dispatcher:
     def report_progress(self) -> None:
         """Note which parts have nothing to do, and why others do not get on."""
         now = self._vitals.monotonic()
-        if self._recorder.flush(0.0):
+        if self._recorder.is_idle:
             self._vitals.records.progressed(now)
         elif self._recorder.error:
-            self._vitals.records.failed(self._recorder.error)
+            self._vitals.records.failed(self._recorder.error, self._recorder.holder)
         if self._executor.wait_until_begun(0.0):
             self._vitals.starts.progressed(now)
 

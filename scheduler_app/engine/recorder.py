@@ -45,6 +45,8 @@ class Recorder:
         self._stopping = False
         self.error: BaseException | None = None
         """Why it cannot record at the moment; None if it can."""
+        self.holder = ""
+        """Who holds the lock that it waits for, if it does and that is known."""
         self.thread = threading.Thread(target=self._loop, name="scheduler-recorder", daemon=True)
 
     def start(self) -> None:
@@ -76,6 +78,12 @@ class Recorder:
         """Wait until all that was given so far is committed; False after `timeout` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: not (self._has_work or self._busy), timeout)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to record but what waits for a lock of another transaction."""
+        with self._changed:
+            return not (self._has_fresh or self._busy)
 
     @property
     def _has_work(self) -> bool:
@@ -150,10 +158,10 @@ class Recorder:
                 self.error = None
                 return begun
             except (OperationalError, InterfaceError, InternalError) as error:
-                self.error = error
+                self.error, self.holder = error, locks.holder(error)
                 logger.warning("cannot record runs, will try again: %s", error)
             except Exception as error:
-                self.error = error
+                self.error, self.holder = error, ""
                 logger.exception("cannot record an outcome as it is; recording it without details")
                 for run in ends:
                     run.message, run.traceback, run.metadata, run.log = UNRECORDABLE, "", {}, ""

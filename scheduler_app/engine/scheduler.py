@@ -24,7 +24,7 @@ from scheduler_app.engine.vouching import Voucher
 from scheduler_app.execution import capture
 from scheduler_app.ledger import transitions
 from scheduler_app.logs import SafeLogger
-from scheduler_app.models import JobRun, LivenessSnapshot, Node, bulk, clock, database
+from scheduler_app.models import JobRun, LivenessSnapshot, Node, bulk, clock, database, locks
 from scheduler_app.models.patience import brief_write
 from scheduler_app.processes.guard import Guard
 from scheduler_app.registry import Registry, registry
@@ -69,8 +69,8 @@ class Scheduler(BackgroundScheduler):
         self.vitals.probe = self._dispatcher.report_progress
         self._guard = guard or Guard(self._settings.shutdown_timeout)
         self._owns_guard = guard is None
-        voucher = Voucher(self._guard, self._dispatcher.in_threads)
-        self.liveness = Liveness(self.vitals, voucher, self.hurry, monotonic)
+        self._voucher = Voucher(self._guard, self._dispatcher.in_threads)
+        self.liveness = Liveness(self.vitals, self._voucher, self.hurry, monotonic)
         self._failures = 0
         self._next_chores = 0.0
         self._next_check = 0.0
@@ -93,6 +93,7 @@ class Scheduler(BackgroundScheduler):
             self._start(alone)
         except BaseException:
             self.liveness.stop(0.0)
+            self._voucher.stop()
             self._close_node()
             if self._owns_guard:
                 self._guard.close()
@@ -101,6 +102,7 @@ class Scheduler(BackgroundScheduler):
     def _start(self, alone: bool) -> None:
         self.vitals.restart()
         self.liveness.start(self.node)
+        self._voucher.start()
         self._claimer = Claimer(self.node, self._registry, after_stop=alone)
         self._reconcile()
         if any(definition.policies.needs_process for definition in self._registry):
@@ -111,7 +113,7 @@ class Scheduler(BackgroundScheduler):
         super().start()
         self.vitals.restart()
         self.vitals.claims.thread = self._thread
-        self.vitals.threads += [self._thread, self.liveness.thread]
+        self.vitals.threads += [self._thread, self.liveness.thread, self._voucher.thread]
 
     def stop(self) -> bool:
         """Claim nothing more, let the runs that are going end within the shutdown timeout, record
@@ -133,6 +135,7 @@ class Scheduler(BackgroundScheduler):
         capture.uninstall()
         self._executor.close()
         has_ended &= self.liveness.stop(STOP_MARGIN)
+        self._voucher.stop()
         has_ended &= self._close_node()
         if self._owns_guard:
             self._guard.close()
@@ -199,7 +202,7 @@ class Scheduler(BackgroundScheduler):
 
     def _back_off(self, error: BaseException) -> float:
         self._failures += 1
-        self.vitals.claims.failed(error)
+        self.vitals.claims.failed(error, locks.holder(error))
         logger.error(
             "tick failed (%d in a row): %s", self._failures, error, exc_info=self._failures == 1
         )

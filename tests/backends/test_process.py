@@ -256,7 +256,7 @@ def test_signal_to_all_processes_of_a_service_ends_no_run(
 
 def test_processes_that_a_job_starts_can_be_terminated(isolation: Isolation) -> None:
     assert Going(isolation, "ends-its-child").outcome().metadata == {"code": -signal.SIGTERM}
-    assert Going(isolation, "has-a-pool", timeout=10).outcome().metadata == {"sum": 6}
+    assert Going(isolation, "has-a-pool").outcome().metadata == {"sum": 6}
 
 
 def test_job_that_is_not_declared_there_fails(isolation: Isolation) -> None:

@@ -12,6 +12,7 @@ from scheduler_app.backends.process import Isolation
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.engine.pickup import MOMENT, Backlogs
+from scheduler_app.engine.vitals import Vitals
 from scheduler_app.models import JobRun, Node, RunState
 from scheduler_app.registry import JobContext, Registry
 from tests.engine.conftest import T0, eventually
@@ -75,7 +76,7 @@ def test_batch_is_one_jobs_only_if_nothing_of_it_is_going(
 @pytest.fixture
 def dispatcher(registry: Registry, transactional_db: None) -> Iterator[Dispatcher]:
     executor = ThreadExecutor(4)
-    dispatcher = Dispatcher(registry, executor, Isolation())
+    dispatcher = Dispatcher(registry, executor, Isolation(), Vitals())
     dispatcher.start()
     yield dispatcher
     dispatcher.stop_all()

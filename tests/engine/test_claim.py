@@ -268,7 +268,7 @@ def test_nodes_that_claim_at_the_same_moment_never_share_a_run(
     barrier = threading.Barrier(3)
 
     def compete(claimer: Claimer) -> None:
-        barrier.wait(10)
+        barrier.wait(30)
         for minute in range(5):
             claimer.claim(T0 + timedelta(minutes=minute))
         connection.close()

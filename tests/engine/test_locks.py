@@ -288,16 +288,16 @@ def test_cancelling_the_previous_run_never_deadlocks(
         database.serve_engine()
         with database.atomic():
             JobRun.objects.hold([running.pk])
-            claims.wait(10)
+            claims.wait(30)
             time.sleep(0.5)  # the claim gets as far as it can
             transitions.record([], [succeed(running)], T0 + 2 * MINUTE)
         connection.close()
 
     with ThreadPoolExecutor(1) as pool:
         ending: Future[None] = pool.submit(end_it)
-        claims.wait(10)
+        claims.wait(30)
         engine(claimer.claim, T0 + 2 * MINUTE)
-        ending.result(10)
+        ending.result(30)
     assert state_of(running) == "success"
     assert not JobRun.objects.filter(scheduled_for=T0 + 2 * MINUTE).exists()
     assert len(engine(claimer.claim, T0 + 2 * MINUTE)) == 1

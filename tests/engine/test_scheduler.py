@@ -87,7 +87,7 @@ def test_stop_waits_for_the_run_that_is_going(declare: Declare, scheduler: Sched
 
     declare("a", slow, cron=SECONDLY)
     scheduler.start()
-    assert begun.wait(10)
+    assert begun.wait(30)
     assert scheduler.stop()
     run = JobRun.objects.executed().latest("id")
     assert (run.state, run.metadata) == (RunState.SUCCESS, {"cancel_seen": True})
@@ -107,7 +107,7 @@ def test_run_that_outlasts_the_shutdown_is_lost(
     declare("a", endless, cron=SECONDLY)
     scheduler = Scheduler(registry)
     scheduler.start()
-    assert begun.wait(10)
+    assert begun.wait(30)
     assert not scheduler.stop()
     release.set()
     run = JobRun.objects.get(state=RunState.LOST)
@@ -147,7 +147,7 @@ def test_run_not_begun_at_the_stop_is_left_to_others(
     declare("a", slow, cron=SECONDLY, overlap="allow")
     scheduler = Scheduler(registry)
     scheduler.start()
-    assert begun.wait(10)
+    assert begun.wait(30)
     eventually(lambda: JobRun.objects.queued().exists())
     scheduler.stop()
     assert JobRun.objects.unassigned().exists()
@@ -191,7 +191,7 @@ def test_run_that_a_node_has_taken_back_is_carried_out_once(
 ) -> None:
     settings.SCHEDULER = {"max_concurrent_runs": 1}
     release, calls = threading.Event(), []
-    declare("slow", lambda: release.wait(10), cron="0 0 1 1 *")
+    declare("slow", lambda: release.wait(30), cron="0 0 1 1 *")
     declare("a", lambda: calls.append(1), cron="0 0 1 1 *")
     scheduler = Scheduler(registry)
     scheduler.start()
@@ -256,8 +256,13 @@ def test_start_of_a_second_scheduler_does_not_count_as_downtime(
     second.stop()
 
 
-def test_cancelled_run_is_told_within_a_second_or_so(
-    declare: Declare, scheduler: Scheduler
+@pytest.fixture
+def rare_heartbeats(settings: Settings) -> None:
+    settings.SCHEDULER = {"heartbeat": 60}
+
+
+def test_cancelled_run_is_told_long_before_the_next_heartbeat(
+    declare: Declare, rare_heartbeats: None, scheduler: Scheduler
 ) -> None:
     def patient(context: JobContext) -> None:
         while not context.cancelled:
@@ -268,7 +273,7 @@ def test_cancelled_run_is_told_within_a_second_or_so(
     run = control.trigger("a", by=ADA)
     eventually(lambda: JobRun.objects.running().exists())
     assert control.cancel(run.pk, by=ADA, reason="wrong day")
-    eventually(lambda: JobRun.objects.filter(state=RunState.CANCELLED).exists(), seconds=3)
+    eventually(lambda: JobRun.objects.filter(state=RunState.CANCELLED).exists())
     assert JobRun.objects.get().message == "Cancelled by ada (Python code): wrong day"
 
 
@@ -276,7 +281,7 @@ def test_run_that_never_looked_whether_it_was_cancelled_is_what_it_is(
     declare: Declare, scheduler: Scheduler
 ) -> None:
     go = threading.Event()
-    declare("a", lambda: go.wait(10), cron="0 0 1 1 *")
+    declare("a", lambda: go.wait(30), cron="0 0 1 1 *")
     scheduler.start()
     run = control.trigger("a", by=ADA)
     eventually(lambda: JobRun.objects.running().exists())
@@ -303,7 +308,7 @@ def test_runs_of_a_scheduler_taken_for_dead_are_told_and_not_recorded(
     silent_for(scheduler.node, 86_400)
     close_dead_nodes()
     scheduler.hurry()
-    assert told.wait(10)
+    assert told.wait(30)
     eventually(lambda: not scheduler._dispatcher.active)
     time.sleep(0.2)
     assert JobRun.objects.get().state == RunState.LOST

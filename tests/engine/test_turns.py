@@ -23,7 +23,7 @@ def test_transaction_of_ones_own_waits_for_no_turn() -> None:
     Job.objects.create(name="a", cron="* * * * *", timezone="UTC")
     with transaction.atomic():
         thread.start()
-        begins.wait(5)
+        begins.wait(30)
         thread.join(0.2)  # it has its turn, and waits for the database
         with database.atomic():
             Job.objects.update(error_count=1)

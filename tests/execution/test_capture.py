@@ -78,7 +78,7 @@ def test_each_thread_has_the_log_of_its_run() -> None:
     def run(number: int) -> None:
         with capture.capture(logs[number]):
             for _ in range(10):
-                together.wait(10)
+                together.wait(30)
                 print(number)
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]

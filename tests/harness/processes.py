@@ -41,7 +41,7 @@ def memory(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
-def seconds_until(happens: Callable[[], object], limit: float = 10) -> float:
+def seconds_until(happens: Callable[[], object], limit: float = 30) -> float:
     """How long it took to happen."""
     began = time.monotonic()
     while not happens():

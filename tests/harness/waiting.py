@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def eventually(look: Callable[[], Any], seconds: float = 20) -> Any:
+def eventually(look: Callable[[], Any], seconds: float = 40) -> Any:
     """What `look` gives, as soon as it is true."""
     deadline = time.monotonic() + seconds
     while not (found := look()):

@@ -71,7 +71,7 @@ def test_watchers_that_go_while_the_health_changes_block_nothing(serve: Serve) -
                 change.start()
                 for watcher in watchers:
                     watcher.cancel()
-                change.join(10)
+                change.join(30)
                 assert not change.is_alive()
 
 
@@ -98,7 +98,7 @@ def test_call_that_is_under_way_ends_before_the_stop(
     with grpc.insecure_channel(server.address) as channel:
         stub = memory_pb2_grpc.MemoryServiceStub(channel)
         call = stub.GetSchedulerStatus.future(pb.GetSchedulerStatusRequest())
-        assert begun.wait(5)
+        assert begun.wait(30)
         server.stop(5)
         assert not call.result().jobs
 
