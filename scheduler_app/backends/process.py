@@ -14,7 +14,7 @@ from scheduler_app.execution.runner import Outcome
 from scheduler_app.execution.setup import load
 from scheduler_app.metadata import storable_metadata
 from scheduler_app.models import RunState
-from scheduler_app.processes.handle import Worker
+from scheduler_app.processes.handle import SUPERVISOR_DIED, Worker
 from scheduler_app.processes.pool import Processes
 from scheduler_app.processes.protocol import Message
 from scheduler_app.registry import JobContext, JobDefinition
@@ -25,6 +25,10 @@ POLL = 0.1
 """How often, in seconds, it is seen whether the run has been cancelled."""
 EXIT_GRACE = 5.0
 """How long, in seconds, a process may take to exit after its run has ended."""
+SUPERVISOR_GRACE = 2.0
+"""How long, in seconds, a supervisor may take to kill a run whose time is up."""
+STARTS = 3
+"""How often a run is given to a supervisor, if it dies or is replaced before it starts the run."""
 LOST = "Lost: its scheduler stopped, and it did not end in time."
 
 
@@ -67,16 +71,27 @@ class Isolation:
         Blocks until nothing is left of it. Never raises.
 
         It is killed `timeout` seconds after its start, and `cancel_grace` seconds after it has
-        been told to end. What it has reported and logged until then is in `context` and `log`."""
-        try:
-            process = self._processes.launch(timeout)
-        except OSError as error:
-            return self._not_started(str(error))
-        watch = _Watch(process, context, log, cancel_grace, self._spared)
+        been told to end. What it has logged and reported until then is in `context` and `log`; of
+        values that it reports in quick succession, those of the last 0.1 s may be missing."""
+        for _ in range(STARTS):
+            try:
+                process = self._processes.launch(timeout)
+            except OSError as error:
+                return self._not_started(str(error))
+            watch = _Watch(
+                process, context, log, timeout, cancel_grace, self._spared, self._processes.watch
+            )
+            outcome = self._follow(watch, definition)
+            if process.started or not _has_lost_its_supervisor(process) or self._closed:
+                break
+        return outcome
+
+    def _follow(self, watch: "_Watch", definition: JobDefinition) -> Outcome:
+        process, context = watch.process, watch.context
         try:
             process.send(process_main.request(context))
             watch.follow()
-            return watch.outcome or self._killed(watch, timeout)
+            return watch.outcome or self._killed(watch)
         except Exception as error:
             logger.exception("run %d of %s was not followed", context.run_id, definition.name)
             return Outcome(
@@ -85,12 +100,13 @@ class Isolation:
         finally:
             process.close()
 
-    def _killed(self, watch: "_Watch", timeout: float | None) -> Outcome:
+    def _killed(self, watch: "_Watch") -> Outcome:
         """The outcome of a run that has told none."""
         ending = watch.process.ending
         metadata = storable_metadata(watch.context.reported)
-        if ending is not None and ending.timed_out:
-            return Outcome(RunState.FAILED, f"Timed out after {timeout:.10g} s.", metadata=metadata)
+        if watch.is_overdue or (ending is not None and ending.timed_out):
+            text = f"Timed out after {watch.timeout:.10g} s."
+            return Outcome(RunState.FAILED, text, metadata=metadata)
         if self._closed:
             return Outcome(RunState.LOST, LOST, metadata=metadata)
         if watch.killed:
@@ -107,6 +123,10 @@ class Isolation:
         return Outcome(RunState.FAILED, f"Its worker process could not be started: {reason}")
 
 
+def _has_lost_its_supervisor(process: Worker) -> bool:
+    return process.ending is not None and process.ending.error == SUPERVISOR_DIED
+
+
 @dataclass(slots=True)
 class _Watch:
     """Follows one run until its process is gone."""
@@ -114,23 +134,40 @@ class _Watch:
     process: Worker
     context: JobContext
     log: Sink
+    timeout: float | None
     cancel_grace: float
     spared: threading.Event
+    watch_supervisor: Callable[[], None]
+    is_overdue: bool = False
+    """Whether it was killed from here, because its supervisor has not killed it in time."""
     outcome: Outcome | None = None
     killed: bool = False
     """Whether it was killed because it did not end when it was told to."""
     _told: bool = False
     _cancelled_at: float = field(default=math.inf)
     _ended_at: float = field(default=math.inf)
+    _started_at: float = field(default=math.inf)
 
     def follow(self) -> None:
         while self.process.ending is None:
+            self.watch_supervisor()
+            self._enforce_timeout()
             for message in self.process.receive(POLL):
                 self._take(message)
             if self.context.cancel_event.is_set():
                 self._cancel()
             if time.monotonic() >= self._ended_at + EXIT_GRACE:
                 self.process.kill()
+
+    def _enforce_timeout(self) -> None:
+        """The supervisor does it, unless it is stopped or hangs."""
+        if self.timeout is None or not self.process.started or self.is_overdue:
+            return
+        now = time.monotonic()
+        self._started_at = min(self._started_at, now)
+        if now >= self._started_at + self.timeout + SUPERVISOR_GRACE:
+            self.is_overdue = self.outcome is None
+            self.process.kill_here()
 
     def _take(self, message: Message) -> None:
         match message:

@@ -55,10 +55,10 @@ def install(everything: Sink | None = None) -> None:
         _everything = everything
         set_installed(True)
         threading.Thread.start = _start_in_context  # type: ignore[method-assign]
-        for name in ("stdout", "stderr"):
+        for descriptor, name in ((1, "stdout"), (2, "stderr")):
             stream = getattr(sys, name)
             if stream is not None and not isinstance(stream, Tee):
-                setattr(sys, name, Tee(stream, _keep))
+                setattr(sys, name, Tee(stream, _keep, descriptor if everything else None))
 
 
 def uninstall() -> None:

@@ -4,7 +4,11 @@ It gets one message that describes the run, and later perhaps one that cancels i
 the run logs and reports as it comes, so that none of it is lost when the process is killed, and
 the outcome at the end."""
 
+import logging
+import os
+import sys
 import threading
+import time
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -18,8 +22,10 @@ from scheduler_app.models import RunState
 from scheduler_app.processes.protocol import Channel, Message
 from scheduler_app.registry import JobContext, registry
 
-PIECE = 16_384
-"""How many characters of the log one message has."""
+BURST = 10
+"""How many reports in quick succession are sent at once; what follows is gathered."""
+GATHER = 0.1
+"""How long, in seconds, reports are gathered."""
 
 
 def request(context: JobContext) -> Message:
@@ -37,7 +43,7 @@ def outcome(message: Message) -> Outcome:
     return Outcome(**message | {"state": RunState(message["state"])})
 
 
-def serve(channel: Channel) -> None:
+def serve(channel: Channel, output: int) -> None:
     """The process's whole work."""
     messages = channel.receive()
     if not messages:
@@ -47,20 +53,88 @@ def serve(channel: Channel) -> None:
     threading.Thread(
         target=_listen, args=(channel, context), name="scheduler-cancel", daemon=True
     ).start()
-    capture.install(everything=_Log(channel))
+    _redirect(output)
+    capture.install(everything=_Log(output))
     channel.send({"outcome": asdict(_execute(context))})
     connections.close_all()
 
 
 @dataclass(slots=True)
 class _Log:
-    """Sends what is logged and printed."""
+    """Where all that is logged and printed goes; in one pipe, so that it stays in order."""
 
-    channel: Channel
+    output: int
 
     def write(self, text: str) -> None:
-        for start in range(0, len(text), PIECE):
-            self.channel.send({"log": text[start : start + PIECE]})
+        data = text.encode("utf-8", "replace")
+        while data:
+            data = data[os.write(self.output, data) :]
+
+
+def _redirect(output: int) -> None:
+    """Have what C libraries, programs and other processes of this run write on descriptors 1 and 2
+    go to the run's log. What this interpreter writes goes on to where they have led."""
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        stream: Any = getattr(sys, name)
+        if stream is not None:
+            stream.flush()
+            moved = open(  # noqa: SIM115  # it lives as long as the process
+                os.dup(descriptor), "w", buffering=1, encoding=stream.encoding, errors=stream.errors
+            )
+            _move_handlers(stream, moved)
+            setattr(sys, name, moved)
+        os.dup2(output, descriptor)
+
+
+def _move_handlers(stream: Any, moved: Any) -> None:
+    """Have what is logged to this stream go where it went: the run's log has it already."""
+    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
+    for logger in loggers:
+        for handler in getattr(logger, "handlers", []):
+            if isinstance(handler, logging.StreamHandler) and handler.stream is stream:
+                handler.setStream(moved)
+
+
+class _Reports:
+    """Sends what is reported: at once while it is little, and gathered while it is much."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._lock = threading.Lock()
+        self._gathered: dict[str, Any] = {}
+        self._is_gathering = False
+        self._credit = float(BURST)
+        self._credited_at = time.monotonic()
+
+    def add(self, values: dict[str, Any]) -> None:
+        with self._lock:
+            self._gathered.update(values)
+            if self._is_gathering:
+                return
+            if self._has_credit():
+                self._send()
+            else:
+                self._is_gathering = True
+                threading.Thread(target=self._send_later, daemon=True).start()
+
+    def _has_credit(self) -> bool:
+        now = time.monotonic()
+        self._credit = min(BURST, self._credit + (now - self._credited_at) / GATHER)
+        self._credited_at = now
+        if self._credit < 1:
+            return False
+        self._credit -= 1
+        return True
+
+    def _send_later(self) -> None:
+        time.sleep(GATHER)
+        with self._lock:
+            self._is_gathering = False
+            self._send()
+
+    def _send(self) -> None:
+        gathered, self._gathered = self._gathered, {}
+        self._channel.send({"reported": gathered})
 
 
 @dataclass(kw_only=True, eq=False)
@@ -68,6 +142,7 @@ class _Context(JobContext):
     """Sends what the job reports, and that it has been told to end early."""
 
     channel: Channel
+    reports: _Reports
 
     @property
     def cancelled(self) -> bool:
@@ -78,13 +153,15 @@ class _Context(JobContext):
         return is_cancelled
 
     def report(self, **values: Any) -> None:
-        super().report(**values)
-        self.channel.send({"reported": storable_metadata(values)})
+        copied = storable_metadata(values)
+        self.reported.update(copied)
+        self.reports.add(copied)
 
 
 def _context(message: Message, channel: Channel) -> _Context:
     scheduled_for = datetime.fromisoformat(message.pop("scheduled_for"))
-    return _Context(**message, scheduled_for=scheduled_for, channel=channel)
+    reports = _Reports(channel)
+    return _Context(**message, scheduled_for=scheduled_for, channel=channel, reports=reports)
 
 
 def _listen(channel: Channel, context: JobContext) -> None:

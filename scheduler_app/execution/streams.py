@@ -33,9 +33,14 @@ class Tee:
     """A text stream whose text is kept, too, and that never fails: its reader may have gone and its
     disk may be full, and what is left over is dropped."""
 
-    def __init__(self, original: Any, keep: Keep) -> None:
+    def __init__(self, original: Any, keep: Keep, descriptor: int | None = None) -> None:
         self.original = original
         self._keep = keep
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        """Return what a program is to write to that is started with this stream as its output."""
+        return self.original.fileno() if self._descriptor is None else self._descriptor
 
     @property
     def buffer(self) -> "_BytesTee":

@@ -67,7 +67,9 @@ def finish(ended: Iterable[JobRun], now: datetime) -> None:
     retries = retries_of(failed, now) if failed else []
     insert(retries)
     retried = {(run.job_name, run.first_attempt_id, run.attempt - 1) for run in retries}
-    count(run for run in ended if (run.job_name, first_attempt(run), run.attempt) not in retried)
+    count(
+        ended, {run for run in failed if (run.job_name, first_attempt(run), run.attempt) in retried}
+    )
 
 
 def close_queued(runs: Iterable[JobRun], state: RunState, now: datetime, message: str) -> None:

@@ -4,8 +4,8 @@ import math
 import os
 import signal
 import time
-from contextlib import suppress
 
+from scheduler_app.processes import linux
 from scheduler_app.processes.protocol import Channel
 
 GIVE_UP = 5.0
@@ -25,22 +25,28 @@ class Child:
         self._timed_out = False
         self._give_up_at = math.inf
 
+    @property
+    def has_ended(self) -> bool:
+        return self._exit_code is not None
+
     def kill(self) -> None:
+        """Kill it with all that it has started, wherever that has gone."""
+        if not self.has_ended:
+            linux.kill_tree(self.pid)
         self._kill_group()
-        if self._exit_code is None:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)  # it may have left its group
 
     def ended(self, exit_code: int) -> None:
-        """The worker has been reaped; others of its group may live yet."""
+        """The worker has been reaped; what it has started may live yet."""
         self._exit_code = exit_code
         self._give_up_at = time.monotonic() + GIVE_UP
 
-    def guard(self) -> None:
-        """Kill it once its time is up, and its group once it has ended."""
+    def guard(self, has_strays: bool) -> None:
+        """Kill it once its time is up, and its group once it has ended. It is gone when no process
+        of an ended worker is left."""
         now = time.monotonic()
         if self._exit_code is not None:
-            self.is_gone = not self._kill_group() or now >= self._give_up_at
+            is_left = self._kill_group() or has_strays
+            self.is_gone = not is_left or now >= self._give_up_at
         elif now >= self._deadline:
             self._timed_out = True
             self._deadline = math.inf

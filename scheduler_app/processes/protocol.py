@@ -3,11 +3,13 @@ socket; and orders, with which a scheduler asks its supervisor for one worker ea
 
 import json
 import math
+import os
 import socket
 import struct
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 Message = dict[str, Any]
@@ -72,35 +74,64 @@ class Channel:
 _ORDER = struct.Struct("d")
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request for a worker that has `timeout` seconds. Its supervisor reports on `control`, and
+    kills it when that is closed; the worker itself gets `data`, and a pipe for its `output`."""
+
+    timeout: float
+    control: socket.socket
+    data: socket.socket
+    output: int
+
+
 def send_order(
-    requests: socket.socket, timeout: float | None, control: socket.socket, data: socket.socket
+    requests: socket.socket,
+    timeout: float | None,
+    control: socket.socket,
+    data: socket.socket,
+    output: int,
 ) -> None:
-    """Ask for a worker that has `timeout` seconds. Its supervisor reports on `control`, and kills
-    it when that is closed; the worker itself gets `data`."""
+    """Ask for a worker; without a `timeout`, for one that may take for ever."""
     message = _ORDER.pack(math.inf if timeout is None else timeout)
-    socket.send_fds(requests, [message], [control.fileno(), data.fileno()])
+    socket.send_fds(requests, [message], [control.fileno(), data.fileno(), output])
 
 
-def receive_order(requests: socket.socket) -> tuple[float, socket.socket, socket.socket] | None:
+def receive_order(requests: socket.socket) -> Order | None:
     """Wait for the next request; None once there can be no more."""
     try:
-        message, descriptors, _, _ = socket.recv_fds(requests, _ORDER.size, 2)
+        message, descriptors, _, _ = socket.recv_fds(requests, _ORDER.size, 3)
     except ConnectionError:
         return None
     if not message:
         return None
-    control, data = (socket.socket(fileno=descriptor) for descriptor in descriptors)
-    return *_ORDER.unpack(message), control, data
+    (timeout,) = _ORDER.unpack(message)
+    control, data, output = descriptors
+    return Order(timeout, socket.socket(fileno=control), socket.socket(fileno=data), output)
 
 
 def refuse_orders(requests: socket.socket, reason: str) -> None:
     """Answer the first request, and those that wait behind it, that it cannot be done. Then
     take no more: what came would be lost with this process."""
-    while request := receive_order(requests):
+    while order := receive_order(requests):
         requests.shutdown(socket.SHUT_RD)
-        _, control, data = request
-        data.close()
-        refuse_order(control, reason)
+        order.data.close()
+        os.close(order.output)
+        refuse_order(order.control, reason)
+
+
+def beat(requests: socket.socket) -> None:
+    """Let the scheduler know that its supervisor is at work."""
+    with suppress(OSError):  # it need not listen
+        requests.send(b".", socket.MSG_DONTWAIT)
+
+
+def has_beaten(requests: socket.socket) -> bool:
+    """Return whether the supervisor has been at work since the last call."""
+    try:
+        return bool(os.read(requests.fileno(), SLICE))  # recv() would wait for the timeout
+    except OSError:
+        return False
 
 
 def is_given_up(control: socket.socket) -> bool:

@@ -27,8 +27,9 @@ _BOOT = (
     "sys.argv[:] = arguments; importlib.import_module(module).main(*values)"
 )
 
-Serve = Callable[[Channel], None]
-"""What a worker does, given its channel to the process that asked for it."""
+Serve = Callable[[Channel, int], None]
+"""What a worker does, given its channel to the process that asked for it, and a descriptor that
+leads to there, for its output."""
 
 SHIELDED = (signal.SIGINT, signal.SIGTERM)
 """Signals that a terminal or a service manager sends to all processes of a scheduler at its stop.
@@ -48,7 +49,7 @@ def may_fork() -> bool:
     return linux.threads() == 1
 
 
-def fork(serve: Serve, data: socket.socket, foreign: Iterable[socket.socket]) -> int:
+def fork(serve: Serve, data: socket.socket, output: int, foreign: Iterable[socket.socket]) -> int:
     """Start a worker as a copy of this process without its `foreign` sockets; its id."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -65,35 +66,38 @@ def fork(serve: Serve, data: socket.socket, foreign: Iterable[socket.socket]) ->
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         atexit._clear()  # what the supervisor's imports have registered is for the supervisor to do
         os.setpgid(0, 0)
-        _serve(serve, data, supervisor)
+        _serve(serve, data, output, supervisor)
     finally:
         os._exit(1)
 
 
-def spawn(prepare: str, serve: str, data: socket.socket) -> int:
+def spawn(prepare: str, serve: str, data: socket.socket, output: int) -> int:
     """Start a worker as a fresh interpreter; its id."""
     data.set_inheritable(True)
-    arguments = interpreter(__name__, prepare, serve, data.fileno(), os.getpid())
+    os.set_inheritable(output, True)
+    arguments = interpreter(__name__, prepare, serve, data.fileno(), output, os.getpid())
     return os.posix_spawn(arguments[0], arguments, os.environ, setpgroup=0)
 
 
-def main(prepare: str, serve: str, data: int, supervisor: int) -> NoReturn:
+def main(prepare: str, serve: str, data: int, output: int, supervisor: int) -> NoReturn:
     """A spawned worker's whole life."""
     linux.die_with_parent(supervisor)
-    os.set_inheritable(data, False)
+    for descriptor in (data, output):
+        os.set_inheritable(descriptor, False)
     resolve_name(prepare)()
-    _serve(resolve_name(serve), socket.socket(fileno=data), supervisor)
+    _serve(resolve_name(serve), socket.socket(fileno=data), output, supervisor)
 
 
-def _serve(serve: Serve, data: socket.socket, supervisor: int) -> NoReturn:
+def _serve(serve: Serve, data: socket.socket, output: int, supervisor: int) -> NoReturn:
     code = 1
     try:
         linux.die_with_parent(supervisor)
+        linux.adopt_orphans()  # what a job starts stays below it, and can be found
         for number in SHIELDED:
             signal.signal(number, ignore)
         os.register_at_fork(after_in_child=_unshield)
         atexit.register(logging.shutdown)
-        serve(Channel(data))
+        serve(Channel(data), output)
         code = 0
     except BaseException:
         sys.excepthook(*sys.exc_info())

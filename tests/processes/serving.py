@@ -9,12 +9,12 @@ import time
 from scheduler_app.processes.protocol import Channel
 
 
-def echo(channel: Channel) -> None:
+def echo(channel: Channel, output: int) -> None:
     for message in channel.receive() or []:
         channel.send(message)
 
 
-def tell(channel: Channel) -> None:
+def tell(channel: Channel, output: int) -> None:
     """Where it is."""
     channel.send(
         {
@@ -29,14 +29,14 @@ def tell(channel: Channel) -> None:
     )
 
 
-def end(channel: Channel) -> None:
+def end(channel: Channel, output: int) -> None:
     atexit.register(channel.send, {"text": "at exit"})
 
 
-def fail(channel: Channel) -> None:
+def fail(channel: Channel, output: int) -> None:
     raise RuntimeError("a fault of the worker")
 
 
-def sleep(channel: Channel) -> None:
+def sleep(channel: Channel, output: int) -> None:
     channel.send({"pid": os.getpid()})
     time.sleep(60)

@@ -73,7 +73,7 @@ def test_worker_is_as_its_scheduler_and_holds_none_of_its_files(start: Start) ->
     assert told["session"] != os.getsid(0)  # Ctrl-C at our terminal does not reach it
     assert (told["path"], told["arguments"]) == (sys.path, sys.argv)
     assert told["folder"] == os.getcwd()
-    assert len(told["files"]) == 4  # standard input, output and error, and its channel
+    assert len(told["files"]) == 5  # standard input, output and error, its channel and its pipe
     assert told["child_signal"]
 
 
@@ -160,7 +160,7 @@ def test_ending_is_told_in_words(ending: Ending, text: str) -> None:
 def test_request_that_comes_after_a_refusal_is_not_lost() -> None:
     here, there = socket.socketpair()
     with here, there, socket.socket() as control, socket.socket() as data:
-        protocol.send_order(here, None, control, data)
+        protocol.send_order(here, None, control, data, 1)
         protocol.refuse_orders(there, "why")
         with pytest.raises(ConnectionError):
-            protocol.send_order(here, None, control, data)
+            protocol.send_order(here, None, control, data, 1)

@@ -117,7 +117,7 @@ def leaves_an_open_cursor() -> None:
 
 @hostile(FAILED, "state cannot be read")
 def replaces_its_connection() -> None:
-    connections["default"] = object()
+    connections["default"] = object()  # type: ignore[assignment]
 
 
 @hostile(FAILED, LEFT)

@@ -61,12 +61,10 @@ def raises_what_prints_a_number() -> None:
 
 @hostile(FAILED, "Noted")
 def raises_what_has_no_readable_notes() -> None:
-    class Noted(Exception):
-        @property
-        def __notes__(self) -> list[str]:
-            raise RuntimeError
+    def refuse(_: object) -> None:
+        raise RuntimeError
 
-    raise Noted
+    raise type("Noted", (Exception,), {"__notes__": property(refuse)})
 
 
 @hostile(FAILED, "ValueError: noted")

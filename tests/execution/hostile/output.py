@@ -47,7 +47,8 @@ def leaves_a_closed_stream() -> None:
 
 @hostile(OK)
 def leaves_no_stream() -> None:
-    sys.stdout = sys.stderr = None  # type: ignore[assignment]
+    setattr(sys, "stdout", None)  # noqa: B010
+    setattr(sys, "stderr", None)  # noqa: B010
 
 
 @hostile(OK)
@@ -58,7 +59,8 @@ def leaves_what_is_no_stream() -> None:
 
         __hash__ = None  # type: ignore[assignment]
 
-    sys.stdout = sys.stderr = sys.stdin = Odd()  # type: ignore[assignment]
+    for name in ("stdin", "stdout", "stderr"):
+        setattr(sys, name, Odd())
 
 
 @hostile(OK)

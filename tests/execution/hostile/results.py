@@ -56,12 +56,10 @@ def returns_a_mapping_that_cannot_be_read() -> Any:
 
 @hostile(OK)
 def returns_what_has_no_class() -> Any:
-    class Classless:
-        @property
-        def __class__(self) -> type:  # type: ignore[override]
-            raise KeyboardInterrupt
+    def refuse(_: object) -> None:
+        raise KeyboardInterrupt
 
-    return Classless()
+    return type("Classless", (), {"__class__": property(refuse)})()
 
 
 @hostile(OK, "kept")
@@ -90,7 +88,7 @@ def returns_a_dict_that_lies() -> Any:
         def items(self) -> Any:
             raise KeyboardInterrupt
 
-        __iter__ = keys = __len__ = items  # type: ignore[assignment]
+        __iter__ = keys = __len__ = items
 
     return {"lies": Lies(a="plain")}
 
@@ -98,7 +96,7 @@ def returns_a_dict_that_lies() -> Any:
 @hostile(OK, "plain")
 def returns_a_text_that_lies() -> Any:
     class Lies(str):
-        def replace(self, *_: Any) -> str:  # type: ignore[override]
+        def replace(self, *_: Any) -> Any:
             raise KeyboardInterrupt
 
         encode = __str__ = __len__ = replace  # type: ignore[assignment]
