@@ -99,6 +99,11 @@ class Dispatcher:
             return frozenset([*(run.pk for run in self._waiting()), *self._running])
 
     @property
+    def held(self) -> frozenset[int]:
+        """The ids of the runs that this process carries out, or whose outcome it still records."""
+        return self.active | self._recorder.unrecorded
+
+    @property
     def free_slots(self) -> int:
         """How many more runs can be started soon."""
         return self._capacity.free_slots(self._load())
