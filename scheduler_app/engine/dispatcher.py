@@ -124,6 +124,7 @@ class Dispatcher:
             starts = self._next_starts()
         if starts:
             self._recorder.submit(starts)
+        self._executor.hand_over([])  # there may have been no room for a thread
 
     def cancel(self, reasons: Mapping[int, str]) -> None:
         """Tell those of these runs that are going that they should end early: `{id: why}`."""
