@@ -11,8 +11,8 @@ class Executor(ABC):
 
     @abstractmethod
     def hand_over(self, tasks: Sequence[Task]) -> None:
-        """Carry the tasks out. The engine hands over no more than there is room for; a task never
-        raises."""
+        """Carry the tasks out. The engine hands over no more than there is room for, and none at
+        times, so that what could not begin is tried again; a task never raises. Never raises."""
 
     @abstractmethod
     def wait_until_begun(self, timeout: float) -> bool:

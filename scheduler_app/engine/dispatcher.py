@@ -99,6 +99,11 @@ class Dispatcher:
             return frozenset([*(run.pk for run in self._waiting()), *self._running])
 
     @property
+    def held(self) -> frozenset[int]:
+        """The ids of the runs that this process carries out, or whose outcome it still records."""
+        return self.active | self._recorder.unrecorded
+
+    @property
     def free_slots(self) -> int:
         """How many more runs can be started soon."""
         return self._capacity.free_slots(self._load())
@@ -119,6 +124,7 @@ class Dispatcher:
             starts = self._next_starts()
         if starts:
             self._recorder.submit(starts)
+        self._executor.hand_over([])  # there may have been no room for a thread
 
     def cancel(self, reasons: Mapping[int, str]) -> None:
         """Tell those of these runs that are going that they should end early: `{id: why}`."""

@@ -19,6 +19,7 @@ from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.engine.liveness import Liveness
 from scheduler_app.engine.reconcile import Reconciler
+from scheduler_app.engine.unheld import UnheldRuns, running_on
 from scheduler_app.engine.vitals import Problem, Vitals
 from scheduler_app.engine.vouching import Voucher
 from scheduler_app.execution import capture
@@ -60,6 +61,7 @@ class Scheduler(BackgroundScheduler):
         )
         self._registry = registry
         self._reconciler = Reconciler(registry)
+        self._unheld = UnheldRuns()
         self._adopts_database = adopt_database
         self._isolation = Isolation()
         self.vitals = Vitals(monotonic)
@@ -230,6 +232,7 @@ class Scheduler(BackgroundScheduler):
         errors = []
         for chore in (
             self._find_unstarted_claims,
+            self._close_unheld_runs,
             self._reconcile,
             self._take_from_stopped_nodes,
         ):
@@ -258,6 +261,10 @@ class Scheduler(BackgroundScheduler):
         unstarted = [pk for (pk,) in bulk.fetch(own.values_list("pk")) if pk not in active]
         if unstarted:
             self._dispatcher.hand_over(own.filter(pk__in=unstarted))
+
+    def _close_unheld_runs(self) -> None:
+        running = running_on(self.node)
+        self._unheld.close(running, self._dispatcher.held, clock.now())
 
     def _reconcile(self) -> None:
         """Compare what living code declares with what is stored. While it may not judge others it
