@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from scheduler_app.admin.run_actions import RunActions
-from scheduler_app.admin.run_columns import LARGE, RunColumns, attach_interruptions
+from scheduler_app.admin.run_columns import LARGE, RunColumns, attach_interruptions, hangs
 from scheduler_app.admin.tables import attempts_tables
 from scheduler_app.models import Job, JobRun
 
@@ -76,10 +76,9 @@ class JobRunAdmin(RunColumns, RunActions):
     def get_fieldsets(self, request: HttpRequest, obj: JobRun | None = None) -> Any:
         """Of its outcome, a run's page shows what there is."""
         told = tuple(field for field, column in OUTCOME.items() if getattr(obj, column, None))
-        if obj is not None and self.takes_long(obj):
-            told = ("takes_long", *told)
         outcome = (("Outcome", {"fields": told}),) if told else ()
-        return (*self.fieldsets, *outcome)
+        advice = ((None, {"fields": ("takes_long",)}),) if obj is not None and hangs(obj) else ()
+        return (*advice, *self.fieldsets, *outcome)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RunList

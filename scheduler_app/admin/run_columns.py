@@ -66,8 +66,7 @@ class RunColumns:
 
     @admin.display(description="takes long")
     def takes_long(self, run: JobRun) -> str:
-        """What can be done about a run that seems to hang."""
-        return "" if vars(run).get("interruption") else hanging(run, database.now())
+        return hangs(run)
 
     @admin.display(description="error or reason")
     def why(self, run: JobRun) -> str:
@@ -98,6 +97,11 @@ def attach_interruptions(runs: Iterable[JobRun]) -> None:
     for interrupted in interrupted_runs(pk__in=list(running)).values():
         for each in interrupted:
             vars(running[each.id])["interruption"] = each
+
+
+def hangs(run: JobRun) -> str:
+    """What can be done about a run that takes much longer than usual; empty for any other."""
+    return "" if vars(run).get("interruption") else hanging(run, database.now())
 
 
 def result(run: JobRun) -> str:

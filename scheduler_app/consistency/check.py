@@ -8,15 +8,17 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import chain
 
 from scheduler_app.consistency import state
 from scheduler_app.consistency.coverage import Coverage, Row, Unjudged, is_in_ledger, rows_of
+from scheduler_app.consistency.judgement import unjudgeable
 from scheduler_app.consistency.report import INACTIVE, Discrepancy, Kind, Tally
 from scheduler_app.cron import Uncomputable
 from scheduler_app.exceptions import JobNotFound
 from scheduler_app.ledger import expected
 from scheduler_app.ledger.expected import RESOLUTION, Window
-from scheduler_app.models import Job, SchedulePeriod, database, timetable_rows
+from scheduler_app.models import Job, Node, SchedulePeriod, database, timetable_rows
 
 
 def audit_ledger(
@@ -29,34 +31,49 @@ def audit_ledger(
     scheduled for `since` or later and before `until`. Counters are compared when neither is given
     and nothing has been pruned. The tally is filled while it goes. Raises JobNotFound."""
     tally = Tally() if tally is None else tally
-    known = list(Job.objects.order_by("name").values_list("name", flat=True))
-    wanted = known if jobs is None else sorted(set(jobs))
+    declared = set(chain.from_iterable(Node.objects.alive().values_list("declares", flat=True)))
+    known = declared.union(Job.objects.values_list("name", flat=True))
+    wanted = sorted(known if jobs is None else set(jobs))
     for name in wanted:
         if name not in known:
             raise JobNotFound(name)
     for name in wanted:
-        with database.snapshot():
-            job = Job.objects.counted().filter(name=name).first()
-            for discrepancy in _audit(job, Window(since, until), tally) if job else ():
-                tally.discrepancies += 1
-                yield discrepancy
+        for discrepancy in _audit_by_name(name, name in declared, Window(since, until), tally):
+            tally.discrepancies += 1
+            yield discrepancy
 
 
-def _audit(job: Job, window: Window, tally: Tally) -> Iterator[Discrepancy]:
+def _audit_by_name(
+    name: str, is_declared: bool, window: Window, tally: Tally
+) -> Iterator[Discrepancy]:
+    with database.snapshot():
+        job = Job.objects.counted().filter(name=name).first()
+        if job:
+            yield from _audit(job, is_declared, window, tally)
+        elif is_declared:
+            yield Discrepancy(name, Kind.MISSING, "a scheduler declares it, and it has no row")
+
+
+def _audit(job: Job, is_declared: bool, window: Window, tally: Tally) -> Iterator[Discrepancy]:
     tally.jobs += 1
     recorded = list(SchedulePeriod.objects.filter(job_name=job.name).order_by("begins_at", "id"))
     entries = timetable_rows().filter(id=job.name)
     next_due = entries.values_list("next_run_time", flat=True).first()
     yield from state.periods(job, recorded)
     yield from state.timetable(job, next_due)
+    if is_declared and next_due:
+        yield from state.overdue(job, next_due, database.now())
     yield from state.holders(job)
-    if window == Window() and job.pruned_to is None:
-        yield from state.counters(job)
+    is_complete = window == Window() and job.pruned_to is None
     if job.pruned_to:
         begin = job.pruned_to + RESOLUTION
         window = Window(max(begin, window.since or begin), window.until)
         recorded = [p for p in recorded if p.ends_at is None or p.ends_at >= begin]
-    yield from _History(job.name, recorded, window, next_due or database.now(), tally).audit()
+    for discrepancy in _History(job, recorded, window, next_due or database.now(), tally).audit():
+        is_complete = is_complete and discrepancy.kind != Kind.INCOMPLETE
+        yield discrepancy
+    if is_complete:
+        yield from state.counters(job)
 
 
 class _History:
@@ -64,16 +81,18 @@ class _History:
 
     def __init__(
         self,
-        job_name: str,
+        job: Job,
         periods: Sequence[SchedulePeriod],
         window: Window,
         horizon: datetime,
         tally: Tally,
     ) -> None:
         """`horizon`: what is due then, or later, has not been claimed."""
-        self._job_name, self._periods, self._window = job_name, periods, window
+        self._job_name, self._periods, self._window = job.name, periods, window
+        self._accounted_to = state.accounted_to(job)
         self._horizon, self._tally = horizon, tally
         self._begins = [period.begins_at for period in periods]
+        self._unjudgeable = unjudgeable(periods, database.now())
 
     def audit(self) -> Iterator[Discrepancy]:
         coverages = [self._coverage(period) for period in self._periods]
@@ -107,12 +126,13 @@ class _History:
         active = period.state == SchedulePeriod.State.ACTIVE
         schedule = period.schedule.compute()
         if isinstance(schedule, Uncomputable):
-            text = schedule.text if active else ""
-            return Unjudged(period, self._window, text, self._tally)
+            return Unjudged(period, self._window, self._tally, schedule.text)
+        if period.pk in self._unjudgeable:
+            return Unjudged(period, self._window, self._tally)
         due_by = (period.ends_at or self._horizon - RESOLUTION) if active else period.begins_at
         fires = expected.fires(period, schedule, self._window, due_by)
         is_known = partial(is_in_ledger, self._job_name)
-        return Coverage(period, self._window, fires, self._tally, is_known)
+        return Coverage(period, self._window, fires, self._tally, is_known, self._accounted_to)
 
     def _misplaced(self, row: Row, index: int) -> str:
         """Why this row can belong to no period's occurrences; empty if it can."""

@@ -60,6 +60,14 @@ def is_in_ledger(job_name: str, scheduled_for: datetime) -> bool:
     return JobRun.objects.accounting_for(job_name, scheduled_for).exists()
 
 
+class Lacking(NamedTuple):
+    """Occurrences without a row."""
+
+    first: datetime
+    last: datetime
+    number: int
+
+
 class Coverage:
     """Takes the rows of one active period in the order of their firsts, and tells what of its
     occurrences they leave out, account for twice, or do not have."""
@@ -71,7 +79,10 @@ class Coverage:
         fires: Iterator[Fire],
         tally: Tally,
         is_known: Callable[[datetime], bool],
+        accounted_to: datetime | None = None,
     ) -> None:
+        """`accounted_to`: what was due by then has had a row."""
+        self._accounted_to = accounted_to
         self._period, self._window, self._tally = period, window, tally
         self._fires, self._is_known = fires, is_known
         self._next = next(fires, None)
@@ -115,47 +126,62 @@ class Coverage:
         return count, first, last
 
     def _lost(self, before: datetime | None) -> Iterator[Discrepancy]:
-        first = last = None
-        count = 0
+        """What no row accounts for, before this moment. What had been accounted for once is told
+        apart: its rows have been deleted."""
+        lacking: dict[Kind, Lacking] = {}
         while self._next and (before is None or self._next.scheduled_for < before):
-            moment, self._next = self._next.scheduled_for, next(self._fires, None)
+            fire, self._next = self._next, next(self._fires, None)
+            moment = fire.scheduled_for
             if moment <= self._period.begins_at and self._is_known(moment):
                 continue  # put off beyond the period in which it was accounted for
-            first, last, count = first or moment, moment, count + 1
-        if first:
+            had_row = self._accounted_to is not None and fire.due_at <= self._accounted_to
+            kind = Kind.INCOMPLETE if had_row else Kind.LOST
+            first, _, count = lacking.get(kind, Lacking(moment, moment, 0))
+            lacking[kind] = Lacking(first, moment, count + 1)
+        for kind, (first, last, count) in lacking.items():
             self._tally.occurrences[UNACCOUNTED] += count
             what = "this occurrence" if count == 1 else f"these {count:,} occurrences up to {last}"
             text = f"no row accounts for {what}"
-            yield Discrepancy(self._period.job_name, Kind.LOST, text, first, count)
+            if kind == Kind.INCOMPLETE:
+                text = f"history incomplete: no row is left of {what}"
+            yield Discrepancy(self._period.job_name, kind, text, first, count)
 
     def _found(self, kind: Kind, row: Row, text: str) -> Discrepancy:
         return Discrepancy(self._period.job_name, kind, text, row.first, row.occurrences)
 
 
 class Unjudged:
-    """Takes the rows of a period whose schedule cannot be computed: nobody can tell what it lacks.
-    Its rows count as they are."""
+    """Takes the rows of a period whose occurrences cannot be computed here as they were. Its rows
+    count as they are."""
 
-    def __init__(self, period: SchedulePeriod, window: Window, text: str, tally: Tally) -> None:
-        """`text`: why it cannot be computed; empty if nothing had to run."""
-        self._period, self._window, self._text, self._tally = period, window, text, tally
+    def __init__(
+        self, period: SchedulePeriod, window: Window, tally: Tally, problem: str = ""
+    ) -> None:
+        """`problem`: why the schedule cannot be computed at all."""
+        self._period, self._window, self._tally, self._problem = period, window, tally, problem
 
     def take(self, row: Row) -> Iterator[Discrepancy]:
-        """Nothing is wrong with a row that cannot be judged."""
+        """Count what the row says that it accounts for."""
         self._tally.add_row(row.state, row.occurrences)
-        yield from ()
+        return iter(())
 
     def close(self) -> Iterator[Discrepancy]:
-        """That the period cannot be judged, if it has any time within the window."""
-        begin, end = self._period.begins_at, self._period.ends_at
-        is_over = end is not None and (
-            end == begin or bool(self._window.since and end < self._window.since)
-        )
-        is_later = self._window.until is not None and begin >= self._window.until
-        if self._text and not is_over and not is_later:
+        """Count the period, if it was active within the window, and yield its problem."""
+        if self._period.state != SchedulePeriod.State.ACTIVE or not self._is_in_window():
+            return
+        self._tally.unjudged += 1
+        if self._problem:
+            end = self._period.ends_at
             text = (
                 f"its occurrences{f' until {end}' if end else ''} cannot be judged: the schedule, "
                 f"{shown(self._period.cron)} in zone {shown(self._period.timezone)}, cannot be "
-                f"computed here. {self._text}"
+                f"computed here. {self._problem}"
             )
+            begin = self._period.begins_at
             yield Discrepancy(self._period.job_name, Kind.UNJUDGED, text, begin)
+
+    def _is_in_window(self) -> bool:
+        begin, end = self._period.begins_at, self._period.ends_at
+        since, until = self._window.since, self._window.until
+        is_over = end is not None and (end == begin or bool(since and end < since))
+        return not is_over and not (until and begin >= until)

@@ -13,6 +13,8 @@ class Kind(StrEnum):
 
     LOST = "lost"
     """No row accounts for an occurrence."""
+    INCOMPLETE = "incomplete"
+    """An occurrence had been accounted for, and its row has been deleted since."""
     DOUBLED = "doubled"
     """Two rows account for one occurrence."""
     UNEXPECTED = "unexpected"
@@ -27,6 +29,10 @@ class Kind(StrEnum):
     """The job's next moment is not what its state asks for."""
     UNJUDGED = "unjudged"
     """The recorded schedule cannot be computed here."""
+    MISSING = "missing"
+    """A living scheduler declares a job that has no row."""
+    OVERDUE = "overdue"
+    """Occurrences are due, and no living scheduler claims them."""
     STRANDED = "stranded"
     """A run that has not ended is held by no living scheduler."""
 
@@ -57,6 +63,8 @@ class Tally:
 
     jobs: int = 0
     discrepancies: int = 0
+    unjudged: int = 0
+    """Periods whose occurrences this process cannot compute as they were."""
     occurrences: Counter[str] = field(default_factory=Counter)
     """By what became of them: runs, skipped, missed, paused, orphaned, unaccounted."""
 
@@ -70,6 +78,8 @@ class Tally:
         found = "no discrepancy"
         if self.discrepancies:
             found = _counted(self.discrepancies, "discrepancy", "discrepancies")
+        if self.unjudged:
+            found += f"; {_counted(self.unjudged, 'period')} cannot be judged"
         return f"{_counted(self.jobs, 'job')}, {total} = {' + '.join(terms)}; {found}"
 
 

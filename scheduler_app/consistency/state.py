@@ -1,14 +1,22 @@
 """Whether what is kept beside the ledger agrees with it: periods, timetable, counters, holders."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
-from itertools import pairwise
+from datetime import datetime, timedelta
+from itertools import islice, pairwise
 
 from django.db.models import Count, Q, Sum
 
+from scheduler_app.conf import scheduler_settings
 from scheduler_app.consistency.report import INACTIVE, Discrepancy, Kind
 from scheduler_app.cron import Uncomputable
+from scheduler_app.ledger.schedules import state_of
 from scheduler_app.models import COUNTERS, Job, JobRun, RunState, SchedulePeriod
+
+State = SchedulePeriod.State
+OVERDUE_AFTER = 2
+"""Heartbeats. A scheduler that works claims what is due within a second."""
+MANY = 10_000
+"""Overdue occurrences; more are not counted."""
 
 
 def periods(job: Job, recorded: Sequence[SchedulePeriod]) -> Iterator[Discrepancy]:
@@ -33,7 +41,7 @@ def periods(job: Job, recorded: Sequence[SchedulePeriod]) -> Iterator[Discrepanc
 
 def timetable(job: Job, next_due: datetime | None) -> Iterator[Discrepancy]:
     """Whether an active job is due at some time, and any other is not."""
-    if state_of(job) == SchedulePeriod.State.ACTIVE:
+    if state_of(job) == State.ACTIVE:
         if next_due is None:
             schedule = job.schedule.compute()
             why = f": {schedule.text}" if isinstance(schedule, Uncomputable) else ""
@@ -41,6 +49,29 @@ def timetable(job: Job, next_due: datetime | None) -> Iterator[Discrepancy]:
     elif next_due is not None:
         text = f"it is {INACTIVE[state_of(job)]}, and has a next run: {next_due}"
         yield Discrepancy(job.name, Kind.TIMETABLE, text)
+
+
+def overdue(job: Job, next_due: datetime, now: datetime) -> Iterator[Discrepancy]:
+    """Whether an active job that living schedulers declare is claimed in time."""
+    if state_of(job) != State.ACTIVE or now - next_due <= OVERDUE_AFTER * _heartbeat():
+        return
+    schedule = job.schedule.compute()
+    if isinstance(schedule, Uncomputable):
+        return
+    count = sum(1 for _ in islice(schedule.due(next_due, now), MANY + 1))
+    number = f"more than {MANY:,}" if count > MANY else f"{count:,}"
+    text = f"{number} occurrence(s) are due since then, and no scheduler has claimed them"
+    yield Discrepancy(job.name, Kind.OVERDUE, text, next_due, count)
+
+
+def _heartbeat() -> timedelta:
+    return timedelta(seconds=scheduler_settings().heartbeat)
+
+
+def accounted_to(job: Job) -> datetime | None:
+    """Up to when the (counted) job's occurrences have had rows, as far as is known."""
+    known = (job.accounted_to, getattr(job, "latest_accounted_to", None))
+    return max(filter(None, known), default=None)
 
 
 def counters(job: Job) -> Iterator[Discrepancy]:
@@ -74,13 +105,6 @@ def holders(job: Job) -> Iterator[Discrepancy]:
     ):
         where = f"on {node}, which has stopped" if node else "on no scheduler"
         yield Discrepancy(job.name, Kind.STRANDED, f"run {pk} is {state} {where}")
-
-
-def state_of(job: Job) -> SchedulePeriod.State:
-    """The state of the job's present period."""
-    if job.is_orphaned:
-        return SchedulePeriod.State.ORPHANED
-    return SchedulePeriod.State.PAUSED if job.is_paused else SchedulePeriod.State.ACTIVE
 
 
 def _words(of: Job | SchedulePeriod) -> str:

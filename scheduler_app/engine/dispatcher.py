@@ -74,7 +74,7 @@ class Dispatcher:
         if self._recorder.is_idle:
             self._vitals.records.progressed(now)
         elif self._recorder.error:
-            self._vitals.records.failed(self._recorder.error)
+            self._vitals.records.failed(self._recorder.error, self._recorder.holder)
         if self._executor.wait_until_begun(0.0):
             self._vitals.starts.progressed(now)
 
@@ -97,6 +97,11 @@ class Dispatcher:
         """The ids of the runs handed over and not ended."""
         with self._lock:
             return frozenset([*(run.pk for run in self._waiting()), *self._running])
+
+    @property
+    def held(self) -> frozenset[int]:
+        """The ids of the runs that this process carries out, or whose outcome it still records."""
+        return self.active | self._recorder.unrecorded
 
     @property
     def free_slots(self) -> int:

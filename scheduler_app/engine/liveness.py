@@ -32,6 +32,9 @@ logger = SafeLogger(__name__)
 
 LOOK = 1.0
 """How often, in seconds, it looks at the others, and at the engine of its own process."""
+LONGEST_GAP = 1.5
+"""If so many heartbeats lie between two of its own, what held it up may have held up others so long
+that they seem dead."""
 PRUNE_EVERY = 20
 """One in so many heartbeats deletes those that are superseded."""
 
@@ -140,8 +143,7 @@ class Liveness:
             self._beat(self._vitals.problem())
 
     def _loop(self) -> None:
-        pause = min(LOOK, self._settings.heartbeat / 4)
-        while not self._wait(pause):
+        while not self._stopped.wait(self._pause()):
             try:
                 self.look()
             except BaseException as error:
@@ -149,16 +151,10 @@ class Liveness:
             database.forget_queries()
         self._close_connection()
 
-    def _wait(self, pause: float) -> bool:
-        """Wait, and return whether it is to stop. Name the runs that kept this process from getting
-        on meanwhile, if it was kept."""
-        began = self._monotonic()
-        is_stopped = self._stopped.wait(pause)
-        late = self._monotonic() - began - pause
-        if late > self._settings.heartbeat:
-            self._voucher.report_standstill(late)
-        self._voucher.remember()
-        return is_stopped
+    def _pause(self) -> float:
+        until_beat = self._next_beat - self._monotonic()
+        shortest, longest = 0.05, min(LOOK, self._settings.heartbeat / 4)
+        return min(longest, max(shortest, until_beat))
 
     def _failed(self, error: BaseException) -> None:
         self._failures += 1
@@ -182,8 +178,8 @@ class Liveness:
             self._hurry()
             return
         self._tell(problem)
-        if began - before > 2 * self._settings.heartbeat:
-            self.judge_later(self._settings.heartbeat)
+        if self._monotonic() - before > LONGEST_GAP * self._settings.heartbeat:
+            self.judge_later(max(self._settings.heartbeat, 2 * LOOK))
         self.beat_at, self._next_beat = began, began + self._settings.heartbeat
         self._beats += 1
         if self._beats % PRUNE_EVERY == 0:
@@ -235,6 +231,8 @@ class Liveness:
             if self._follow_clock():
                 return
             self.beat()
+            if not self.may_judge:
+                return
             snapshot = self._take_snapshot()
             self._close_dead(snapshot, began)
         if self._node.pk not in snapshot.alive or not self._is_in_time(began):

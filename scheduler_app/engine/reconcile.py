@@ -4,15 +4,14 @@ Whatever happened to the rows (a release came or went, a person deleted or chang
 dump was restored), the jobs whose rows disagree are made right, some hundred in one transaction. A
 job that another transaction holds has its turn at the next heartbeat."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 
-from scheduler_app import zones
 from scheduler_app.cron import Uncomputable
 from scheduler_app.engine import releases, stored, sync
 from scheduler_app.engine.releases import Declarations
-from scheduler_app.engine.stored import Stored
+from scheduler_app.engine.stored import Stored, StoredJob
 from scheduler_app.engine.sync import Changes
 from scheduler_app.ledger import schedules
 from scheduler_app.logs import SafeLogger
@@ -26,13 +25,25 @@ BATCH = 500
 """How many jobs one transaction deals with."""
 
 
+PROVED_AT_ONCE = 2_000
+"""Of how many due moments one heartbeat asks the ledger whether they are right."""
+
+
 class Reconciler:
     """Reconciles for one scheduler."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._right: dict[str, tuple[datetime, object]] = {}
-        """The due moments that were found right, with the job's row."""
+        self._digests: tuple[str, ...] = ()
+        """Of the living releases."""
+        self._state: tuple[object, ...] = ()
+        """The releases and the signatures of the rows when they agreed."""
+        self._found: Stored | None = None
+        """All that was stored then."""
+        self._is_proven = False
+        """Whether all due moments were found right then."""
+        self._right: dict[str, tuple[datetime | None, StoredJob]] = {}
+        """The due moments that were found right, each with the job's row."""
         self._locked: list[str] = []
         self.other_rules: frozenset[str] = frozenset()
         """Jobs in zones whose rules in force this process does not have: others claim them."""
@@ -50,46 +61,63 @@ class Reconciler:
         none of them declares is marked as orphaned if `orphans`, for as long as the snapshot
         `still_holds`: if this takes long, others may have come."""
         alive = snapshot.alive | {node.pk}
-        declared = self._declared(node, alive)
-        found = stored.look()
-        wrong = set(found.disagreeing(declared))
-        wrong |= self._late(found, declared.keys() - wrong)
+        digests = self._living(node, alive)
+        declared = self._declared(digests)
+        state = (digests, orphans, *stored.signatures())
+        if state == self._state and self._is_proven:
+            return Changes()
+        found = self._look(state)
+        wrong = set(found.disagreeing(releases.wanted(digests)))
+        unproven = self._unproven(found, declared.keys() - wrong)
+        wrong |= self._late(found, dict(islice(unproven.items(), PROVED_AT_ONCE)))
+        undeclared = self._undeclared(found, declared, alive) if orphans else set()
         changes = Changes()
         for batch in _batches(wrong):
             changes.add(sync.mend(batch, declared, now))
-        undeclared = self._undeclared(found, declared, alive) if orphans else set()
         for batch in _batches(undeclared):
             if not still_holds():
                 break
             changes.add(sync.orphan(batch, now))
+        agrees = not (wrong or undeclared)
+        self._state, self._found = (state, found) if agrees else ((), None)
+        self._is_proven = len(unproven) <= PROVED_AT_ONCE
         self._log(changes)
         return changes
 
-    def _declared(self, node: Node, alive: Collection[int]) -> Declarations:
+    def _living(self, node: Node, alive: Collection[int]) -> tuple[str, ...]:
         digests = releases.living(node, alive)
         if node.release not in digests:  # its row was deleted
             releases.remember(node.release, releases.declarations(self._registry))
             digests = releases.living(node, alive)
+        return digests
+
+    def _declared(self, digests: tuple[str, ...]) -> Declarations:
         declared = releases.deciding(digests)
-        self.other_rules = frozenset(
-            name
-            for name, values in declared.items()
-            if values["zone_rules"] != zones.digest(values["timezone"])
-        )
+        if digests != self._digests:
+            self._digests = digests
+            self.other_rules = releases.in_other_zones(declared)
         return declared
 
-    def _late(self, found: Stored, names: Collection[str]) -> set[str]:
+    def _look(self, state: tuple[object, ...]) -> Stored:
+        """Read what is stored: only the due moments if nothing else has changed."""
+        if self._found and state[:-1] == self._state[:-1]:
+            return stored.look_again(self._found)
+        return stored.look()
+
+    def _unproven(self, found: Stored, names: Collection[str]) -> dict[str, datetime | None]:
+        """Return the due moments of active jobs that have changed since they were found right."""
+        unproven = {}
+        for name in names:
+            job, due_at = found.jobs[name], found.dues[name]
+            if not job.is_paused and self._right.get(name) != (due_at, job):
+                unproven[name] = due_at
+        return unproven
+
+    def _late(self, found: Stored, unproven: Mapping[str, datetime | None]) -> set[str]:
         """Return those of these jobs whose due moment is later than their ledger asks for."""
-        unproven = {
-            name: due_at
-            for name in names
-            if not found.jobs[name].is_paused
-            and self._right.get(name) != ((due_at := found.dues[name]), found.jobs[name])
-        }
-        if not unproven:
-            return set()
         late = set()
-        for name, end in schedules.accounted_to(unproven).items():
+        ends = schedules.accounted_to(unproven) if unproven else {}
+        for name, end in ends.items():
             job, due_at = found.jobs[name], unproven[name]
             schedule = job.schedule(name)
             if isinstance(schedule.compute(), Uncomputable):
@@ -97,7 +125,7 @@ class Reconciler:
             right = schedules.next_due_by(schedule, name, end)
             if schedules.is_too_late(due_at, right):
                 late.add(name)
-            elif due_at:
+            else:
                 self._right[name] = due_at, job
         return late
 

@@ -78,6 +78,23 @@ def deciding(digests: tuple[str, ...]) -> Declarations:
     return found
 
 
+@lru_cache(maxsize=4)
+def wanted(digests: tuple[str, ...]) -> Mapping[str, tuple[Any, ...]]:
+    """Return the values of FIELDS of each declaration that decides."""
+    found = deciding(digests)
+    return {name: tuple(map(values.get, FIELDS)) for name, values in found.items()}
+
+
+def in_other_zones(declared: Declarations) -> frozenset[str]:
+    """Return the jobs whose declaration has rules of its time zone that this process does not
+    have."""
+    return frozenset(
+        name
+        for name, values in declared.items()
+        if values["zone_rules"] != zones.digest(values["timezone"])
+    )
+
+
 def _digest(declared: Declarations) -> str:
     text = json.dumps(declared, sort_keys=True, default=str)
     return blake2b(text.encode(), digest_size=16).hexdigest()

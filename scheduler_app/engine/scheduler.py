@@ -19,12 +19,13 @@ from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.engine.liveness import Liveness
 from scheduler_app.engine.reconcile import Reconciler
+from scheduler_app.engine.unheld import UnheldRuns, running_on
 from scheduler_app.engine.vitals import Problem, Vitals
 from scheduler_app.engine.vouching import Voucher
 from scheduler_app.execution import capture
 from scheduler_app.ledger import transitions
 from scheduler_app.logs import SafeLogger
-from scheduler_app.models import JobRun, LivenessSnapshot, Node, bulk, clock, database
+from scheduler_app.models import JobRun, LivenessSnapshot, Node, bulk, clock, database, locks
 from scheduler_app.models.patience import brief_write
 from scheduler_app.processes.guard import Guard
 from scheduler_app.registry import Registry, registry
@@ -60,6 +61,7 @@ class Scheduler(BackgroundScheduler):
         )
         self._registry = registry
         self._reconciler = Reconciler(registry)
+        self._unheld = UnheldRuns()
         self._adopts_database = adopt_database
         self._isolation = Isolation()
         self.vitals = Vitals(monotonic)
@@ -69,8 +71,8 @@ class Scheduler(BackgroundScheduler):
         self.vitals.probe = self._dispatcher.report_progress
         self._guard = guard or Guard(self._settings.shutdown_timeout)
         self._owns_guard = guard is None
-        voucher = Voucher(self._guard, self._dispatcher.in_threads)
-        self.liveness = Liveness(self.vitals, voucher, self.hurry, monotonic)
+        self._voucher = Voucher(self._guard, self._dispatcher.in_threads)
+        self.liveness = Liveness(self.vitals, self._voucher, self.hurry, monotonic)
         self._failures = 0
         self._next_chores = 0.0
         self._next_check = 0.0
@@ -93,6 +95,7 @@ class Scheduler(BackgroundScheduler):
             self._start(alone)
         except BaseException:
             self.liveness.stop(0.0)
+            self._voucher.stop()
             self._close_node()
             if self._owns_guard:
                 self._guard.close()
@@ -101,6 +104,7 @@ class Scheduler(BackgroundScheduler):
     def _start(self, alone: bool) -> None:
         self.vitals.restart()
         self.liveness.start(self.node)
+        self._voucher.start()
         self._claimer = Claimer(self.node, self._registry, after_stop=alone)
         self._reconcile()
         if any(definition.policies.needs_process for definition in self._registry):
@@ -111,7 +115,7 @@ class Scheduler(BackgroundScheduler):
         super().start()
         self.vitals.restart()
         self.vitals.claims.thread = self._thread
-        self.vitals.threads += [self._thread, self.liveness.thread]
+        self.vitals.threads += [self._thread, self.liveness.thread, self._voucher.thread]
 
     def stop(self) -> bool:
         """Claim nothing more, let the runs that are going end within the shutdown timeout, record
@@ -133,6 +137,7 @@ class Scheduler(BackgroundScheduler):
         capture.uninstall()
         self._executor.close()
         has_ended &= self.liveness.stop(STOP_MARGIN)
+        self._voucher.stop()
         has_ended &= self._close_node()
         if self._owns_guard:
             self._guard.close()
@@ -199,7 +204,7 @@ class Scheduler(BackgroundScheduler):
 
     def _back_off(self, error: BaseException) -> float:
         self._failures += 1
-        self.vitals.claims.failed(error)
+        self.vitals.claims.failed(error, locks.holder(error))
         logger.error(
             "tick failed (%d in a row): %s", self._failures, error, exc_info=self._failures == 1
         )
@@ -227,6 +232,7 @@ class Scheduler(BackgroundScheduler):
         errors = []
         for chore in (
             self._find_unstarted_claims,
+            self._close_unheld_runs,
             self._reconcile,
             self._take_from_stopped_nodes,
         ):
@@ -255,6 +261,10 @@ class Scheduler(BackgroundScheduler):
         unstarted = [pk for (pk,) in bulk.fetch(own.values_list("pk")) if pk not in active]
         if unstarted:
             self._dispatcher.hand_over(own.filter(pk__in=unstarted))
+
+    def _close_unheld_runs(self) -> None:
+        running = running_on(self.node)
+        self._unheld.close(running, self._dispatcher.held, clock.now())
 
     def _reconcile(self) -> None:
         """Compare what living code declares with what is stored. While it may not judge others it

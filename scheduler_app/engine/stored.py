@@ -1,15 +1,18 @@
 """What the database has of each job, and in which respects its rows do not agree: with what is
 declared, or with each other."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.db.models import QuerySet
+
 from scheduler_app.cron import Schedule
-from scheduler_app.engine.releases import FIELDS, Declarations
+from scheduler_app.engine.releases import FIELDS
 from scheduler_app.models import Job, SchedulePeriod, bulk, timetable_rows
 
+Rows = QuerySet[Any, tuple[Any, ...]]
 _SCHEDULE = tuple(FIELDS.index(name) for name in ("cron", "timezone", "jitter", "zone_rules"))
 
 
@@ -45,19 +48,20 @@ class Stored:
     dues: dict[str, datetime | None]
     periods: dict[str, tuple[Any, ...]]
 
-    def disagreeing(self, declared: Declarations) -> Iterator[str]:
-        """Return the jobs whose rows are missing or differ, due moments of active jobs apart."""
-        for name, values in declared.items():
+    def disagreeing(self, wanted: Mapping[str, tuple[Any, ...]]) -> Iterator[str]:
+        """Return the jobs whose rows are missing or differ, due moments of active jobs apart.
+        `wanted`: the declared values of FIELDS, by the names of the jobs."""
+        for name, values in wanted.items():
             job = self.jobs.get(name)
             if (
                 job is None
                 or job.is_orphaned
-                or job.values != tuple(map(values.get, FIELDS))
+                or job.values != values
                 or not self._is_consistent(name, job)
             ):
                 yield name
         for name, job in self.jobs.items():
-            if name not in declared and not self._is_consistent(name, job):
+            if name not in wanted and not self._is_consistent(name, job):
                 yield name
 
     def _is_consistent(self, name: str, job: StoredJob) -> bool:
@@ -67,20 +71,35 @@ class Stored:
         return is_active or self.dues[name] is None
 
 
+def signatures() -> tuple[str, str, str]:
+    """Return what tells whether jobs, open periods and due moments are as they were before."""
+    return bulk.signature(_jobs()), bulk.signature(_periods()), bulk.signature(_dues())
+
+
 def look() -> Stored:
     """Read all jobs. The due moments are read before anything that accounts for them."""
-    dues = dict(bulk.fetch(timetable_rows().order_by().values_list("id", "next_run_time")))
-    jobs = Job.objects.order_by().values_list("name", *FIELDS, "paused_at", "orphaned_at")
-    periods = SchedulePeriod.objects.open().order_by()
+    dues = dict(bulk.fetch(_dues()))
+    jobs = {name: _job(values) for name, *values in bulk.fetch(_jobs())}
+    periods = {name: tuple(values) for name, *values in bulk.fetch(_periods())}
+    return Stored(jobs, dues, periods)
+
+
+def look_again(before: Stored) -> Stored:
+    """Read the due moments of jobs that have not changed."""
+    return replace(before, dues=dict(bulk.fetch(_dues())))
+
+
+def _dues() -> Rows:
+    return timetable_rows().order_by().values_list("id", "next_run_time")
+
+
+def _jobs() -> Rows:
+    return Job.objects.order_by().values_list("name", *FIELDS, "paused_at", "orphaned_at")
+
+
+def _periods() -> Rows:
     columns = ("state", "cron", "timezone", "jitter", "zone_rules")
-    return Stored(
-        {name: _job(values) for name, *values in bulk.fetch(jobs)},
-        dues,
-        {
-            name: tuple(values)
-            for name, *values in bulk.fetch(periods.values_list("job_name", *columns))
-        },
-    )
+    return SchedulePeriod.objects.open().order_by().values_list("job_name", *columns)
 
 
 def _job(columns: list[Any]) -> StoredJob:

@@ -1,6 +1,7 @@
 """What a scheduler says through its warden while a job holds the interpreter's lock."""
 
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,6 +19,8 @@ HELD = "its process does not get on: a job may hold the interpreter lock"
 ADVICE = "Declare a job that computes for long without a pause with isolated=True."
 SILENCE = 0.6
 """After this share of a heartbeat without a word the warden beats."""
+PULSE = 0.2
+"""How often, in seconds, the warden hears from this process."""
 BUSY = 0.1
 """A process that used this share of a processor while it stood still was not stopped from outside:
 on a busy machine it may get no more."""
@@ -26,41 +29,65 @@ NAMED = 5
 
 
 class Voucher:
-    """Keeps the warden informed. `running` gives the runs that threads of this process carry out,
-    as "run 5 of nightly"."""
+    """Keeps the warden informed, in a thread that does nothing else: it waits for nothing but the
+    interpreter's lock, so the warden beats if, and only if, this process does not get on.
+
+    `running` gives the runs that threads of this process carry out, as "run 5 of nightly"."""
 
     def __init__(self, guard: Guard, running: Callable[[], Sequence[str]]) -> None:
         self._guard = guard
         self._running = running
-        self._remembered: Sequence[str] = ()
-        self._cpu = time.process_time()
+        self._heartbeat = scheduler_settings().heartbeat
+        self._known: tuple[int, Report] | None = None
+        self._stopped = threading.Event()
+        self._has_failed = False
+        self.thread = threading.Thread(target=self._loop, name="scheduler-pulse", daemon=True)
+
+    def start(self) -> None:
+        """Begin to inform the warden."""
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Have the warden beat no more."""
+        self._stopped.set()
+        self._guard.send({"beat": None})
 
     def vouch(self, node_id: int, report: Report) -> None:
-        """Have the warden beat for this node should this process say nothing for a while."""
-        try:
-            self._guard.start()
-        except OSError as error:
-            logger.warning("the warden process cannot be started: %s", error)
+        """Have the warden beat for this node should this process not get on."""
+        self._known = node_id, report
+
+    def _loop(self) -> None:
+        before, cpu, running = time.monotonic(), time.process_time(), self._running()
+        while not self._stopped.wait(PULSE):
+            late = time.monotonic() - before - PULSE
+            if late > self._heartbeat:
+                used = time.process_time() - cpu
+                self._report_standstill(late, used, {*running, *self._running()})
+            before, cpu, running = time.monotonic(), time.process_time(), self._running()
+            try:
+                self._pulse(running)
+            except Exception as error:
+                if not self._has_failed:
+                    logger.warning("the warden process cannot be informed: %s", error)
+                self._has_failed = True
+
+    def _pulse(self, running: Sequence[str]) -> None:
+        self._guard.start()
+        if self._known is None:
             return
+        node_id, report = self._known
         if not report.problem:
-            problem = f"{HELD}; running then: {_listed(self._running())}. {ADVICE}"
-            report = replace(report, problem=problem, problem_since=clock.now())
-        heartbeat = scheduler_settings().heartbeat
+            names = f"; running then: {_listed(running)}. {ADVICE}" if running else ""
+            report = replace(report, problem=HELD + names, problem_since=clock.now())
         order = {
             **_connection(),
-            "statements": _statements(node_id, report, heartbeat),
-            "every": heartbeat * SILENCE,
+            "statements": _statements(node_id, report, self._heartbeat),
+            "every": self._heartbeat * SILENCE,
         }
-        self._guard.send({"beat": order, "after": heartbeat * SILENCE})
+        self._guard.send({"beat": order, "after": self._heartbeat * SILENCE})
 
-    def remember(self) -> None:
-        """Note what runs now, to be named if this process stands still afterwards."""
-        self._remembered, self._cpu = self._running(), time.process_time()
-
-    def report_standstill(self, seconds: float) -> None:
-        """Say that this process did not get on for so long, and which runs may be the cause."""
-        used = time.process_time() - self._cpu
-        suspects = _listed(sorted({*self._remembered, *self._running()}))
+    def _report_standstill(self, seconds: float, used: float, running: set[str]) -> None:
+        suspects = _listed(sorted(running)) or "none"
         if used > seconds * BUSY:
             text = "the interpreter lock was held for %.1f s; running then: %s. %s"
             logger.warning(text, seconds, suspects, ADVICE)
@@ -70,11 +97,11 @@ class Voucher:
 
 def _listed(runs: Sequence[str]) -> str:
     more = f" and {len(runs) - NAMED} more" if len(runs) > NAMED else ""
-    return (", ".join(runs[:NAMED]) or "none") + more
+    return ", ".join(runs[:NAMED]) + more
 
 
 def _connection() -> Message:
-    """Return how a bare driver connects as this thread does: what Django passes it, without what
+    """Return how a bare driver connects as this process does: what Django passes it, without what
     cannot be sent."""
     connection: Any = database.connection()
     given = connection.get_connection_params()

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Max, Q
 
-from scheduler_app.cron import Fire, Uncomputable, find_zone
+from scheduler_app.cron import MAX_JITTER, Fire, Uncomputable, find_zone
 from scheduler_app.ledger import expected
 from scheduler_app.ledger.expected import RESOLUTION, Window
 from scheduler_app.models import Job, JobRun, SchedulePeriod, timetable_rows
@@ -72,7 +72,8 @@ class History:
         return found or list(self._due(since, until))
 
     def _scheduled(self, window: Window, since: datetime) -> Iterator[Occurrence]:
-        jitter = self.periods.order_by().aggregate(most=Max("jitter"))["most"] or 0
+        possible = self.periods.order_by().filter(jitter__lte=MAX_JITTER)
+        jitter = possible.aggregate(most=Max("jitter"))["most"] or 0
         delayed_to = (window.until or since) + timedelta(seconds=jitter)
         for period in self._between(since, delayed_to):
             schedule = period.schedule.compute()

@@ -1,9 +1,8 @@
 """Each job's counters: what became of its occurrences, counted once and for ever."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from scheduler_app.models import Job, JobCount, JobRun, RunState, database
+from scheduler_app.models import Job, JobCount, JobRun, RunState, bulk, database
 
 COUNTER_OF = {
     RunState.SUCCESS: "run_count",
@@ -14,16 +13,26 @@ COUNTER_OF = {
 }
 """The counter of the job that each final state adds to; a cancelled run adds to none."""
 BATCH = 1_000
+_BLANK = JobCount()
 
 
-def count(runs: Iterable[JobRun]) -> None:
-    """Count final runs for their jobs, exactly once each. Call it in a transaction."""
-    deltas: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+def count(runs: Iterable[JobRun], tried_again: Collection[JobRun] = ()) -> None:
+    """Count final runs for their jobs, exactly once each, but for those that are tried again; and
+    keep up to when each job's occurrences are accounted for. Call it in a transaction."""
+    counts = dict[str, JobCount]()
     for run in runs:
-        counter = _counter_of(run)
+        counter = _counter_of(run) if run not in tried_again else None
+        is_occurrence = run.is_scheduled and run.attempt == 1
+        if not (counter or is_occurrence):
+            continue
+        entry = counts.get(run.job_name)
+        if entry is None:
+            entry = counts[run.job_name] = bulk.like(_BLANK, job_name=run.job_name)
         if counter:
-            deltas[run.job_name][counter] += run.occurrences
-    JobCount.objects.append(deltas)
+            setattr(entry, counter, getattr(entry, counter) + run.occurrences)
+        if is_occurrence:
+            entry.accounted_to = max(entry.accounted_to or run.due_at, run.due_at)
+    JobCount.objects.append(counts)
 
 
 def fold() -> bool:

@@ -9,23 +9,26 @@ from django.db.models import OuterRef, Subquery
 from scheduler_app.cron import Fire, Fires, Schedule, Uncomputable
 from scheduler_app.ledger import timetable, transitions
 from scheduler_app.models import Job, JobRun, SchedulePeriod, bulk, database
+from scheduler_app.models.count import latest_not_folded
 
 
 def accounted_to(names: Iterable[str]) -> dict[str, datetime]:
     """For each of these jobs that has a period: the moment up to which its occurrences are
-    accounted for at least. It lies in the future if the clock has been put back."""
+    accounted for at least, even if rows of the ledger have been deleted since. It lies in the
+    future if the clock has been put back."""
     latest = JobRun.objects.scheduled().filter(job_name=OuterRef("job_name"), attempt=1)
+    job = Job.objects.filter(name=OuterRef("job_name"))
     rows = (
         SchedulePeriod.objects.open()
         .filter(bulk.AnyOf("job_name", names))
-        .annotate(last_due=Subquery(latest.order_by("-scheduled_for").values("due_at")[:1]))
-    )
-    return {
-        name: max(begins_at, last_due or begins_at)
-        for name, begins_at, last_due in bulk.fetch(
-            rows.values_list("job_name", "begins_at", "last_due")
+        .annotate(
+            last_due=Subquery(latest.order_by("-scheduled_for").values("due_at")[:1]),
+            kept=Subquery(job.values("accounted_to")),
+            not_folded=latest_not_folded("job_name"),
         )
-    }
+        .values_list("job_name", "begins_at", "last_due", "kept", "not_folded")
+    )
+    return {name: max(filter(None, moments)) for name, *moments in bulk.fetch(rows)}
 
 
 def next_due_by(schedule: Schedule, job_name: str, after: datetime) -> datetime | None:

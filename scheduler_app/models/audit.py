@@ -4,6 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from scheduler_app.models.primary import PrimaryQuerySet
+from scheduler_app.policies import MAX_NAME
 
 NAME_LIMIT = 255
 """Characters of an actor's name that are kept."""
@@ -31,7 +32,7 @@ class AuditEntry(models.Model):
     actor = models.CharField(max_length=NAME_LIMIT)
     surface = models.CharField(max_length=10, choices=Surface.choices)
     action = models.CharField(max_length=10, choices=Action.choices)
-    job_name = models.CharField(max_length=100)
+    job_name = models.CharField(max_length=MAX_NAME)
     reason = models.TextField(blank=True)
     changed = models.BooleanField(help_text="False: the job was in that state already.")
 

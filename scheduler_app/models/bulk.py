@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import blake2b
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
@@ -93,6 +94,28 @@ def read(
         cursor.execute(f"WITH found ({columns}) AS ({query}) {rows_as_json}", parameters)
         rows: list[Any] = json.loads(cursor.fetchone()[0])
         return rows
+
+
+def signature(query: "models.QuerySet[Any, tuple[Any, ...]]") -> str:
+    """Return what tells whether this values_list() gives the same rows as before, in any order:
+    the database makes it, so it costs this process nothing."""
+    known = compiled(query)
+    connection = connections[known.alias]
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            columns = ", ".join(f"c{number}" for number in range(known.width))
+            cursor.execute(
+                f"WITH found ({columns}) AS ({known.statement}) "  # noqa: S608
+                f"SELECT json_group_array(json_array({columns})) FROM found",
+                known.parameters,
+            )
+            return blake2b(cursor.fetchone()[0].encode(), digest_size=16).hexdigest()
+        cursor.execute(
+            "SELECT count(*), sum(hashtextextended(found::text, 0)::numeric) "  # noqa: S608
+            f"FROM ({known.statement}) AS found",
+            known.parameters,
+        )
+        return str(cursor.fetchone())
 
 
 def insert(rows: Sequence[models.Model], connection: BaseDatabaseWrapper) -> None:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.db import connections, models, router
-from django.db.models import OuterRef, Subquery, Sum
+from django.db.models import Max, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from scheduler_app.models import bulk
 from scheduler_app.models.primary import PrimaryQuerySet
+from scheduler_app.policies import MAX_NAME
 
 COUNTERS = ("run_count", "error_count", "skip_count", "miss_count")
 
 
 class JobCountQuerySet(PrimaryQuerySet["JobCount"]):
-    def append(self, counts: Mapping[str, Mapping[str, int]]) -> None:
-        """Add to the counters of these jobs: `{job name: {counter: how many}}`. Waits for no lock
-        on a row."""
-        rows = [JobCount(job_name=name, **counters) for name, counters in counts.items()]
+    def append(self, counts: Mapping[str, JobCount]) -> None:
+        """Insert what is counted, by the jobs' names. Waits for no lock on a row."""
+        rows = list(counts.values())
         if rows:
             bulk.append(rows, connections[router.db_for_write(self.model)])
 
@@ -28,8 +29,10 @@ class JobCountQuerySet(PrimaryQuerySet["JobCount"]):
         table = self.model._meta.db_table
         these, values = bulk.any_of("job_name", names, connection)
         sums = ", ".join(f"sum({counter}) AS {counter}" for counter in COUNTERS)
-        totals = f"SELECT job_name, {sums} FROM {{}} GROUP BY job_name"  # noqa: S608
+        totals = f"SELECT job_name, {sums}, max(accounted_to) AS latest FROM {{}} GROUP BY job_name"  # noqa: S608
         changes = ", ".join(f"{name} = {job_table}.{name} + total.{name}" for name in COUNTERS)
+        changes += ", accounted_to = coalesce(CASE WHEN accounted_to > latest THEN accounted_to END"
+        changes += ", latest, accounted_to)"
         changed = f"{job_table} SET {changes} FROM ({totals}) AS total"
         update = f"UPDATE {changed} WHERE name = job_name"
         delete = f"DELETE FROM {table} WHERE {these}"  # noqa: S608
@@ -43,16 +46,18 @@ class JobCountQuerySet(PrimaryQuerySet["JobCount"]):
 
 
 class JobCount(models.Model):
-    """What one commit adds to a job's counters, until a scheduler adds it to the job's row.
+    """What one commit adds to a job's counters, and up to when it has accounted for the job's
+    occurrences, until a scheduler brings it into the job's row.
 
     Rows are only inserted, so that whatever ends a run waits for no lock on a job. What is counted
     of a job without a row stays here until the job is back."""
 
-    job_name = models.CharField(max_length=100)
+    job_name = models.CharField(max_length=MAX_NAME)
     run_count = models.PositiveIntegerField(default=0)
     error_count = models.PositiveIntegerField(default=0)
     skip_count = models.PositiveIntegerField(default=0)
     miss_count = models.PositiveIntegerField(default=0)
+    accounted_to = models.DateTimeField(null=True)
 
     objects = JobCountQuerySet.as_manager()
 
@@ -65,6 +70,15 @@ class JobCount(models.Model):
 
 def not_folded(counter: str) -> Coalesce:
     """What is counted of the job of the outer query, and is not in this counter of its row."""
-    rows = JobCount.objects.filter(job_name=OuterRef("name")).order_by().values("job_name")
-    total = Subquery(rows.annotate(total=Sum(counter)).values("total"))
-    return Coalesce(total, 0, output_field=models.BigIntegerField())
+    total = _of_job("name").annotate(total=Sum(counter)).values("total")
+    return Coalesce(Subquery(total), 0, output_field=models.BigIntegerField())
+
+
+def latest_not_folded(job_name: str) -> Subquery:
+    """Up to when the job that this column of the outer query names is accounted for, if its row
+    does not tell yet."""
+    return Subquery(_of_job(job_name).annotate(latest=Max("accounted_to")).values("latest"))
+
+
+def _of_job(column: str) -> models.QuerySet[JobCount, Any]:
+    return JobCount.objects.filter(job_name=OuterRef(column)).order_by().values("job_name")

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import F
 
 from scheduler_app.cron import MAX_EXPRESSION, MAX_ZONE, Schedule
-from scheduler_app.models.count import COUNTERS, JobCount, not_folded
+from scheduler_app.models.count import COUNTERS, JobCount, latest_not_folded, not_folded
 from scheduler_app.models.primary import PrimaryQuerySet
 from scheduler_app.policies import MAX_NAME, CatchUp, Overlap, Policies
 from scheduler_app.text import is_storable
@@ -33,10 +33,9 @@ class JobQuerySet(PrimaryQuerySet["Job"]):
     def counted(self) -> JobQuerySet:
         """The jobs, each with its counters as they are now: `total_run_count` and so on. One
         statement reads what is in the job's row and what is not yet, so that both are of one
-        moment."""
-        return self.annotate(
-            **{f"total_{counter}": F(counter) + not_folded(counter) for counter in COUNTERS}
-        )
+        moment. `latest_accounted_to` is what is not in `accounted_to` yet, if anything."""
+        totals = {f"total_{counter}": F(counter) + not_folded(counter) for counter in COUNTERS}
+        return self.annotate(**totals, latest_accounted_to=latest_not_folded("name"))
 
     def to_fold(self, limit: int) -> list[str]:
         """Lock jobs of which something is counted that is not in their rows, but for those that
@@ -79,6 +78,11 @@ class Job(models.Model):
     skip_count = models.PositiveBigIntegerField("skipped", default=0)
     miss_count = models.PositiveBigIntegerField("missed", default=0)
 
+    accounted_to = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="The last occurrence that was accounted for, whatever has become of its row.",
+    )
     pruned_to = models.DateTimeField(
         null=True, blank=True, help_text="The history is complete only after this moment."
     )

@@ -55,6 +55,14 @@ def _by_halves(items: Sequence[T], work: Callable[[Sequence[T]], None], deadline
     return []
 
 
+def holder(error: BaseException) -> str:
+    """Return who holds the lock that a statement waited for too long, in words; empty if that is
+    not known, or the error is another. Never raises."""
+    if isinstance(error, OperationalError) and database.is_lock_timeout(error):
+        return waits_for(error)
+    return ""
+
+
 def waits_for(what: Exception | str) -> str:
     """Who holds a lock that we wait for, in words; empty if that is not known. `what` is the error
     with which a wait ended, or a table. Never raises."""

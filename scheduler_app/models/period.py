@@ -11,6 +11,7 @@ from scheduler_app.cron import MAX_EXPRESSION, MAX_ZONE, Schedule
 from scheduler_app.models import bulk
 from scheduler_app.models.job import Job
 from scheduler_app.models.primary import PrimaryQuerySet
+from scheduler_app.policies import MAX_NAME
 
 
 class SchedulePeriodQuerySet(PrimaryQuerySet["SchedulePeriod"]):
@@ -58,7 +59,7 @@ class SchedulePeriod(models.Model):
         PAUSED = "paused", "paused"
         ORPHANED = "orphaned", "orphaned"
 
-    job_name = models.CharField("job", max_length=100)
+    job_name = models.CharField("job", max_length=MAX_NAME)
     cron = models.CharField("cron expression", max_length=MAX_EXPRESSION)
     timezone = models.CharField("time zone", max_length=MAX_ZONE)
     jitter = models.PositiveIntegerField(default=0, help_text="Seconds.")

@@ -13,6 +13,7 @@ from django.utils import timezone
 from scheduler_app.models import bulk
 from scheduler_app.models.node import Node
 from scheduler_app.models.primary import PrimaryQuerySet
+from scheduler_app.policies import MAX_NAME
 
 
 class RunState(models.TextChoices):
@@ -179,7 +180,7 @@ class JobRun(models.Model):
     `first_scheduled_for` to `scheduled_for`. The job's name is kept by value, so that history
     outlives the job."""
 
-    job_name = models.CharField("job", max_length=100)
+    job_name = models.CharField("job", max_length=MAX_NAME)
     trigger = models.CharField(max_length=10, choices=Trigger.choices, default=Trigger.SCHEDULE)
     scheduled_for = models.DateTimeField(
         help_text="The moment in the schedule; for a request, the moment of asking."

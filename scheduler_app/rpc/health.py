@@ -103,7 +103,7 @@ class HealthReporter:
         is_recent = time.monotonic() - self._answered_at < INTERVAL + LONGEST_LOOK
         serves = self._is_well and is_recent
         if serves != self._is_serving:
-            why = "" if is_recent else ": the database does not answer"
+            why = "" if is_recent else ": no look has been completed lately"
             logger.info("gRPC is %s%s", "serving" if serves else "not serving", why)
             self._set(SERVING if serves else NOT_SERVING)
             self._is_serving = serves

@@ -13,7 +13,7 @@ from django.utils import timezone
 from scheduler_app.models import Heartbeat, Node
 from scheduler_app.models.node import is_fresh
 from scheduler_app.models.patience import brief_read
-from scheduler_app.text import Clock
+from scheduler_app.text import Clock, listed
 
 PATIENCE = 3.0
 """How long, in seconds, one statement of a look may take."""
@@ -96,7 +96,7 @@ def node_health(node_id: int) -> NodeHealth | None:
 
 
 def _gone(nodes: tuple[NodeHealth, ...]) -> str:
-    return f"no heartbeat of {', '.join(node.name for node in nodes)}" if nodes else ""
+    return f"no heartbeat of {listed(node.name for node in nodes)}" if nodes else ""
 
 
 def _nodes() -> tuple[NodeHealth, ...]:

@@ -9,12 +9,13 @@ from django.utils import timezone
 
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.models import JobRun, RunState
-from tests.engine.conftest import T0, declare, node, registry, set_clock, start
+from tests.engine.conftest import T0, declare, early, node, registry, set_clock, start
 
-__all__ = ["declare", "node", "registry", "set_clock", "start"]
+__all__ = ["declare", "early", "node", "registry", "set_clock", "start"]
 
 Call = Callable[..., str]
 MINUTE = timedelta(minutes=1)
+pytestmark = pytest.mark.usefixtures("early")
 
 
 @pytest.fixture
@@ -57,7 +58,9 @@ def test_discrepancy_is_a_line_and_an_exit_code(
         call("audit-ledger", "--since", "2026-03-02")
     assert exit_.value.code == 1
     line, total = capsys.readouterr().out.splitlines()
-    assert line == "a 2026-03-02 12:01:00+00:00: no row accounts for this occurrence"
+    assert (
+        line == "a 2026-03-02 12:01:00+00:00: history incomplete: no row is left of this occurrence"
+    )
     assert total.endswith("1 unaccounted; 1 discrepancy")
 
 

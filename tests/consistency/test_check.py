@@ -26,6 +26,7 @@ Declare = Callable[..., None]
 Start = Callable[..., Claimer]
 ADA = Actor("ada", Surface.CLI)
 MINUTE = timedelta(minutes=1)
+pytestmark = pytest.mark.usefixtures("early")
 
 
 def found(**bounds: datetime) -> list[str]:
@@ -163,34 +164,45 @@ def test_nothing_is_found_after_any_life(
         now += timedelta(seconds=random.choice([0.5, 7, 61, 400]))
         set_clock(now)
         random.choice(actions)()
+    set_clock(T0)  # the last may have left something to be claimed
     assert found() == []
 
 
 def test_deleted_row_is_found(ten: Claimer) -> None:
     JobRun.objects.filter(scheduled_for=T0 + 4 * MINUTE).delete()
     (lost, *others) = audit_ledger(since=T0)
-    assert str(lost) == "a 2026-03-02 12:04:00+00:00: no row accounts for this occurrence"
-    assert (lost.kind, lost.occurrences, others) == (Kind.LOST, 1, [])
+    assert str(lost) == (
+        "a 2026-03-02 12:04:00+00:00: history incomplete: no row is left of this occurrence"
+    )
+    assert (lost.kind, lost.occurrences, others) == (Kind.INCOMPLETE, 1, [])
+
+
+def test_occurrence_that_was_never_accounted_for_is_lost(ten: Claimer) -> None:
+    JobRun.objects.filter(scheduled_for__gte=T0 + 9 * MINUTE).delete()
+    JobCount.objects.filter(accounted_to__gte=T0 + 9 * MINUTE).delete()
+    (lost,) = audit_ledger()
+    assert str(lost) == "a 2026-03-02 12:09:00+00:00: no row accounts for this occurrence"
+    assert (lost.kind, lost.occurrences) == (Kind.LOST, 1)
 
 
 def test_neighbours_that_are_lost_share_a_line(ten: Claimer) -> None:
     JobRun.objects.filter(scheduled_for__gte=T0 + 7 * MINUTE).delete()
     assert found(since=T0) == [
         "a 2026-03-02 12:07:00+00:00: "
-        "no row accounts for these 3 occurrences up to 2026-03-02 12:09:00+00:00"
+        "history incomplete: no row is left of these 3 occurrences up to 2026-03-02 12:09:00+00:00"
     ]
 
 
 def test_row_that_the_schedule_does_not_have_is_found(ten: Claimer) -> None:
     moment = T0 + timedelta(seconds=30)
     JobRun.objects.filter(scheduled_for=T0).update(scheduled_for=moment, due_at=moment)
-    assert kinds() == [Kind.LOST, Kind.UNEXPECTED]
+    assert kinds() == [Kind.INCOMPLETE, Kind.UNEXPECTED]
 
 
 def test_row_before_the_job_was_declared_is_found(ten: Claimer) -> None:
     moment = T0 - timedelta(days=1)
     JobRun.objects.filter(scheduled_for=T0).update(scheduled_for=moment, due_at=moment)
-    assert kinds() == [Kind.UNEXPECTED, Kind.LOST]
+    assert kinds() == [Kind.UNEXPECTED, Kind.INCOMPLETE]
 
 
 def test_row_inside_a_pause_is_found(ten: Claimer, set_clock: SetClock) -> None:
@@ -323,8 +335,9 @@ def test_pruned_ledger_is_clean(ten: Claimer, set_clock: SetClock) -> None:
     for minute in range(10, 30):
         finish(ten.claim(T0 + minute * MINUTE))
     ten.claim(T0 + 35 * MINUTE)
-    set_clock(T0 + timedelta(days=31))
+    set_clock(T0 + timedelta(days=60))
     jobs.prune_run_history(JobContext(job_name="p", run_id=1, scheduled_for=T0))
+    set_clock(T0)
     assert JobRun.objects.count() < 15
     assert found() == []
     counted = Tally()
@@ -337,11 +350,12 @@ def test_prune_that_breaks_off_leaves_a_clean_ledger(
 ) -> None:
     for minute in range(10, 30):
         finish(ten.claim(T0 + minute * MINUTE))
-    set_clock(T0 + timedelta(days=31))
+    set_clock(T0 + timedelta(days=60))
     monkeypatch.setattr(jobs, "BATCH", 3)
     context = JobContext(job_name="p", run_id=1, scheduled_for=T0)
     monkeypatch.setattr(JobContext, "report", lambda self, **_: self.cancel_event.set())
     jobs.prune_run_history(context)
+    set_clock(T0)
     assert JobRun.objects.count() == 27
     assert found() == []
 
@@ -385,3 +399,41 @@ def test_audit_keeps_no_scheduler_waiting(ten: Claimer) -> None:
     assert not thread.is_alive()
     assert list(audit) == []
     assert JobRun.objects.count() == 1
+
+
+def test_declared_job_without_a_row_is_found(ten: Claimer) -> None:
+    Job.objects.all().delete()
+    assert kinds() == [Kind.MISSING]
+
+
+def test_declared_job_without_a_row_can_be_asked_for(ten: Claimer) -> None:
+    Job.objects.all().delete()
+    assert [each.kind for each in audit_ledger(jobs=["a"])] == [Kind.MISSING]
+
+
+def test_overdue_occurrences_of_living_schedulers_are_found(
+    ten: Claimer, set_clock: SetClock
+) -> None:
+    set_clock(T0 + 12.5 * MINUTE)
+    overdue = [each for each in audit_ledger() if each.kind == Kind.OVERDUE]
+    assert [(each.moment, each.occurrences) for each in overdue] == [(T0 + 10 * MINUTE, 3)]
+    assert "no scheduler has claimed them" in str(overdue[0])
+
+
+def test_what_is_due_just_now_is_not_overdue(ten: Claimer, set_clock: SetClock) -> None:
+    set_clock(T0 + 10 * MINUTE + timedelta(seconds=9))
+    assert kinds() == []
+
+
+def test_nothing_is_overdue_while_no_scheduler_lives(ten: Claimer, set_clock: SetClock) -> None:
+    Node.objects.update(stopped_at=T0)
+    set_clock(T0 + 12.5 * MINUTE)
+    assert kinds() == []
+
+
+def test_period_by_unknown_rules_of_its_zone_cannot_be_judged(ten: Claimer) -> None:
+    SchedulePeriod.objects.update(zone_rules="other")
+    JobRun.objects.filter(scheduled_for=T0).delete()
+    counted = Tally()
+    assert {each.kind for each in audit_ledger(tally=counted)} == {Kind.COUNTER}
+    assert str(counted).endswith("1 period cannot be judged")

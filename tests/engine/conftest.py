@@ -68,6 +68,12 @@ def declare(registry: Registry) -> Callable[..., None]:
 
 
 @pytest.fixture
+def early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have an audit take place before any job is overdue."""
+    monkeypatch.setattr(database, "now", lambda: T0 - timedelta(days=10))
+
+
+@pytest.fixture
 def node(db: None) -> Node:
     return Node.objects.create(name="here:1")
 

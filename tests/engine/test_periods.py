@@ -8,13 +8,16 @@ from django_apscheduler.models import DjangoJob
 
 from scheduler_app import control
 from scheduler_app.consistency.check import audit_ledger
+from scheduler_app.consistency.report import Kind
 from scheduler_app.control import Actor
 from scheduler_app.engine.claim import Claimer
+from scheduler_app.engine.recorder import record
+from scheduler_app.ledger import counters
 from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, Surface
 from scheduler_app.registry import Registry, job
-from tests.engine.conftest import T0, SetClock, mark_orphans, nothing, sync_jobs
+from tests.engine.conftest import T0, SetClock, counted, mark_orphans, nothing, sync_jobs
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("early")]
 Declare = Callable[..., None]
 Start = Callable[..., Claimer]
 ADA = Actor("ada", Surface.ADMIN)
@@ -217,3 +220,27 @@ def test_less_jitter_brings_back_no_occurrence_that_is_in_the_ledger(
     sync_jobs(registry, T0 + timedelta(seconds=2))
     assert JobRun.objects.get().scheduled_for == T0
     assert list(audit_ledger()) == []
+
+
+@pytest.mark.parametrize("deleted", ["runs", "runs and timetable"])
+@pytest.mark.parametrize("is_folded", [True, False])
+def test_deleted_history_is_not_recorded_as_skipped(
+    declare: Declare, start: Start, deleted: str, is_folded: bool
+) -> None:
+    declare("a")
+    claimer = start()
+    for minute in range(12):
+        (run,) = claimer.claim(T0 + timedelta(minutes=minute))
+        record([run], [])
+        run.state, run.finished_at = RunState.SUCCESS, run.due_at
+        record([], [run])
+    if is_folded:
+        counters.fold()
+    JobRun.objects.all().delete()
+    if deleted == "runs and timetable":
+        DjangoJob.objects.all().delete()
+    Job.objects.update(cron="*/5 * * * *")
+    start(T0 + timedelta(minutes=11, seconds=30))
+    assert not JobRun.objects.exists()
+    assert (counted("run_count"), counted("skip_count")) == (12, 0)
+    assert {found.kind for found in audit_ledger()} == {Kind.INCOMPLETE}

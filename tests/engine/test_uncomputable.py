@@ -153,7 +153,7 @@ def test_what_another_schedulers_release_can_compute_is_left_to_it(
     claimer: Claimer, registry: Registry, node: Node, values: dict[str, str]
 ) -> None:
     theirs = dict(releases.declarations(registry))
-    theirs["c"] = {**theirs["a"], **values, "zone_rules": "known to them alone"}
+    theirs["c"] = {**theirs["a"], **values, "zone_rules": "theirs alone"}
     releases.remember("theirs", theirs)
     Release.objects.filter(digest="theirs").update(since=timezone.now() + timedelta(days=1))
     Node.objects.create(name="there:1", declares=sorted(theirs), release="theirs")

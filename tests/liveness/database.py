@@ -9,7 +9,7 @@ import psycopg
 from tests.liveness.conftest import SickSite
 
 REFUSE = """
-CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'refused by a trigger'; END $$
 """
 

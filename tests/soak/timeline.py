@@ -73,6 +73,13 @@ class Timeline:
         """Whether a fault of these was in force between these moments."""
         return any(fault.category in categories for fault in self.within(begin, end, margin=2))
 
+    def is_limited(self, life: str, moment: float) -> bool:
+        """Whether that node could get no memory or files since shortly before."""
+        return any(
+            fault.category == "limit" and fault.target == life
+            for fault in self.within(moment - 5, time.time())
+        )
+
     def explains_loss(self, life: str | None, begin: float, end: float) -> bool:
         """Whether that node (any, if it is not known) died or stood still between these moments."""
         return any(

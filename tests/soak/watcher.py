@@ -66,6 +66,8 @@ class Judge:
             return ""
         if says_well and not self._firing.any_since(begun - FRESH):
             return "says that all is well, but nothing fires"
+        if timeline.is_limited(node.life, begun):
+            return ""  # without a connection or a thread it can neither look nor answer
         if not says_well and self._firing.by_since(node.life, begun - 1):
             return "gives no answer" if says_well is None else "says not well, but it fires"
         return ""
@@ -183,6 +185,17 @@ class Watcher:
         recent = self._stage.timeline.within(moment - 30, time.time())
         return any(fault.holds_up("") for fault in recent)
 
+    def _died_at(self, life: str | None) -> float:
+        """When the next life of that node began; 0 if that one goes on."""
+        return max(
+            (
+                node.started_at
+                for node in self._stage.nodes
+                if life and life != node.life and life.startswith(f"{node.number}.")
+            ),
+            default=0.0,
+        )
+
     def _look_for_stuck(self) -> None:
         with suppress(*REFUSED):
             now = time.time()
@@ -192,6 +205,7 @@ class Watcher:
                 if row.id in self._stuck or since is None:
                     continue
                 node = life.split(".")[0] if life else ""
+                since = max(since, self._died_at(life))
                 quiet = self._stage.timeline.quiet_seconds(since, now, node)
                 if quiet > STUCK_AFTER or now - since > STUCK_IN_ANY_CASE:
                     self._stuck.add(row.id)
