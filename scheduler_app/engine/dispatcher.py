@@ -169,6 +169,7 @@ class Dispatcher:
 
     def stop(self, timeout: float) -> bool:
         """Record what has ended. False if `timeout` seconds were not enough."""
+        self._process_state.close()
         return self._recorder.stop(timeout)
 
     def _next_starts(self) -> list[JobRun]:
