@@ -55,23 +55,25 @@ class Claimer:
     _retry_at: float = 0.0
     """When to try those again."""
 
-    def claim(self, now: datetime, free_slots: int = LIMIT) -> list[JobRun]:
+    def claim(
+        self, now: datetime, free_slots: int = LIMIT, *, is_overloaded: bool = False
+    ) -> list[JobRun]:
         """Take what is due, and what waits for a node. The runs returned are committed, QUEUED and
         this node's, to be carried out now.
 
         `free_slots`: how many this node can start soon. Of what waits it takes no more than that;
         what is due it takes whole, for most runs are quick, and what it does not begin others take
-        over."""
+        over. A node that is overloaded leaves what is due to others, or to its own next look."""
         if self.after_stop:
             pickup.miss_what_is_too_late(now, _grace())
         with database.reading():
             is_due = self._look(now)
-        runs = self._claim_due(now) if is_due else []
+        runs = self._claim_due(now) if is_due and not is_overloaded else []
         if self._locked and time.monotonic() >= self._retry_at:
             runs += self._claim_locked(now)
         with database.reading():
             self.after_stop = self._look(now) and self.after_stop
-            if self._is_due(now) and not self._has_more:
+            if self._is_due(now) and (is_overloaded or not self._has_more):
                 self._look_past_locked(now)
             self.more_waits = len(runs) >= free_slots or self._is_any_free(now)
         if self.more_waits and len(runs) < free_slots:
