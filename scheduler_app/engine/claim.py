@@ -24,7 +24,8 @@ from scheduler_app.registry import Registry
 logger = logging.getLogger(__name__)
 
 LIMIT = 5_000
-"""How many due jobs one claim takes, so that its transaction stays short."""
+"""How many due jobs one claim takes, and about how many runs, so that its transaction stays
+short."""
 SLICE = 0.5
 """After so many seconds of deciding a claim leaves the other due jobs to the next."""
 RETRY_LOCKED = 0.25
@@ -163,10 +164,11 @@ class Claimer:
                 decided[key] = self._plan(now, *key)
             return decided[key]
 
-        plans = dict[str, Plan]()
+        plans, rows = dict[str, Plan](), 0
         for name in filter(rules.__contains__, due):  # the earliest first
             plans[name] = decide(name, due[name])
-            if time.monotonic() > deadline:
+            rows += len(plans[name].runs) + len(plans[name].waits)
+            if rows >= LIMIT or time.monotonic() > deadline:
                 break
         self._has_more = len(plans) < len(rules) or len(due) == LIMIT
         ranges = JobRun.objects.ranges(min(due.values(), default=now)).order_by()
