@@ -176,7 +176,11 @@ class Scheduler(BackgroundScheduler):
         scheduler's own thread calls it."""
         if self.liveness.is_given_up:
             self._register_again()
-        runs = self._claimer.claim(clock.now(), self._dispatcher.free_slots)
+        runs = self._claimer.claim(
+            clock.now(),
+            self._dispatcher.free_slots,
+            is_overloaded=self._dispatcher.is_overloaded,
+        )
         self._dispatcher.hand_over(runs)
         self.vitals.claims.progressed(self.vitals.monotonic())
         if time.monotonic() >= self._next_check:
