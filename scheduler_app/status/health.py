@@ -11,7 +11,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Max, OuterRef, Sub
 from django.utils import timezone
 
 from scheduler_app.conf import scheduler_settings
-from scheduler_app.models import Heartbeat, Node, bulk
+from scheduler_app.models import Heartbeat, Node, bulk, database
 from scheduler_app.models.node import is_fresh
 from scheduler_app.models.patience import brief_read
 from scheduler_app.text import Clock, listed
@@ -101,7 +101,7 @@ def _gone(nodes: tuple[NodeHealth, ...]) -> str:
 
 
 def _nodes() -> tuple[NodeHealth, ...]:
-    rows = bulk.fetch(_question(Node.objects.db, scheduler_settings().dead_after))
+    rows = bulk.fetch(_question(database.alias(), scheduler_settings().dead_after))
     return tuple(_node(*row) for row in rows)
 
 
