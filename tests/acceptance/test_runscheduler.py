@@ -190,7 +190,7 @@ def start_shell(site: Site) -> Iterator[Callable[[str], subprocess.Popen[bytes]]
         process.communicate()
 
 
-@pytest.mark.parametrize("output", ["2>&1 | head -1 >&2", "> /dev/full 2>&1"])
+@pytest.mark.parametrize("output", ["2>&1 | head -1 >&2", "> /dev/full 2>&1", ">&- 2>&-"])
 def test_runs_succeed_whatever_becomes_of_the_output(
     site: Site, start_shell: Callable[[str], subprocess.Popen[bytes]], output: str
 ) -> None:
