@@ -5,11 +5,13 @@ reports with a hint before anything starts."""
 
 import inspect
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
 
 from django.conf import settings
 from django.utils.module_loading import autodiscover_modules
@@ -30,6 +32,8 @@ from scheduler_app.policies import DEFAULTS, MAX_DESCRIPTION, MAX_NAME, CatchUp,
 from scheduler_app.text import is_storable, shown
 
 F = TypeVar("F", bound=JobFunction)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 NAME = re.compile(rf"[a-z0-9]([a-z0-9._-]{{0,{MAX_NAME - 2}}}[a-z0-9])?")
 
@@ -177,6 +181,40 @@ class Registry:
 registry = Registry()
 
 
+def _told_of_misuse(declare: Callable[P, R]) -> Callable[P, R]:
+    """Have a call whose arguments do not fit be a problem, and declare nothing: an error while
+    jobs.py is imported would end every command of the project."""
+    parameters = inspect.signature(declare)
+
+    @wraps(declare)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        try:
+            parameters.bind(*args, **kwargs)
+        except TypeError as error:
+            where = _calling_line()
+            text = f"{declare.__name__}() cannot be called so: {error}."
+            hint = 'Write @job(cron="0 1 * * *") or command_job("clearsessions", cron="@daily").'
+            kwargs.get("registry", registry).problems.append(Problem(where, text, hint))
+            is_bare = len(args) == 1 and not kwargs
+            return args[0] if is_bare else _unchanged
+        return declare(*args, **kwargs)
+
+    return cast(Callable[P, R], checked)
+
+
+def _calling_line() -> str:
+    """Return where this module is called from."""
+    frame = sys._getframe()
+    while frame.f_globals is globals() and frame.f_back:
+        frame = frame.f_back
+    return f"{frame.f_globals.get('__name__')}, line {frame.f_lineno}"
+
+
+def _unchanged(function: F) -> F:
+    return function
+
+
+@_told_of_misuse
 def job(
     *,
     cron: str,
@@ -237,6 +275,7 @@ def _or(text: str, default: Callable[[], str]) -> str:
     return asked(default, "") if isinstance(text, str) and not text else text
 
 
+@_told_of_misuse
 def command_job(
     command: str,
     *args: str,

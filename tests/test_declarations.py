@@ -371,6 +371,48 @@ def test_odd_argument_of_a_command_job_is_no_exception(
     assert len(registry) + len(errors()) == 1
 
 
+def test_decorator_without_parentheses_is_a_problem(registry: Registry) -> None:
+    untyped: Any = partial(job)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scheduler_app.registry.registry", registry)
+        assert untyped(tell_nothing) is tell_nothing
+    assert "job() cannot be called so: too many positional arguments" in error().msg
+    assert error().obj.startswith("tests.test_declarations, line ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({}, "missing a required argument: 'cron'"),
+        ({"corn": "@daily"}, "missing a required argument: 'cron'"),
+        ({"cron": "@daily", "retry": 3}, "got an unexpected keyword argument 'retry'"),
+    ],
+)
+def test_call_whose_arguments_do_not_fit_is_a_problem(
+    registry: Registry, arguments: dict[str, Any], text: str
+) -> None:
+    assert job(registry=registry, **arguments)(tell_nothing) is tell_nothing
+    assert text in error().msg
+    assert len(registry) == 0
+
+
+@pytest.mark.parametrize(
+    ("names", "arguments", "text"),
+    [
+        ((), {"cron": "@daily"}, "missing a required argument: 'command'"),
+        (("check",), {}, "missing a required argument: 'cron'"),
+        (("check",), {"cron": "@daily", "retry": 3}, "unexpected keyword argument 'retry'"),
+    ],
+)
+def test_command_job_whose_arguments_do_not_fit_is_a_problem(
+    registry: Registry, names: tuple[str, ...], arguments: dict[str, Any], text: str
+) -> None:
+    command_job(*names, registry=registry, **arguments)
+    assert text in error().msg
+    assert error().obj.startswith("tests.test_declarations, line ")
+    assert len(registry) == 0
+
+
 def test_problem_stops_check_and_nothing_else(registry: Registry) -> None:
     job(cron=None, name=5, registry=registry)(None)  # type: ignore[type-var, arg-type]
     job(cron="@daily", name="fine", registry=registry)(tell_nothing)

@@ -1,7 +1,6 @@
 """Runs in threads of the scheduler process."""
 
 import logging
-import sys
 import threading
 import time
 from collections import deque
@@ -78,7 +77,6 @@ class ThreadExecutor(Executor):
         with self._has_task:
             self._closed = True
             self._has_task.notify_all()
-        _end_children()
 
     def _wake_one(self) -> None:
         """Have one more thread look for a task, if there is one; the lock is held."""
@@ -168,11 +166,3 @@ class ThreadExecutor(Executor):
         finally:
             self._idle -= 1
             self._is_waking = False
-
-
-def _end_children() -> None:
-    """Kill the processes that runs have started with multiprocessing and left: the interpreter
-    would wait for them at its exit."""
-    if "multiprocessing.process" in sys.modules:
-        for child in sys.modules["multiprocessing.process"].active_children():
-            child.kill()

@@ -9,6 +9,7 @@ from scheduler_app.exceptions import ActionRefused, JobNotFound
 from scheduler_app.ledger import schedules, transitions
 from scheduler_app.models import Job, JobRun, database
 from scheduler_app.models.job import can_be_name
+from scheduler_app.policies import MAX_NAME
 from scheduler_app.text import one_line
 
 
@@ -104,7 +105,7 @@ def _on_jobs(names: Collection[str], work: Callable[[list[Job], Changes], None])
         found = {job.name for job in jobs}
         for name in names:
             if name not in found:
-                changes.refused[name] = JobNotFound(one_line(name, 100))
+                changes.refused[name] = JobNotFound(one_line(name, MAX_NAME))
         if jobs:
             work(jobs, changes)
         return changes

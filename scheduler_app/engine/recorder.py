@@ -6,6 +6,7 @@ of a run that is no longer this node's: whoever gave it up has recorded its outc
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 from django.db import InterfaceError, InternalError, OperationalError
 
@@ -36,6 +37,7 @@ class Recorder:
         self._committed = committed
         self._starts: list[JobRun] = []
         self._ends: list[JobRun] = []
+        self._committing: list[JobRun] = []
         self._locked_starts: list[JobRun] = []
         self._locked_ends: list[JobRun] = []
         self._retry_at = 0.0
@@ -73,6 +75,14 @@ class Recorder:
         with self._changed:
             self._starts.clear()
             self._locked_starts.clear()
+
+    @property
+    def unrecorded(self) -> frozenset[int]:
+        """The ids of the runs whose start or outcome is still to be committed."""
+        with self._changed:
+            waiting = (self._starts, self._ends, self._committing)
+            locked = (self._locked_starts, self._locked_ends)
+            return frozenset(run.pk for run in chain(*waiting, *locked))
 
     def flush(self, timeout: float) -> bool:
         """Wait until all that was given so far is committed; False after `timeout` seconds."""
@@ -122,6 +132,7 @@ class Recorder:
         with self._changed:
             starts, self._starts = self._starts[:BATCH], self._starts[BATCH:]
             ends, self._ends = self._ends[:BATCH], self._ends[BATCH:]
+            self._committing = [*starts, *ends]
             self._busy = bool(starts or ends)
         return starts, ends
 
@@ -129,6 +140,7 @@ class Recorder:
         with self._changed:
             starts, self._locked_starts = self._locked_starts, []
             ends, self._locked_ends = self._locked_ends, []
+            self._committing = [*starts, *ends]
             self._busy = bool(starts or ends)
         return starts, ends
 
@@ -144,6 +156,7 @@ class Recorder:
         with self._changed:
             self._locked_starts += [run for run in starts if run.pk in locked]
             self._locked_ends += [run for run in ends if run.pk in locked]
+            self._committing = []
             self._busy = False
             self._changed.notify_all()
 

@@ -1,10 +1,12 @@
 """The scheduler of one process: APScheduler's clock around our tick."""
 
+import math
 import os
 import socket
 import time
 from collections.abc import Callable
 from datetime import UTC
+from functools import partial
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
@@ -19,6 +21,7 @@ from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.engine.liveness import Liveness
 from scheduler_app.engine.reconcile import Reconciler
+from scheduler_app.engine.unheld import UnheldRuns, running_on
 from scheduler_app.engine.vitals import Problem, Vitals
 from scheduler_app.engine.vouching import Voucher
 from scheduler_app.execution import capture
@@ -60,6 +63,7 @@ class Scheduler(BackgroundScheduler):
         )
         self._registry = registry
         self._reconciler = Reconciler(registry)
+        self._unheld = UnheldRuns()
         self._adopts_database = adopt_database
         self._isolation = Isolation()
         self.vitals = Vitals(monotonic)
@@ -172,7 +176,11 @@ class Scheduler(BackgroundScheduler):
         scheduler's own thread calls it."""
         if self.liveness.is_given_up:
             self._register_again()
-        runs = self._claimer.claim(clock.now(), self._dispatcher.free_slots)
+        runs = self._claimer.claim(
+            clock.now(),
+            self._dispatcher.free_slots,
+            is_overloaded=self._dispatcher.is_overloaded,
+        )
         self._dispatcher.hand_over(runs)
         self.vitals.claims.progressed(self.vitals.monotonic())
         if time.monotonic() >= self._next_check:
@@ -230,7 +238,8 @@ class Scheduler(BackgroundScheduler):
         errors = []
         for chore in (
             self._find_unstarted_claims,
-            self._reconcile,
+            self._close_unheld_runs,
+            partial(self._reconcile, self._settings.heartbeat / 2),
             self._take_from_stopped_nodes,
         ):
             try:
@@ -248,7 +257,7 @@ class Scheduler(BackgroundScheduler):
             self._dispatcher.cancel(dict(asked.values_list("pk", "cancel_reason")))
         snapshot = self.liveness.snapshot()
         if snapshot is not None and snapshot != self._seen:
-            self._reconcile()
+            self._reconcile(self._settings.heartbeat / 2)
         self._next_check = time.monotonic() + LONGEST_WAIT
 
     def _find_unstarted_claims(self) -> None:
@@ -259,7 +268,11 @@ class Scheduler(BackgroundScheduler):
         if unstarted:
             self._dispatcher.hand_over(own.filter(pk__in=unstarted))
 
-    def _reconcile(self) -> None:
+    def _close_unheld_runs(self) -> None:
+        running = running_on(self.node)
+        self._unheld.close(running, self._dispatcher.held, clock.now())
+
+    def _reconcile(self, seconds: float = math.inf) -> None:
         """Compare what living code declares with what is stored. While it may not judge others it
         goes by the nodes that it saw before."""
         judged = self.liveness.snapshot()
@@ -270,6 +283,7 @@ class Scheduler(BackgroundScheduler):
             clock.now(),
             orphans=judged is not None,
             still_holds=lambda: self.liveness.snapshot() == judged,
+            seconds=seconds,
         )
         self._seen = judged or self._seen
         self._claimer.other_rules = self._reconciler.other_rules

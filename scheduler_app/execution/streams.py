@@ -20,15 +20,6 @@ def close_input() -> None:
     sys.stdin = open(0, closefd=False)  # noqa: SIM115  # what had been read ahead is forgotten
 
 
-def write_line(stream: Any, line: str) -> None:
-    """Write and flush, whatever has become of the stream's reader or disk."""
-    try:
-        stream.write(line + "\n")
-        stream.flush()
-    except (OSError, ValueError):
-        _drop(stream)
-
-
 class Tee:
     """A text stream whose text is kept, too, and that never fails: its reader may have gone and its
     disk may be full, and what is left over is dropped."""

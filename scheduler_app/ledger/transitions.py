@@ -166,14 +166,9 @@ def _request_cancel(running: JobRunQuerySet, now: datetime, reason: str) -> int:
     return unasked.update(cancel_requested_at=now, cancel_reason=reason)
 
 
-def release_runs(node: Node, now: datetime, message: str) -> list[JobRun]:
-    """End a node's hold on its runs: those running are LOST for the reason given (and returned),
-    those queued are left for any node to take, or end here if no code declares their job any more.
-    Runs whose rows others have locked are left as they are. Call it in a transaction."""
-    active = JobRun.objects.active().filter(node=node)
-    held, _ = JobRun.objects.hold(list(active.values_list("pk", flat=True)))
-    ours = JobRun.objects.filter(bulk.AnyOf("pk", list(held)))
-    lost = list(ours.running())
+def lose(running: Iterable[JobRun], now: datetime, message: str) -> list[JobRun]:
+    """Record these (locked) runs as lost; return them. Call it in a transaction."""
+    lost = list(running)
     JobRun.objects.filter(pk__in=[run.pk for run in lost]).update(
         state=RunState.LOST,
         finished_at=Greatest("started_at", now),  # the clock may have been put back
@@ -182,6 +177,17 @@ def release_runs(node: Node, now: datetime, message: str) -> list[JobRun]:
     for run in lost:
         run.state = RunState.LOST
     finish(lost, now)
+    return lost
+
+
+def release_runs(node: Node, now: datetime, message: str) -> list[JobRun]:
+    """End a node's hold on its runs: those running are LOST for the reason given (and returned),
+    those queued are left for any node to take, or end here if no code declares their job any more.
+    Runs whose rows others have locked are left as they are. Call it in a transaction."""
+    active = JobRun.objects.active().filter(node=node)
+    held, _ = JobRun.objects.hold(list(active.values_list("pk", flat=True)))
+    ours = JobRun.objects.filter(bulk.AnyOf("pk", list(held)))
+    lost = lose(ours.running(), now, message)
     orphaned = ours.queued().filter(job_name__in=Job.objects.orphaned().values("name"))
     close_queued(orphaned, RunState.CANCELLED, now, UNDECLARED)
     ours.queued().update(node=None)

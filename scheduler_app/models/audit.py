@@ -11,7 +11,7 @@ NAME_LIMIT = 255
 
 
 class Surface(models.TextChoices):
-    """The door through which somebody acted."""
+    """The door through which a person acted."""
 
     ADMIN = "admin", "admin"
     CLI = "cli", "command line"

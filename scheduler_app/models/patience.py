@@ -19,10 +19,13 @@ def brief_read(seconds: float) -> Iterator[None]:
     if database.connection().vendor != "postgresql":
         yield
         return
+    is_outermost = not database.connection().in_atomic_block
     with transaction.atomic(using=database.alias()):
-        before = _set("statement_timeout", _milliseconds(seconds))
+        before = "" if is_outermost else _execute("SHOW statement_timeout")
+        _execute(f"SET LOCAL statement_timeout = {_milliseconds(seconds)}")
         yield
-        _set("statement_timeout", before)  # the transaction may be a caller's
+        if not is_outermost:  # the transaction is a caller's
+            _execute(f"SET LOCAL statement_timeout = '{before}'")
 
 
 @contextmanager
@@ -32,8 +35,8 @@ def brief_write(seconds: float) -> Iterator[None]:
     connection = database.connection()
     if connection.vendor == "postgresql":
         with transaction.atomic(using=database.alias()):
-            for name in LIMITS:
-                _set(name, _milliseconds(seconds))
+            limit = _milliseconds(seconds)
+            _execute("; ".join(f"SET LOCAL {name} = {limit}" for name in LIMITS))
             yield
         return
     takes_turns = not connection.in_atomic_block
@@ -50,9 +53,8 @@ def _milliseconds(seconds: float) -> str:
     return str(min(round(seconds * 1000), LONGEST))
 
 
-def _set(name: str, value: str) -> str:
-    """Set this for the transaction; return what it was."""
+def _execute(statement: str) -> str:
+    """Return its first value, if it has any."""
     with database.connection().cursor() as cursor:
-        cursor.execute("SELECT current_setting(%s), set_config(%s, %s, true)", [name, name, value])
-        before: str = cursor.fetchone()[0]
-        return before
+        cursor.execute(statement)
+        return str(cursor.fetchone()[0]) if cursor.description else ""

@@ -1,4 +1,4 @@
-"""What the service's calls do, whoever makes them: a server for its clients, or the command line
+"""What the calls of the service do, in a server for its clients or in the command line
 for itself."""
 
 from collections.abc import Callable

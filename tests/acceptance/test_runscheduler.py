@@ -1,9 +1,19 @@
 """Real processes on a real database: started, signalled, killed, started again."""
 
+import os
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
+import pytest
+
 from tests.harness import Site, eventually
+from tests.harness.daemon import ROOT
 
 
 def test_job_runs_is_seen_paused_and_resumed(site: Site) -> None:
@@ -144,3 +154,55 @@ def test_second_server_on_one_port_is_refused(site: Site) -> None:
     assert second.returncode == 1
     assert "the port is taken" in second.stderr
     assert "Traceback" not in second.stderr
+
+
+def _has_ended(site: Site, name: str) -> bool:
+    return site.states(name) not in ([], ["queued"], ["running"])
+
+
+@pytest.fixture
+def start_shell(site: Site) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
+    """Start a scheduler whose output goes to a shell command, and whose input stays open."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def _start(output: str) -> subprocess.Popen[bytes]:
+        command = (
+            f"exec 3>&1; {{ {sys.executable} manage.py runscheduler 127.0.0.1:0; echo $? >&3; }}"
+        )
+        started.append(
+            subprocess.Popen(
+                ["bash", "-c", f"{command} {output}"],
+                cwd=ROOT,
+                env=site.env | {"NIGHT_JOBS": "talks talks-in-a-process"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                start_new_session=True,
+            )
+        )
+        return started[0]
+
+    yield _start
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+@pytest.mark.parametrize("output", ["2>&1 | head -1 >&2", "> /dev/full 2>&1"])
+def test_runs_succeed_whatever_becomes_of_the_output(
+    site: Site, start_shell: Callable[[str], subprocess.Popen[bytes]], output: str
+) -> None:
+    process = start_shell(output)
+    ((node,),) = eventually(lambda: site.rows("SELECT name FROM scheduler_app_node"))
+    eventually(lambda: site.rows("SELECT 1 FROM scheduler_app_job WHERE name = 'talks'"))
+    for name in ("talks", "talks-in-a-process"):
+        site.trigger(name)
+        eventually(partial(_has_ended, site, name))
+        ((state, message, log),) = site.runs(name, "state, message, log")
+        assert (state, message) == ("success", "")
+        assert "a line\n" in log
+        assert "WARNING night: a record\n" in log
+        assert log.endswith("Are you sure? no answer\n")
+    os.kill(int(node.split(":")[1]), signal.SIGTERM)
+    assert process.stdout is not None
+    assert process.stdout.read() == b"0\n"

@@ -16,9 +16,12 @@ import pytest
 from scheduler_app.backends import process
 from scheduler_app.backends.process import Isolation
 from scheduler_app.cron import Schedule
+from scheduler_app.execution import process_main
 from scheduler_app.execution.bounded_log import RunLog
 from scheduler_app.execution.runner import Outcome
 from scheduler_app.models import RunState
+from scheduler_app.processes import pool
+from scheduler_app.processes.protocol import Message
 from scheduler_app.registry import JobContext, JobDefinition
 from tests.harness.processes import (
     descendants,
@@ -346,3 +349,141 @@ def test_a_hundred_timeouts_leave_nothing(isolation: Isolation) -> None:
         assert set(pool.map(time_out, range(100))) == {"Timed out after 0.03 s."}
         seconds_until(no_more_is_held)
     assert memory(launcher) - memory_before < 2_000
+
+
+@pytest.mark.parametrize("name", ["leaves-a-daemon", "exits-beside-a-daemon"])
+def test_daemon_that_a_run_leaves_ends_with_it(isolation: Isolation, name: str) -> None:
+    run = Going(isolation, name)
+    run.outcome()
+    assert not is_alive(run.reported("daemon"))
+
+
+def test_daemon_of_a_run_that_timed_out_ends(isolation: Isolation) -> None:
+    run = Going(isolation, "sleeps-beside-a-daemon", cancel_grace=0.1)
+    daemon = run.reported("daemon")
+    assert is_alive(daemon)
+    run.context.cancel_event.set()
+    assert run.outcome().state == RunState.CANCELLED
+    assert not is_alive(daemon)
+
+
+def test_daemon_of_another_run_lives(isolation: Isolation) -> None:
+    lasting = Going(isolation, "sleeps-beside-a-daemon")
+    daemon = lasting.reported("daemon")
+    for name in ("leaves-a-daemon", "leaves-a-child", "exits"):
+        Going(isolation, name).outcome()
+    assert is_alive(daemon)
+    assert is_alive(lasting.reported("pid"))
+    lasting.context.is_abandoned = True
+    lasting.context.cancel_event.set()
+    lasting.outcome()
+    assert not is_alive(daemon)
+
+
+def test_daemons_of_a_killed_scheduler_end() -> None:
+    scheduler = subprocess.Popen(
+        [sys.executable, "-m", "tests.backends.isolated_app.scheduler", "sleeps-beside-a-daemon"],
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": SETTINGS},
+        stdout=subprocess.PIPE,
+    )
+    assert scheduler.stdout is not None
+    with scheduler:
+        told = (line.split() for line in scheduler.stdout)
+        next(words for words in told if words[0] == b"worker")
+        left = descendants(scheduler.pid)
+        scheduler.kill()
+        assert seconds_until(lambda: not any(is_alive(pid) for pid in left)) < 10
+
+
+def test_child_that_comes_back_from_the_function_ends(isolation: Isolation) -> None:
+    run = Going(isolation, "forks")
+    assert run.outcome().state == RunState.SUCCESS
+    assert not is_alive(run.reported("child"))
+
+
+def test_supervisor_that_is_stopped_is_replaced(
+    another: Isolation, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "SILENCE", 1.5)
+    runs = [Going(another, "sleeps"), Going(another, "sleeps-beside-a-daemon")]
+    left = [runs[0].reported("pid"), runs[1].reported("daemon")]
+    stopped = runs[0].launcher
+    os.kill(stopped, signal.SIGSTOP)
+    waiting = Going(another, "returns")  # it reaches the stopped supervisor, and then its successor
+    for run in runs:
+        assert run.outcome().message.startswith("Its worker process died: the process that")
+    assert waiting.outcome().state == RunState.SUCCESS
+    assert not any(is_alive(pid) for pid in [*left, stopped])
+    assert "does not answer" in caplog.text
+
+
+def test_timeout_is_kept_without_a_supervisor(
+    another: Isolation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "SILENCE", 600)
+    monkeypatch.setattr(process, "SUPERVISOR_GRACE", 0.2)
+    run = Going(another, "sleeps", timeout=2)
+    pid, supervisor = run.reported("pid"), run.launcher
+    os.kill(supervisor, signal.SIGSTOP)
+    seconds_until(lambda: not is_alive(pid), limit=20)
+    os.kill(supervisor, signal.SIGCONT)
+    assert run.outcome().message == "Timed out after 2 s."
+
+
+def test_supervisor_at_work_is_not_replaced(
+    another: Isolation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "SILENCE", 4)
+    run = Going(another, "sleeps", timeout=8)
+    supervisor = run.launcher
+    assert run.outcome().message == "Timed out after 8 s."
+    assert Going(another, "obeys").launcher == supervisor
+
+
+def test_reports_in_quick_succession_are_gathered(
+    isolation: Isolation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = []
+    take = process._Watch._take
+
+    def count(self: process._Watch, message: Message) -> None:
+        if "reported" in message:
+            taken.append(time.monotonic())
+        take(self, message)
+
+    monkeypatch.setattr(process._Watch, "_take", count)
+    run = Going(isolation, "reports-much", cancel_grace=0.1)
+    run.reported("last")
+    run.context.cancel_event.set()
+    metadata = run.outcome().metadata
+    assert (metadata["number"], metadata["last"]) == (19_999, True)
+    assert len(taken) <= 2 * process_main.BURST + (taken[-1] - taken[0]) / process_main.GATHER
+
+
+def test_last_report_of_a_few_is_known_although_it_is_killed(isolation: Isolation) -> None:
+    run = Going(isolation, "reports-twice-and-spins", cancel_grace=0.1)
+    run.reported("pid")
+    run.context.cancel_event.set()
+    assert run.outcome().metadata["first"] is True
+
+
+def test_all_that_is_written_is_kept_in_order(isolation: Isolation) -> None:
+    run = Going(isolation, "writes-everywhere")
+    assert run.outcome().state == RunState.SUCCESS
+    *lines, logged = run.log.text().splitlines()
+    assert lines == [
+        "printed",
+        "by a program",
+        "by another program",
+        "to a descriptor \N{REPLACEMENT CHARACTER}",
+        "bytes",
+        "to our stream",
+        "in a pool",
+    ]
+    assert logged.endswith("WARNING tests.backends.isolated_app.jobs: logged")
+
+
+def test_words_of_a_crash_are_kept(isolation: Isolation) -> None:
+    run = Going(isolation, "crashes")
+    assert "killed by signal 11 (SIGSEGV)" in run.outcome().message
+    assert "Fatal Python error: Segmentation fault" in run.log.text()

@@ -2,10 +2,7 @@
 
 import itertools
 import logging
-import multiprocessing
-import signal
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -228,11 +225,3 @@ def test_thread_in_which_something_is_left_ends() -> None:
         assert executor.wait(10)
     assert found == [False] * 3
     eventually(lambda: executor.threads == 0)
-
-
-def test_children_that_a_run_left_end_at_the_close() -> None:
-    child = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
-    child.start()
-    ThreadExecutor(1).close()
-    child.join(10)
-    assert child.exitcode == -signal.SIGKILL

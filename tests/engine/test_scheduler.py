@@ -14,12 +14,13 @@ from django.db.backends.signals import connection_created
 from django.utils import timezone
 from pytest_django import Settings
 
-from scheduler_app import control
+from scheduler_app import control, status
 from scheduler_app.control import Actor
+from scheduler_app.engine import liveness
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.ledger import timetable
-from scheduler_app.models import Job, JobRun, Node, RunState, Surface, clock, database
+from scheduler_app.models import Heartbeat, Job, JobRun, Node, RunState, Surface, clock, database
 from scheduler_app.registry import JobContext, Registry, job
 from tests.engine.conftest import counted, eventually, mark_orphans, nothing, sync_jobs
 from tests.harness.heartbeats import close_dead_nodes, heard_at, silent_for
@@ -396,3 +397,83 @@ def test_node_that_is_silent_is_dead_whatever_the_clock_was_put_to(
     silent_for(other, hours * 3600)
     eventually(lambda: Node.objects.get(pk=other.pk).stopped_at)
     assert scheduler.node.stopped_at is None
+
+
+@pytest.mark.parametrize("error", [OperationalError("away"), SystemExit(1), KeyboardInterrupt()])
+def test_tick_survives_whatever_is_raised(
+    declare: Declare, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    claim, calls = Claimer.claim, []
+
+    def failing(self: Claimer, *arguments: Any) -> list[JobRun]:
+        calls.append(arguments)
+        if len(calls) < 3:
+            raise error
+        return claim(self, *arguments)
+
+    monkeypatch.setattr(Claimer, "claim", failing)
+    declare("a", cron=SECONDLY)
+    scheduler.start()
+    eventually(lambda: successes() >= 1)
+
+
+def test_chore_that_fails_keeps_no_job_from_running(
+    declare: Declare, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare("a", cron=SECONDLY)
+    scheduler.start()
+    monkeypatch.setattr(liveness, "take_from_stopped_nodes", lambda _: 1 / 0)
+    before = successes()
+    scheduler.hurry()
+    eventually(lambda: successes() >= before + 2)
+
+
+def test_heartbeat_does_not_wait_for_a_thread_that_is_stuck(
+    declare: Declare, registry: Registry, settings: Settings
+) -> None:
+    """A thread that keeps its turn to write on SQLite, or its transaction on PostgreSQL."""
+    settings.SCHEDULER = {"heartbeat": 1}
+    scheduler = Scheduler(registry)
+    scheduler.start()
+    try:
+        with database.turn(5):
+            last = Heartbeat.objects.newest().values_list("pk", flat=True).first() or 0
+            eventually(lambda: Heartbeat.objects.filter(pk__gt=last + 2).exists())
+        assert Node.objects.get().stopped_at is None
+    finally:
+        scheduler.stop()
+
+
+def test_stop_of_a_hung_tick_is_bounded(
+    declare: Declare, registry: Registry, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SCHEDULER = {"shutdown_timeout": 0.1}
+    monkeypatch.setattr("scheduler_app.engine.scheduler.STOP_MARGIN", 0.5)
+    hangs, release = threading.Event(), threading.Event()
+
+    def hang(*_: Any) -> list[JobRun]:
+        hangs.set()
+        release.wait(30)
+        return []
+
+    monkeypatch.setattr(Claimer, "claim", hang)
+    scheduler = Scheduler(registry)
+    scheduler.start()
+    assert hangs.wait(10)
+    began = time.monotonic()
+    assert not scheduler.stop()
+    assert time.monotonic() - began < 15
+    release.set()
+    assert Node.objects.get().stopped_at is not None
+
+
+def test_thread_that_ends_is_a_final_problem(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Scheduler, "_process_jobs", lambda _: 1 / 0)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    scheduler.start()
+    eventually(lambda: scheduler.problem is not None)
+    assert scheduler.problem is not None
+    assert scheduler.problem.is_final
+    eventually(lambda: not status.scheduler_running())

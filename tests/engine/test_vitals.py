@@ -113,7 +113,7 @@ def test_hanging_thread_is_shown_where_it_is(vitals: Vitals, clock: Clock) -> No
     probe = Vitals(clock)
 
     def hang() -> None:
-        probe.probe = stop.wait
+        probe.probe = lambda: _wait(stop)
         probe.problem()
 
     vitals.claims.thread = threading.Thread(target=hang)
@@ -125,6 +125,10 @@ def test_hanging_thread_is_shown_where_it_is(vitals: Vitals, clock: Clock) -> No
     finally:
         stop.set()
         vitals.claims.thread.join()
+
+
+def _wait(stop: threading.Event) -> None:
+    stop.wait()
 
 
 def test_part_with_nothing_to_do_is_well(vitals: Vitals, clock: Clock) -> None:

@@ -16,6 +16,7 @@ from tests.soak import account, ledger, report
 from tests.soak.app.hostile import ORDERS
 from tests.soak.firing import Firing
 from tests.soak.injections import injections
+from tests.soak.injections.rows import REFUSED
 from tests.soak.nodes import Node, Supervisor
 from tests.soak.plan import Step, steps
 from tests.soak.stage import TIMETABLE, Stage, Store
@@ -134,6 +135,8 @@ class Soak:
     def _step(self, stage: Stage, step: Step, places: threading.Semaphore) -> None:
         try:
             step.injection.function(stage, random.Random(step.seed))
+        except REFUSED as error:  # another fault has the database
+            self.timeline.moment(f"{step.injection.name} (not possible)", "none", repr(error)[:80])
         except Exception as error:
             self.violations.add("fault of the soak", f"{step.injection.name}: {error!r}")
         finally:

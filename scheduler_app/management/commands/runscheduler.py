@@ -16,9 +16,11 @@ from django.db import DatabaseError
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.exceptions import SchedulerError
+from scheduler_app.execution import streams
 from scheduler_app.management.ending import ExitCode, end_process
 from scheduler_app.management.watch import Watch, longest_stop
 from scheduler_app.models import database
+from scheduler_app.processes import init
 from scheduler_app.processes.guard import Guard
 from scheduler_app.rpc.server import DEFAULT_ADDRESS, Server
 from scheduler_app.status import node_health
@@ -64,6 +66,8 @@ class Command(BaseCommand):
     def run_from_argv(self, argv: list[str]) -> None:
         """As a process of its own: whatever hangs then, it ends."""
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # before there is anything to be ended
+        init.start_again_below()
+        streams.close_input()
         try:
             super().run_from_argv(argv)
             code = int(self._code)

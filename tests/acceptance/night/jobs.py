@@ -1,7 +1,9 @@
 """Jobs of a user's app. Which of them are declared, the environment tells: a test takes one away
 as a deploy would."""
 
+import logging
 import os
+import subprocess
 import sys
 import time
 
@@ -43,6 +45,24 @@ def exits() -> None:
     sys.exit(3)
 
 
+def talks() -> None:
+    """Print, log, ask, and start a program that prints."""
+    print("a line")
+    sys.stdout.flush()
+    logging.getLogger("night").warning("a record")
+    try:
+        input("Are you sure? ")
+    except EOFError:
+        print("no answer")
+    asked = subprocess.run(["cat"], capture_output=True, timeout=10, check=True)
+    assert asked.stdout == b""
+
+
+def talks_in_a_process() -> None:
+    """As talks, in a process of its own."""
+    talks()
+
+
 for function, cron in (
     (tick, SECONDLY),
     (slow, NEVER_IN_A_TEST),
@@ -50,9 +70,11 @@ for function, cron in (
     (raises, NEVER_IN_A_TEST),
     (raises_much, NEVER_IN_A_TEST),
     (exits, NEVER_IN_A_TEST),
+    (talks, NEVER_IN_A_TEST),
+    (talks_in_a_process, NEVER_IN_A_TEST),
 ):
     if function.__name__.replace("_", "-") in DECLARED:
-        job(cron=cron)(function)
+        job(cron=cron, isolated=function is talks_in_a_process)(function)
 
 for number in range(int(os.environ.get("NIGHT_TICKS", "0"))):
     job(cron=SECONDLY, name=f"tick-{number}", overlap="allow")(tick)

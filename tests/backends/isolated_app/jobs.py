@@ -1,5 +1,6 @@
 """Jobs that behave badly in every way, for processes of their own."""
 
+import faulthandler
 import logging
 import multiprocessing
 import os
@@ -127,6 +128,84 @@ def talks_in_a_thread(context: JobContext) -> None:
     thread.join()
     print("an error", file=sys.stderr)
     logger.warning("a warning")
+
+
+DAEMON = """
+import ctypes, os, signal, sys, time
+if os.fork():
+    os._exit(0)
+os.setsid()
+if os.fork():
+    os._exit(0)
+for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+    signal.signal(number, signal.SIG_IGN)
+ctypes.CDLL(None).prctl(15, b"another", 0, 0, 0)
+os.chdir("/")
+os.write(int(sys.argv[1]), str(os.getpid()).encode())
+os.close(int(sys.argv[1]))
+time.sleep(60)
+"""
+
+
+def _start_daemon() -> int:
+    """As programs do that go into the background; the daemon's id."""
+    here, there = os.pipe()
+    command = [sys.executable, "-c", DAEMON, str(there)]
+    subprocess.run(command, env={}, pass_fds=[there], check=True)
+    os.close(there)
+    return int(os.read(here, 20))
+
+
+def leaves_a_daemon(context: JobContext) -> None:
+    context.report(pid=os.getpid(), daemon=_start_daemon())
+
+
+def sleeps_beside_a_daemon(context: JobContext) -> None:
+    context.report(pid=os.getpid(), daemon=_start_daemon())
+    time.sleep(60)
+
+
+def exits_beside_a_daemon(context: JobContext) -> None:
+    context.report(daemon=_start_daemon())
+    os._exit(0)
+
+
+def forks(context: JobContext) -> None:
+    """The child comes back from the function."""
+    if pid := os.fork():
+        context.report(child=pid)
+        os.waitpid(pid, 0)
+
+
+def reports_much(context: JobContext) -> None:
+    for number in range(20_000):
+        context.report(number=number)
+    context.report(last=True)
+    time.sleep(60)
+
+
+def reports_twice_and_spins(context: JobContext) -> None:
+    context.report(first=True)
+    context.report(pid=os.getpid())
+    re.match(r"(a+)+$", "a" * 60 + "b")
+
+
+def writes_everywhere(context: JobContext) -> None:
+    print("printed")
+    subprocess.run(["echo", "by a program"], check=True)
+    subprocess.run(["sh", "-c", "echo by another program >&2"], check=True)
+    os.write(1, b"to a descriptor \xff\n")
+    sys.stdout.buffer.write(b"bytes\n")
+    sys.stdout.buffer.flush()
+    subprocess.run(["echo", "to our stream"], stdout=sys.stdout, check=True)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        pool.map(print, ["in a pool"])
+    logger.warning("logged")
+
+
+def crashes(context: JobContext) -> None:
+    faulthandler.enable()
+    faulthandler._sigsegv()  # type: ignore[attr-defined]
 
 
 JOBS: list[Callable[..., Any]] = [
