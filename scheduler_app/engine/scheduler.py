@@ -22,7 +22,7 @@ from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.engine.liveness import Liveness
 from scheduler_app.engine.reconcile import Reconciler
-from scheduler_app.engine.unheld import UnheldRuns, running_on
+from scheduler_app.engine.unheld import OWNERLESS, UnheldRuns, ownerless, running_on
 from scheduler_app.engine.vitals import Problem, Vitals
 from scheduler_app.engine.vouching import Voucher
 from scheduler_app.execution import capture
@@ -64,7 +64,8 @@ class Scheduler(BackgroundScheduler):
         )
         self._registry = registry
         self._reconciler = Reconciler(registry)
-        self._unheld = UnheldRuns()
+        self._unheld = UnheldRuns(self._settings.heartbeat)
+        self._ownerless = UnheldRuns(self._settings.dead_after, OWNERLESS)
         self._adopts_database = adopt_database
         self._isolation = Isolation()
         self.vitals = Vitals(monotonic)
@@ -278,8 +279,11 @@ class Scheduler(BackgroundScheduler):
             self._dispatcher.hand_over(own.filter(pk__in=unstarted))
 
     def _close_unheld_runs(self) -> None:
-        running = running_on(self.node)
-        self._unheld.close(running, self._dispatcher.held, clock.now())
+        for unheld, running in (
+            (self._unheld, running_on(self.node)),
+            (self._ownerless, ownerless()),
+        ):
+            unheld.close(running, self._dispatcher.held, clock.now())
 
     def _reconcile(self, seconds: float = math.inf) -> None:
         """Compare what living code declares with what is stored. While it may not judge others it

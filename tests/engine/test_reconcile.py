@@ -204,6 +204,16 @@ def test_period_edited_by_hand_is_followed_by_a_right_one(beat: Beat, claimer: C
     assert SchedulePeriod.objects.open().get(job_name="a").cron == "* * * * *"
 
 
+@pytest.mark.parametrize("values", [{"cron": "0 0 1 1 *"}, {"timezone": "Nowhere"}])
+def test_spoilt_period_loses_nothing_that_is_due(
+    beat: Beat, claimer: Claimer, values: dict[str, str]
+) -> None:
+    SchedulePeriod.objects.open().filter(job_name="a").update(**values)
+    beat(T0 + 7.5 * MINUTE)
+    claimer.claim(T0 + 7.6 * MINUTE)
+    assert not any("no row accounts" in text for text in audit())
+
+
 def many(count: int, cron: str) -> Registry:
     registry = Registry()
     for number in range(count):
