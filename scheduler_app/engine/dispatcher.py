@@ -304,8 +304,9 @@ class Dispatcher:
         """Give these runs' slots to the next, and have the outcomes recorded."""
         with self._lock:
             for run in runs:
-                self._running.pop(run.pk, None)
-                self._pending.extendleft(reversed(self._behind.pop(run.job_name, ())))
-            self._capacity.ended += len(runs)
+                if self._running.pop(run.pk, None):
+                    self._capacity.ended += 1
+                    self._pace.ended(run.pk, run.job_name, run.duration if outcomes else None)
+                    self._pending.extendleft(reversed(self._behind.pop(run.job_name, ())))
             starts = self._next_starts()
         self._recorder.submit(starts, outcomes)

@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC
 from functools import partial
 
@@ -93,27 +94,32 @@ class Scheduler(BackgroundScheduler):
         installation.check(adopt=self._adopts_database)
         alone = not Node.objects.alive().exists()
         self.node = self._register()
-        try:
-            self._start(alone)
-        except BaseException:
-            self.liveness.stop(0.0)
-            self._voucher.stop()
-            self._close_node()
-            if self._owns_guard:
-                self._guard.close()
-            raise
+        with ExitStack() as undo:
+            self._start(alone, undo)
+            undo.pop_all()
 
-    def _start(self, alone: bool) -> None:
+    def _start(self, alone: bool, undo: ExitStack) -> None:
+        """Start the parts; `undo` is to be done if one cannot be started."""
+        undo.callback(self._close_guard)
+        undo.callback(self._close_node)
         self.vitals.restart()
+        undo.callback(self.vitals.stop)
+        undo.callback(self.liveness.stop, STOP_MARGIN)
         self.liveness.start(self.node)
+        undo.callback(self._voucher.stop)
         self._voucher.start()
         self._claimer = Claimer(self.node, self._registry, after_stop=alone)
         self._reconcile()
+        undo.callback(self._isolation.close)
         if any(definition.policies.needs_process for definition in self._registry):
             self._isolation.start()
         capture.install()
+        undo.callback(capture.uninstall)
         self._dispatcher.start()
+        undo.callback(self._dispatcher.stop, STOP_MARGIN)
         wakeup.register(self)
+        undo.callback(wakeup.unregister, self)
+        undo.callback(BlockingScheduler.shutdown, self, wait=False)
         super().start()
         self.vitals.restart()
         self.vitals.claims.thread = self._thread
@@ -141,9 +147,12 @@ class Scheduler(BackgroundScheduler):
         has_ended &= self.liveness.stop(STOP_MARGIN)
         self._voucher.stop()
         has_ended &= self._close_node()
+        self._close_guard()
+        return has_ended
+
+    def _close_guard(self) -> None:
         if self._owns_guard:
             self._guard.close()
-        return has_ended
 
     def _end_tick(self) -> bool:
         """End the thread of the tick, once a tick that is under way has ended."""

@@ -24,7 +24,7 @@ OUTSIDE_MARGIN = 10.0
 """How many seconds later the warden ends a process that does not end itself."""
 START_GRACE = 3.0
 """How long, in seconds, a start that is under way may take to end at a signal."""
-GLANCE = 0.25
+GLANCE = 0.5
 """Seconds between two looks."""
 HUNG = 6
 """A liveness thread that has not looked for so many heartbeats hangs."""

@@ -43,9 +43,7 @@ def test_killed_scheduler_is_seen_and_its_run_is_lost(site: Site) -> None:
     eventually(lambda: site.states("tick").count("success") >= 2)
     assert site.status(watcher)["scheduler_running"]
     scheduler.kill()
-    killed = time.monotonic()
-    eventually(lambda: not site.status(watcher)["scheduler_running"], seconds=15)
-    assert time.monotonic() - killed < 15
+    eventually(lambda: not site.status(watcher)["scheduler_running"])
     before = site.runs("tick", "scheduled_for, state")
 
     again = site.start()
