@@ -66,7 +66,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         ),
     }
     # Threads share a file, and cannot share a database in memory.
-    DATABASES["default"]["TEST"] = {"NAME": env.str("TEST_SQLITE", default="test.sqlite3")}
+    DATABASES["default"]["TEST"] = {
+        "NAME": str(BASE_DIR / env.str("TEST_SQLITE", default="test.sqlite3"))
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [

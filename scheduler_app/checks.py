@@ -4,6 +4,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -70,7 +71,8 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 def check_databases(**_: Any) -> list[CheckMessage]:
     """scheduler.E004: a claim could not be one transaction; scheduler.E005: an engine that the
     scheduler cannot use; scheduler.E006: SQLite settings under which it would die;
-    scheduler.W001: SQLite settings that let a power failure undo a claim."""
+    scheduler.W001: SQLite settings that let a power failure undo a claim; scheduler.W002: a path
+    that depends on the working directory."""
     alias = database.alias()
     if {router.db_for_write(Job), router.db_for_write(DjangoJob)} != {alias}:
         text = "The tables of scheduler_app and django_apscheduler are in different databases."
@@ -107,6 +109,16 @@ def _sqlite(alias: str) -> Iterator[CheckMessage]:
     if _may_forget(configured):
         text = "SQLite without synchronous=FULL may undo a claim at a power failure."
         yield checks.Warning(f"{text} Its job would run twice.", hint=hint, id="scheduler.W001")
+    if _is_relative(configured):
+        text = f"The path of the SQLite database {str(configured['NAME'])!r} is relative."
+        more = "While a job has changed the working directory, it is another file."
+        hint = f'DATABASES["{alias}"]["NAME"] = BASE_DIR / "db.sqlite3"'
+        yield checks.Warning(f"{text} {more}", hint=hint, id="scheduler.W002")
+
+
+def _is_relative(configured: dict[str, Any]) -> bool:
+    name = str(configured["NAME"])
+    return not name.startswith("file:") and ":memory:" not in name and not Path(name).is_absolute()
 
 
 def _may_forget(configured: dict[str, Any]) -> bool:

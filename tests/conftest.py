@@ -1,7 +1,7 @@
 """Fixtures of several rooms, and what becomes of a database server that is missing."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -84,3 +84,13 @@ def site_database(tmp_path: Path) -> Iterator[Database]:
         return
     with postgres_database(os.environ["DATABASE_URL"]) as database:
         yield database
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Make what a test has printed fit to be sent from its worker: hostile jobs print anything."""
+    report = yield
+    report.sections = [
+        (title, text.encode("utf-8", "replace").decode()) for title, text in report.sections
+    ]
+    return report

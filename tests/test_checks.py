@@ -4,7 +4,9 @@ import os
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.conf import settings as project
@@ -126,7 +128,24 @@ def test_sqlite_that_may_forget_a_claim_is_warned_of(
     options = GOOD["OPTIONS"] | {"init_command": command}
     monkeypatch.setattr(type(connections["default"]), "vendor", "sqlite")
     monkeypatch.setitem(connections["default"].settings_dict, "OPTIONS", options)
+    monkeypatch.setitem(connections["default"].settings_dict, "NAME", "/srv/db.sqlite3")
     assert ids(checks.check_databases()) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("db.sqlite3", ["scheduler.W002"]),
+        ("data/db.sqlite3", ["scheduler.W002"]),
+        ("/srv/db.sqlite3", []),
+        (Path("/srv/db.sqlite3"), []),
+        ("file:/srv/db.sqlite3?mode=rw", []),
+    ],
+)
+def test_sqlite_path_that_is_relative_is_warned_of(name: object, found: list[str]) -> None:
+    options = GOOD["OPTIONS"] | {"init_command": "PRAGMA journal_mode=WAL"}
+    with mock.patch.dict(connections["default"].settings_dict, {"NAME": name, "OPTIONS": options}):
+        assert ids(list(checks._sqlite("default"))) == found
 
 
 @pytest.mark.django_db

@@ -55,7 +55,7 @@ class Action:
 
 
 class ReasonForm(forms.Form):
-    """Why somebody acts. A text area, because Enter in an input would press the first button."""
+    """Why a person acts. A text area, because Enter in an input would press the first button."""
 
     reason = forms.CharField(
         required=False, max_length=REASON_LIMIT, widget=forms.Textarea({"rows": 1, "cols": 60})

@@ -58,7 +58,7 @@ def jitter(seconds: int) -> str:
 
 
 def round_length(of: timedelta | None) -> str:
-    """A length that somebody chose, not measured: "2 s", "1 min", without parts that are zero."""
+    """A length that a person chose, not measured: "2 s", "1 min", without parts that are zero."""
     text = length(of).replace(f".0{NBSP}s", f"{NBSP}s")
     return ZERO_PART.sub("", text)
 

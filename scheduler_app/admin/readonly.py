@@ -3,12 +3,17 @@
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import ERROR_FLAG
+from django.core.exceptions import ValidationError
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from scheduler_app.admin.banner import banner
+from scheduler_app.text import is_storable
 
 M = TypeVar("M", bound=Model)
+LARGEST_ID = 2**63 - 1
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -28,9 +33,28 @@ class ReadOnlyAdmin(ModelAdmin[M]):
     class Media:
         css = {"all": ("scheduler_app/admin.css",)}
 
+    def is_key(self, text: str) -> bool:
+        """Whether a row can have this primary key; no database is asked for any other."""
+        try:
+            key = self.opts.pk.to_python(text)
+        except ValidationError:
+            return False
+        return is_storable(text) and not (isinstance(key, int) and abs(key) > LARGEST_ID)
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> M | None:
+        return (
+            super().get_object(request, object_id, from_field) if self.is_key(object_id) else None
+        )
+
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        asked = [value for values in request.GET.lists() for value in values[1]]
+        selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if not (all(map(is_storable, asked)) and all(map(self.is_key, selected))):
+            return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")  # as for a bad filter
         return super().changelist_view(request, {"banner": banner()} | (extra_context or {}))
 
     def render_change_form(

@@ -61,7 +61,7 @@ class RunColumns:
 
     @admin.display(description="asked to end")
     def asked_to_end(self, run: JobRun) -> str:
-        """When somebody asked the run to end early; who and why."""
+        """When a person asked the run to end early; who and why."""
         return formats.two_lines(formats.moment(run.cancel_requested_at), run.cancel_reason)
 
     @admin.display(description="takes long")
@@ -132,7 +132,7 @@ def origin(run: JobRun) -> str:
     """Who asked for the run; or, of a row that stands for several occurrences, how many and since
     when."""
     if run.trigger == Trigger.MANUAL:
-        return f"on request of {run.requested_by or 'somebody'}"
+        return f"on request of {run.requested_by or 'an unknown person'}"
     if run.occurrences < 2 or run.first_scheduled_for is None:
         return ""
     first = formats.moment(run.first_scheduled_for)

@@ -19,6 +19,8 @@ from scheduler_app.exceptions import JobNotFound
 from scheduler_app.ledger import expected
 from scheduler_app.ledger.expected import RESOLUTION, Window
 from scheduler_app.models import Job, Node, SchedulePeriod, database, timetable_rows
+from scheduler_app.policies import MAX_NAME
+from scheduler_app.text import one_line
 
 
 def audit_ledger(
@@ -36,7 +38,7 @@ def audit_ledger(
     wanted = sorted(known if jobs is None else set(jobs))
     for name in wanted:
         if name not in known:
-            raise JobNotFound(name)
+            raise JobNotFound(one_line(name, MAX_NAME))
     for name in wanted:
         for discrepancy in _audit_by_name(name, name in declared, Window(since, until), tally):
             tally.discrepancies += 1

@@ -9,6 +9,7 @@ from scheduler_app.exceptions import ActionRefused, JobNotFound
 from scheduler_app.ledger import schedules, transitions
 from scheduler_app.models import Job, JobRun, database
 from scheduler_app.models.job import can_be_name
+from scheduler_app.policies import MAX_NAME
 from scheduler_app.text import one_line
 
 
@@ -104,7 +105,7 @@ def _on_jobs(names: Collection[str], work: Callable[[list[Job], Changes], None])
         found = {job.name for job in jobs}
         for name in names:
             if name not in found:
-                changes.refused[name] = JobNotFound(one_line(name, 100))
+                changes.refused[name] = JobNotFound(one_line(name, MAX_NAME))
         if jobs:
             work(jobs, changes)
         return changes
@@ -127,7 +128,7 @@ def _switch(
 
     switched = [job for job in jobs if wanted(job)]
     changes.changed += [job.name for job in switched]
-    changes.unchanged += [job.name for job in jobs if job not in switched]
+    changes.unchanged += [job.name for job in jobs if not wanted(job)]
     what = sentence("Paused" if paused_at else "Resumed", by, reason)
     skipped = f"Skipped: {by.name} paused the job before it was run." if paused_at else ""
     if switched:

@@ -2,12 +2,59 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 WINDOW = 1.0
 """Seconds. What has ended in this one and the one before tells how quickly runs end."""
 
 SHARE = 10
 """One look for more runs for each tenth of those that have ended lately."""
+
+
+AHEAD = 0.01
+"""Seconds of work, as far as is known, that may be recorded as begun while all threads are busy."""
+QUICK = 0.005
+"""Seconds that a run of a quick job takes at most."""
+HANDLING = 0.0001
+"""Seconds that a run costs besides its function."""
+
+
+class Pace:
+    """How many starts one commit records: as many as there are threads, and of jobs whose last runs
+    were quick so many more as all threads together deal with in a moment. Of 1,000 quick runs due
+    together so each commit takes a hundred, not twenty."""
+
+    def __init__(self) -> None:
+        self._took: dict[str, float] = {}
+        self._costs: dict[int, float] = {}
+        self._ahead = 0.0
+
+    @property
+    def quick_runs(self) -> int:
+        """How many runs of quick jobs have begun and not ended."""
+        return len(self._costs)
+
+    def has_room_for(self, job_name: str) -> bool:
+        """Return whether a run of this job may begin although all threads are busy."""
+        cost = self._cost(job_name)
+        return cost is not None and self._ahead + cost <= AHEAD
+
+    def began(self, run_id: int, job_name: str) -> None:
+        """Note that a run begins."""
+        cost = self._cost(job_name)
+        if cost is not None:
+            self._costs[run_id] = cost
+            self._ahead += cost
+
+    def ended(self, run_id: int, job_name: str, duration: timedelta | None) -> None:
+        """Note that a run has ended, and how long it took if that is known."""
+        self._ahead = self._ahead - self._costs.pop(run_id, 0.0) if self._costs else 0.0
+        if duration is not None:
+            self._took[job_name] = duration.total_seconds()
+
+    def _cost(self, job_name: str) -> float | None:
+        took = self._took.get(job_name)
+        return took + HANDLING if took is not None and took <= QUICK else None
 
 
 class Capacity:

@@ -24,7 +24,8 @@ from scheduler_app.registry import Registry
 logger = logging.getLogger(__name__)
 
 LIMIT = 5_000
-"""How many due jobs one claim takes, so that its transaction stays short."""
+"""How many due jobs one claim takes, and about how many runs, so that its transaction stays
+short."""
 SLICE = 0.5
 """After so many seconds of deciding a claim leaves the other due jobs to the next."""
 RETRY_LOCKED = 0.25
@@ -55,23 +56,25 @@ class Claimer:
     _retry_at: float = 0.0
     """When to try those again."""
 
-    def claim(self, now: datetime, free_slots: int = LIMIT) -> list[JobRun]:
+    def claim(
+        self, now: datetime, free_slots: int = LIMIT, *, is_overloaded: bool = False
+    ) -> list[JobRun]:
         """Take what is due, and what waits for a node. The runs returned are committed, QUEUED and
         this node's, to be carried out now.
 
         `free_slots`: how many this node can start soon. Of what waits it takes no more than that;
         what is due it takes whole, for most runs are quick, and what it does not begin others take
-        over."""
+        over. A node that is overloaded leaves what is due to others, or to its own next look."""
         if self.after_stop:
             pickup.miss_what_is_too_late(now, _grace())
         with database.reading():
             is_due = self._look(now)
-        runs = self._claim_due(now) if is_due else []
+        runs = self._claim_due(now) if is_due and not is_overloaded else []
         if self._locked and time.monotonic() >= self._retry_at:
             runs += self._claim_locked(now)
         with database.reading():
             self.after_stop = self._look(now) and self.after_stop
-            if self._is_due(now) and not self._has_more:
+            if self._is_due(now) and (is_overloaded or not self._has_more):
                 self._look_past_locked(now)
             self.more_waits = len(runs) >= free_slots or self._is_any_free(now)
         if self.more_waits and len(runs) < free_slots:
@@ -161,10 +164,11 @@ class Claimer:
                 decided[key] = self._plan(now, *key)
             return decided[key]
 
-        plans = dict[str, Plan]()
+        plans, rows = dict[str, Plan](), 0
         for name in filter(rules.__contains__, due):  # the earliest first
             plans[name] = decide(name, due[name])
-            if time.monotonic() > deadline:
+            rows += len(plans[name].runs) + len(plans[name].waits)
+            if rows >= LIMIT or time.monotonic() > deadline:
                 break
         self._has_more = len(plans) < len(rules) or len(due) == LIMIT
         ranges = JobRun.objects.ranges(min(due.values(), default=now)).order_by()

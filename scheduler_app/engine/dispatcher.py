@@ -10,7 +10,7 @@ from itertools import chain
 from scheduler_app.backends import Executor
 from scheduler_app.backends.process import Isolation
 from scheduler_app.conf import scheduler_settings
-from scheduler_app.engine.capacity import Capacity
+from scheduler_app.engine.capacity import Capacity, Pace
 from scheduler_app.engine.recorder import Recorder
 from scheduler_app.engine.vitals import Vitals
 from scheduler_app.execution.bounded_log import RunLog
@@ -28,6 +28,8 @@ logger = SafeLogger(__name__)
 LINGER = 0.005
 """How long, in seconds, the recorder may wait for threads to take up what it has just handed over.
 Quick runs end at once; so their outcomes and the next starts share one commit, not two."""
+OVERLOAD = 5_000
+"""With fewer runs in hand a node is not overloaded, however long they take."""
 
 
 class Dispatcher:
@@ -54,6 +56,7 @@ class Dispatcher:
         self._progressed = progressed
         self._recorder = Recorder(self._committed)
         self._capacity = Capacity(self._size)
+        self._pace = Pace()
         self._lock = threading.Lock()
         self._pending: deque[JobRun] = deque()
         self._running: dict[int, JobContext] = {}
@@ -75,7 +78,7 @@ class Dispatcher:
             self._vitals.records.progressed(now)
         elif self._recorder.error:
             self._vitals.records.failed(self._recorder.error, self._recorder.holder)
-        if self._executor.wait_until_begun(0.0):
+        if self._executor.stalled_since is None:
             self._vitals.starts.progressed(now)
 
     def in_threads(self) -> list[str]:
@@ -107,6 +110,12 @@ class Dispatcher:
     def free_slots(self) -> int:
         """How many more runs can be started soon."""
         return self._capacity.free_slots(self._load())
+
+    @property
+    def is_overloaded(self) -> bool:
+        """Whether it has thousands of runs in hand, and more than it has carried out lately: to
+        claim more would only take time from them."""
+        return self._load() >= OVERLOAD and not self.free_slots
 
     @property
     def should_poll(self) -> bool:
@@ -169,12 +178,13 @@ class Dispatcher:
 
     def stop(self, timeout: float) -> bool:
         """Record what has ended. False if `timeout` seconds were not enough."""
+        self._process_state.close()
         return self._recorder.stop(timeout)
 
     def _next_starts(self) -> list[JobRun]:
         """What may begin now; the lock is held."""
         starts = []
-        while self._pending and len(self._running) < self._size and not self._closed:
+        while self._pending and not self._closed and self._has_room_for(self._pending[0]):
             run = self._pending.popleft()
             if run.job_name in self._behind:
                 self._behind[run.job_name].append(run)
@@ -187,8 +197,15 @@ class Dispatcher:
                 scheduled_for=run.scheduled_for,
                 attempt=run.attempt,
             )
+            self._pace.began(run.pk, run.job_name)
             starts.append(run)
         return starts
+
+    def _has_room_for(self, run: JobRun) -> bool:
+        if len(self._running) < self._size:
+            return True
+        others = len(self._running) - self._pace.quick_runs
+        return others < self._size and self._pace.has_room_for(run.job_name)
 
     def _waiting(self) -> Iterable[JobRun]:
         """The runs that were handed over and may not begin yet; the lock is held."""
@@ -287,8 +304,9 @@ class Dispatcher:
         """Give these runs' slots to the next, and have the outcomes recorded."""
         with self._lock:
             for run in runs:
-                self._running.pop(run.pk, None)
-                self._pending.extendleft(reversed(self._behind.pop(run.job_name, ())))
-            self._capacity.ended += len(runs)
+                if self._running.pop(run.pk, None):
+                    self._capacity.ended += 1
+                    self._pace.ended(run.pk, run.job_name, run.duration if outcomes else None)
+                    self._pending.extendleft(reversed(self._behind.pop(run.job_name, ())))
             starts = self._next_starts()
         self._recorder.submit(starts, outcomes)

@@ -88,8 +88,9 @@ class Liveness:
         return not self.thread.is_alive()
 
     def take(self, node: Node) -> None:
-        """Beat for this node from now on."""
-        self._node = node
+        """Beat for this node from now on. Its id may be that of the last one, if the tables were
+        emptied."""
+        self._node, self._given_up = node, None
         self._next_beat = 0.0
 
     @property

@@ -4,6 +4,8 @@ Whatever happened to the rows (a release came or went, a person deleted or chang
 dump was restored), the jobs whose rows disagree are made right, some hundred in one transaction. A
 job that another transaction holds has its turn at the next heartbeat."""
 
+import math
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from itertools import chain, islice
@@ -32,8 +34,8 @@ PROVED_AT_ONCE = 2_000
 class Reconciler:
     """Reconciles for one scheduler."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, registry: Registry, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._registry, self._monotonic = registry, monotonic
         self._digests: tuple[str, ...] = ()
         """Of the living releases."""
         self._state: tuple[object, ...] = ()
@@ -56,10 +58,13 @@ class Reconciler:
         *,
         orphans: bool = True,
         still_holds: Callable[[], bool] = lambda: True,
+        seconds: float = math.inf,
     ) -> Changes:
         """Make the rows agree with what the nodes of this snapshot, and this one, declare. What
         none of them declares is marked as orphaned if `orphans`, for as long as the snapshot
-        `still_holds`: if this takes long, others may have come."""
+        `still_holds`: if this takes long, others may have come. After so many `seconds` it leaves
+        the rest to the next heartbeat."""
+        deadline = self._monotonic() + seconds
         alive = snapshot.alive | {node.pk}
         digests = self._living(node, alive)
         declared = self._declared(digests)
@@ -74,8 +79,10 @@ class Reconciler:
         changes = Changes()
         for batch in _batches(wrong):
             changes.add(sync.mend(batch, declared, now))
+            if self._monotonic() > deadline:
+                break
         for batch in _batches(undeclared):
-            if not still_holds():
+            if not still_holds() or self._monotonic() > deadline:
                 break
             changes.add(sync.orphan(batch, now))
         agrees = not (wrong or undeclared)

@@ -1,11 +1,13 @@
 """The scheduler of one process: APScheduler's clock around our tick."""
 
+import math
 import os
 import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC
+from functools import partial
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
@@ -183,7 +185,11 @@ class Scheduler(BackgroundScheduler):
         scheduler's own thread calls it."""
         if self.liveness.is_given_up:
             self._register_again()
-        runs = self._claimer.claim(clock.now(), self._dispatcher.free_slots)
+        runs = self._claimer.claim(
+            clock.now(),
+            self._dispatcher.free_slots,
+            is_overloaded=self._dispatcher.is_overloaded,
+        )
         self._dispatcher.hand_over(runs)
         self.vitals.claims.progressed(self.vitals.monotonic())
         if time.monotonic() >= self._next_check:
@@ -242,7 +248,7 @@ class Scheduler(BackgroundScheduler):
         for chore in (
             self._find_unstarted_claims,
             self._close_unheld_runs,
-            self._reconcile,
+            partial(self._reconcile, self._settings.heartbeat / 2),
             self._take_from_stopped_nodes,
         ):
             try:
@@ -260,7 +266,7 @@ class Scheduler(BackgroundScheduler):
             self._dispatcher.cancel(dict(asked.values_list("pk", "cancel_reason")))
         snapshot = self.liveness.snapshot()
         if snapshot is not None and snapshot != self._seen:
-            self._reconcile()
+            self._reconcile(self._settings.heartbeat / 2)
         self._next_check = time.monotonic() + LONGEST_WAIT
 
     def _find_unstarted_claims(self) -> None:
@@ -275,7 +281,7 @@ class Scheduler(BackgroundScheduler):
         running = running_on(self.node)
         self._unheld.close(running, self._dispatcher.held, clock.now())
 
-    def _reconcile(self) -> None:
+    def _reconcile(self, seconds: float = math.inf) -> None:
         """Compare what living code declares with what is stored. While it may not judge others it
         goes by the nodes that it saw before."""
         judged = self.liveness.snapshot()
@@ -286,6 +292,7 @@ class Scheduler(BackgroundScheduler):
             clock.now(),
             orphans=judged is not None,
             still_holds=lambda: self.liveness.snapshot() == judged,
+            seconds=seconds,
         )
         self._seen = judged or self._seen
         self._claimer.other_rules = self._reconciler.other_rules

@@ -85,19 +85,22 @@ def _add_missing(names: Collection[str], declared: Declarations, now: datetime) 
     open_ones = SchedulePeriod.objects.open().filter(bulk.AnyOf("job_name", missing))
     periods = {period.job_name: period for period in open_ones}
     ends = history.ends(missing)
+    begins = {name: period.begins_at for name, period in periods.items()}
+    reached = history.reached(periods, begins | ends, now)
     rows = []
     for name in sorted(missing):
         job = Job(name=name, pruned_to=ends.get(name), **declared[name])
         if name in periods:
-            _continue(job, periods[name])
+            _continue(job, periods[name], reached[name])
         rows.append(job)
     # Another scheduler may be adding the same jobs at this moment: the first one does.
     Job.objects.bulk_create(rows, ignore_conflicts=True)
     return missing
 
 
-def _continue(job: Job, period: SchedulePeriod) -> None:
-    """Have a row that was deleted go on with its period."""
+def _continue(job: Job, period: SchedulePeriod, accounted_to: datetime) -> None:
+    """Have a row that was deleted continue its period."""
+    job.accounted_to = accounted_to
     job.cron, job.timezone, job.jitter = period.cron, period.timezone, period.jitter
     job.zone_rules = period.zone_rules
     job.paused_at = period.begins_at if period.state == State.PAUSED else None
@@ -116,7 +119,7 @@ def _begin_lacking(jobs: Iterable[Job], now: datetime) -> tuple[set[str], set[st
     ends = history.ends(job.name for job in lacking)
     old = [job for job in lacking if job.name in ends]
     new = [job for job in lacking if job.name not in ends]
-    moments = history.beginnings(lacking, ends, now)
+    moments = history.reached([job.name for job in lacking], ends, now)
     schedules.begin(new, moments, "Declared.")
     schedules.begin(old, moments, RESTORED)
     for job in old:

@@ -2,9 +2,11 @@
 
 Whatever a job does to the thread that carries it out, its run does not stay running for ever."""
 
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from datetime import datetime
 
+from scheduler_app.conf import scheduler_settings
 from scheduler_app.ledger import transitions
 from scheduler_app.logs import SafeLogger
 from scheduler_app.models import JobRun, Node, bulk, database
@@ -16,20 +18,25 @@ UNHELD = "Lost: its scheduler is alive, but was no longer carrying it out."
 
 
 class UnheldRuns:
-    """Closes such runs once two looks, a heartbeat apart, have found them: the end of one that has
-    just ended may still be on its way to the ledger."""
+    """Closes such runs once looks a heartbeat apart have found them: a run may have ended between
+    the look into the ledger and the question what this process holds."""
 
-    def __init__(self) -> None:
-        self._suspects: frozenset[int] = frozenset()
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._suspects: dict[int, float] = {}
+        """When each was first found so."""
 
     def close(self, running: Collection[int], held: Collection[int], now: datetime) -> None:
         """`running`: the node's runs by the ledger. `held`: those that it knew after that."""
-        unheld = frozenset(running) - frozenset(held)
-        certain, self._suspects = unheld & self._suspects, unheld
+        moment, known = self._monotonic(), frozenset(held)
+        unheld = [pk for pk in running if pk not in known]
+        self._suspects = {pk: self._suspects.get(pk, moment) for pk in unheld}
+        latest = moment - scheduler_settings().heartbeat
+        certain = [pk for pk, since in self._suspects.items() if since <= latest]
         if not certain:
             return
         with database.atomic():
-            ours, _ = JobRun.objects.hold(sorted(certain))
+            ours, _ = JobRun.objects.hold(certain)
             running_ones = JobRun.objects.running().filter(bulk.AnyOf("pk", list(ours)))
             lost = transitions.lose(running_ones, now, UNHELD)
         names = [str(run) for run in lost]

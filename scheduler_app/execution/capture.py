@@ -53,7 +53,7 @@ def install(everything: Sink | None = None) -> None:
     global _everything
     with _installing:
         _everything = everything
-        set_installed(True)
+        logging.root.addHandler(_handler)  # at most once, says its contract
         threading.Thread.start = _start_in_context  # type: ignore[method-assign]
         for descriptor, name in ((1, "stdout"), (2, "stderr")):
             stream = getattr(sys, name)
@@ -66,25 +66,12 @@ def uninstall() -> None:
     global _everything
     with _installing:
         _everything = None
-        set_installed(False)
+        logging.root.removeHandler(_handler)
         threading.Thread.start = _start  # type: ignore[method-assign]
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name)
             if isinstance(stream, Tee):
                 setattr(sys, name, stream.original)
-
-
-def is_installed() -> bool:
-    """Return whether log records are looked at."""
-    return _handler in logging.root.handlers
-
-
-def set_installed(value: bool) -> None:
-    """Have log records looked at, or no longer."""
-    if value:
-        logging.root.addHandler(_handler)  # at most once, says its contract
-    else:
-        logging.root.removeHandler(_handler)
 
 
 _start = threading.Thread.start

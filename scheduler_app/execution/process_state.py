@@ -13,10 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from scheduler_app.execution import capture
-from scheduler_app.execution.safe_logging import log_safely
+from scheduler_app.logs import SafeLogger
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +34,13 @@ class ProcessState:
         self._lock = threading.Lock()
         self._active: set[object] = set()
         self._suspects: dict[str, set[object]] = {}
-        self._items = [*_stream_items(), _policy_item(), *_ITEMS]
+        self._items = [*_stream_items(), _policy_item(), _handlers_item(), _loggers_item(), *_ITEMS]
         self._values = [item.read() for item in self._items]
+
+    def close(self) -> None:
+        """Put nothing back any more."""
+        with self._lock:
+            self._items = self._values = []
 
     def enter(self, run: object) -> None:
         with self._lock:
@@ -65,7 +69,7 @@ class ProcessState:
         try:
             item.write(before)
         except Exception as error:  # such as a working directory that has been deleted
-            log_safely(logger, logging.WARNING, "cannot put %s back: %s", item.name, error)
+            logger.warning("cannot put %s back: %s", item.name, error)
         return True
 
 
@@ -95,6 +99,37 @@ def _policy_item() -> _Item:
     )
 
 
+def _handlers_item() -> _Item:
+    """The handlers that a job takes from the root logger; it may add others."""
+    handlers = list(logging.root.handlers)
+
+    def add(_: object) -> None:
+        for handler in handlers:
+            logging.root.addHandler(handler)  # at most once, says its contract
+
+    return _Item(
+        "the root logger's handlers",
+        lambda: all(handler in logging.root.handlers for handler in handlers),
+        add,
+    )
+
+
+def _loggers_item() -> _Item:
+    """Loggers that a job disables as it configures logging anew. All that exist: this one, too."""
+    disabled = {name for name, found in _loggers() if found.disabled}
+
+    def enable(_: object) -> None:
+        for name, found in _loggers():
+            found.disabled = name in disabled
+
+    return _Item("disabled loggers", lambda: logger.logger.disabled, enable)
+
+
+def _loggers() -> list[tuple[str, logging.Logger]]:
+    found = list(logging.root.manager.loggerDict.items())
+    return [(name, one) for name, one in found if isinstance(one, logging.Logger)]
+
+
 def _raising_filters() -> list[Any]:
     return [found for found in warnings.filters if found[0] == "error"]
 
@@ -122,5 +157,4 @@ _ITEMS = [
     _Item("the profile hook", threading.getprofile, threading.setprofile),
     _Item("the root logger's level", lambda: logging.root.level, logging.root.setLevel),
     _Item("the disabled log level", lambda: logging.root.manager.disable, logging.disable),
-    _Item("the capture of log lines", capture.is_installed, capture.set_installed),
 ]

@@ -10,7 +10,9 @@ from scheduler_app.explain.outages import outage_at, schedulers_without
 from scheduler_app.explain.outcome import outcome
 from scheduler_app.explain.unscheduled import no_such_time, not_scheduled, puts_off
 from scheduler_app.models import Job, JobRun, database
-from scheduler_app.text import length
+from scheduler_app.models.job import can_be_name
+from scheduler_app.policies import MAX_NAME
+from scheduler_app.text import length, one_line
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
@@ -20,9 +22,10 @@ def explain(job_name: str, moment: datetime, now: datetime | None = None) -> str
     zone. A moment without a zone is read in it, too. One without seconds stands for its minute if
     the job is not scheduled for it exactly. Raises JobNotFound."""
     with database.snapshot():
-        job = Job.objects.filter(name=job_name).first()
+        known = Job.objects.filter(name=job_name) if can_be_name(job_name) else Job.objects.none()
+        job = known.first()
         if job is None:
-            raise JobNotFound(job_name)
+            raise JobNotFound(one_line(job_name, MAX_NAME))
         history = History(job, now or database.now())
         zone = history.clock.zone
         if moment.tzinfo is None:

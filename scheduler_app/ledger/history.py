@@ -1,13 +1,13 @@
-"""How far the records of a job reach when its open period has been deleted."""
+"""How far the records of a job reach when its row, or its open period, has been deleted."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.db.models import F, Max
 
 from scheduler_app.ledger import timetable
 from scheduler_app.ledger.expected import RESOLUTION
-from scheduler_app.models import Job, JobRun, SchedulePeriod, bulk
+from scheduler_app.models import JobRun, SchedulePeriod, bulk
 
 
 def ends(names: Iterable[str]) -> dict[str, datetime]:
@@ -24,16 +24,17 @@ def ends(names: Iterable[str]) -> dict[str, datetime]:
     return found
 
 
-def beginnings(
-    jobs: Collection[Job], known_ends: Mapping[str, datetime], now: datetime
+def reached(
+    names: Iterable[str], known_ends: Mapping[str, datetime], now: datetime
 ) -> dict[str, datetime]:
-    """Return when the periods of these jobs, which have no open one, should begin: before what the
-    timetable says is still to be claimed, but not before the end of what is known."""
-    dues = timetable.dues(job.name for job in jobs)
-    return {job.name: _beginning(dues.get(job.name), known_ends.get(job.name), now) for job in jobs}
+    """Return up to when these jobs' occurrences have been claimed: before what the timetable says
+    is still to be claimed, but not before the end of what is known."""
+    names = list(names)
+    dues = timetable.dues(names)
+    return {name: _reached(dues.get(name), known_ends.get(name), now) for name in names}
 
 
-def _beginning(due_at: datetime | None, end: datetime | None, now: datetime) -> datetime:
+def _reached(due_at: datetime | None, end: datetime | None, now: datetime) -> datetime:
     if due_at is None:
         return end or now
     moment = min(now, due_at - RESOLUTION)

@@ -1,5 +1,9 @@
 """Who did what to a job."""
 
+from __future__ import annotations
+
+from datetime import datetime
+
 from django.db import models
 from django.utils import timezone
 
@@ -11,12 +15,17 @@ NAME_LIMIT = 255
 
 
 class Surface(models.TextChoices):
-    """The door through which somebody acted."""
+    """The door through which a person acted."""
 
     ADMIN = "admin", "admin"
     CLI = "cli", "command line"
     GRPC = "grpc", "gRPC"
     CODE = "code", "Python code"
+
+
+class AuditEntryQuerySet(PrimaryQuerySet["AuditEntry"]):
+    def older_than(self, moment: datetime) -> AuditEntryQuerySet:
+        return self.filter(at__lt=moment)
 
 
 class AuditEntry(models.Model):
@@ -36,7 +45,7 @@ class AuditEntry(models.Model):
     reason = models.TextField(blank=True)
     changed = models.BooleanField(help_text="False: the job was in that state already.")
 
-    objects = PrimaryQuerySet.as_manager()
+    objects = AuditEntryQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)

@@ -167,7 +167,9 @@ def _reserve(table: str, count: int, cursor: Any) -> Iterable[int]:
         first: int = last[0] + 1 if last else 1
         return range(first, first + count)
     cursor.execute(
-        "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
+        # The name of the sequence is looked up once, not for each row.
+        "SELECT nextval(name) FROM (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS name "
+        "OFFSET 0) AS sequence, generate_series(1, %s)",
         [table, count],
     )
     return [pk for (pk,) in cursor.fetchall()]

@@ -4,13 +4,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
-from typing import Any
 
 import django.db
 from django.conf import settings
 from django.db import connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.signals import connection_created
 from django.utils import timezone
 
 from scheduler_app.conf import scheduler_settings
@@ -144,22 +142,8 @@ def is_lock_timeout(error: Exception) -> bool:
     return getattr(error.__cause__, "sqlstate", None) == "55P03"
 
 
-def close_old_connections() -> None:
-    """Django's, in a thread that has ever connected to a database; it is slow to find none."""
-    if getattr(_threads, "has_connected", False):
-        django.db.close_old_connections()
-        forget_queries()
-
-
 def forget_queries() -> None:
     """With DEBUG Django keeps this thread's last 9,000 statements, large as they may be, until a
     request begins; in a scheduler none does."""
     if settings.DEBUG:
         django.db.reset_queries()
-
-
-def _connected(**_: Any) -> None:
-    _threads.has_connected = True
-
-
-connection_created.connect(_connected)

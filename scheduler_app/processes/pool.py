@@ -146,6 +146,6 @@ class Processes:
             try:
                 self._supervisor.wait(PATIENCE)
             except subprocess.TimeoutExpired:
-                self._supervisor.kill()
+                linux.kill_tree(self._supervisor.pid)
                 self._supervisor.wait()
         self._requests = self._supervisor = None

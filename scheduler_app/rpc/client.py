@@ -12,7 +12,7 @@ from protos import memory_pb2 as pb
 from protos import memory_pb2_grpc
 from scheduler_app.exceptions import SchedulerError
 from scheduler_app.rpc.identity import ACTOR_KEY, SURFACE_KEY
-from scheduler_app.text import shown
+from scheduler_app.text import printable, shown
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:50051"
 DEADLINE = 10.0
@@ -115,4 +115,4 @@ def user() -> str:
         name = getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
-    return name.encode("ascii", "backslashreplace").decode()
+    return printable(name).encode("ascii", "backslashreplace").decode()

@@ -12,9 +12,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from scheduler_app.cron import Uncomputable
 from scheduler_app.exceptions import JobNotFound, RunNotFound
 from scheduler_app.models import Job, JobQuerySet, JobRun, Node, RunState, timetable_rows
-from scheduler_app.policies import Policies
+from scheduler_app.models.job import can_be_name
+from scheduler_app.policies import MAX_NAME, Policies
 from scheduler_app.status.health import SchedulerHealth, scheduler_health
-from scheduler_app.text import Clock
+from scheduler_app.text import Clock, one_line
 
 QUERY_PARAMETERS = 30_000
 """SQLite takes 32,766 in one query."""
@@ -142,9 +143,9 @@ def scheduler_status() -> SchedulerStatus:
 
 def job_status(name: str) -> JobStatus:
     """One job. Raises JobNotFound."""
-    for status in job_statuses(Job.objects.filter(name=name)):
+    for status in job_statuses(Job.objects.filter(name=name)) if can_be_name(name) else ():
         return status
-    raise JobNotFound(name)
+    raise JobNotFound(one_line(name, MAX_NAME))
 
 
 def run_summary(run_id: int) -> RunSummary:

@@ -12,6 +12,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from scheduler_app import control
 from scheduler_app.admin import actions
@@ -28,7 +29,8 @@ NOW = timezone.now()
 
 
 @pytest.fixture(autouse=True)
-def scheduler(db: None) -> Node:
+def scheduler(db: None, settings: Settings) -> Node:
+    settings.SCHEDULER = {"heartbeat": 3600}  # it beats once, however long the test takes
     return Node.objects.create(name="here:1")
 
 

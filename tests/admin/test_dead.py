@@ -10,6 +10,7 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from scheduler_app import control, status
 from scheduler_app.control import Actor
@@ -22,6 +23,12 @@ MakeRun = Callable[..., JobRun]
 NOW = timezone.now()
 DIED = NOW - timedelta(hours=1)
 MODELS = ("auditentry", "job", "jobrun", "node", "scheduleperiod")
+
+
+@pytest.fixture(autouse=True)
+def patient(settings: Settings) -> None:
+    """One heartbeat is enough for the longest of these tests."""
+    settings.SCHEDULER = {"heartbeat": 60}
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from scheduler_app import status
 from scheduler_app.models import AuditEntry, Job, JobRun, Node, RunState
@@ -23,8 +24,9 @@ Staff = Callable[..., Client]
 
 
 @pytest.fixture(autouse=True)
-def scheduler(db: None) -> Node:
+def scheduler(db: None, settings: Settings) -> Node:
     """One that is alive and works: without it, every success would be a warning."""
+    settings.SCHEDULER = {"heartbeat": 3600}  # it beats once, however long the test takes
     return Node.objects.create(name="here:1")
 
 

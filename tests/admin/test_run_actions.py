@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from scheduler_app.models import AuditEntry, JobRun, Node, RunState
 from tests.admin.conftest import NOW
@@ -20,8 +21,9 @@ MakeRun = Callable[..., JobRun]
 
 
 @pytest.fixture(autouse=True)
-def scheduler(db: None) -> Node:
+def scheduler(db: None, settings: Settings) -> Node:
     """One that is alive and works: without it, every success would be a warning."""
+    settings.SCHEDULER = {"heartbeat": 3600}  # it beats once, however long the test takes
     return Node.objects.create(name="here:1")
 
 

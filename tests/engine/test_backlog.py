@@ -2,17 +2,21 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import pytest
 
 from scheduler_app.backends import ThreadExecutor
 from scheduler_app.backends.process import Isolation
+from scheduler_app.engine import dispatcher as module
+from scheduler_app.engine import recorder
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.engine.pickup import MOMENT, Backlogs
+from scheduler_app.engine.recorder import record
 from scheduler_app.engine.vitals import Vitals
+from scheduler_app.ledger.transitions import Recorded
 from scheduler_app.models import JobRun, Node, RunState
 from scheduler_app.registry import JobContext, Registry
 from tests.engine.conftest import T0, eventually
@@ -109,3 +113,53 @@ def test_runs_of_one_job_begin_one_after_the_other(
     assert len(calls) == 20
     if overlap == "skip":
         assert calls == sorted(calls)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_known_quick_runs_need_few_commits(
+    dispatcher: Dispatcher,
+    declare: Declare,
+    start: Start,
+    node: Node,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    declare("a", overlap="allow")
+    start()
+    commits = list[int]()
+
+    def counting(starts: Sequence[JobRun], ends: Sequence[JobRun]) -> Recorded:
+        commits.append(len(starts))
+        return record(starts, ends)
+
+    monkeypatch.setattr(recorder, "record", counting)
+    dispatcher._size = 2
+    add_waiting("a", 200)
+    JobRun.objects.update(node=node)
+    first, *others = JobRun.objects.order_by("due_at")
+    dispatcher.hand_over([first])
+    eventually(lambda: not dispatcher.active)
+    dispatcher.hand_over(others)
+    eventually(lambda: not JobRun.objects.active().exists(), 30)
+    assert max(commits) > 10
+
+
+@pytest.mark.django_db(transaction=True)
+def test_node_with_more_in_hand_than_it_gets_done_is_overloaded(
+    dispatcher: Dispatcher,
+    declare: Declare,
+    start: Start,
+    node: Node,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    end = threading.Event()
+    declare("a", end.wait, overlap="allow")
+    start()
+    add_waiting("a", 30)
+    JobRun.objects.update(node=node)
+    dispatcher.hand_over(JobRun.objects.all())
+    assert not dispatcher.is_overloaded  # a few long runs
+    monkeypatch.setattr(module, "OVERLOAD", 20)
+    assert dispatcher.is_overloaded
+    end.set()
+    eventually(lambda: not JobRun.objects.active().exists(), 30)
+    assert not dispatcher.is_overloaded

@@ -1,6 +1,10 @@
 """How many runs a node takes."""
 
-from scheduler_app.engine.capacity import WINDOW, Capacity
+from datetime import timedelta
+
+import pytest
+
+from scheduler_app.engine.capacity import AHEAD, HANDLING, WINDOW, Capacity, Pace
 
 
 class Clock:
@@ -48,3 +52,46 @@ def test_one_free_slot_of_a_slow_node_should_poll() -> None:
     capacity = Capacity(20, Clock())
     capacity.ended = 1
     assert capacity.should_poll(active=20)
+
+
+def paced(**took: float) -> Pace:
+    """A pace that has seen these jobs' last runs take so many seconds."""
+    pace = Pace()
+    for number, (name, seconds) in enumerate(took.items()):
+        pace.began(number, name)
+        pace.ended(number, name, timedelta(seconds=seconds))
+    return pace
+
+
+def test_quick_runs_begin_ahead_of_the_threads_for_a_moment() -> None:
+    pace = paced(quick=0.0001)
+    begun = 0
+    while pace.has_room_for("quick"):
+        pace.began(begun, "quick")
+        begun += 1
+    assert begun == pace.quick_runs == int(AHEAD / (0.0001 + HANDLING))
+    pace.ended(0, "quick", timedelta(seconds=0.0001))
+    assert pace.has_room_for("quick")
+
+
+@pytest.mark.parametrize("name", ["slow", "unknown"])
+def test_only_runs_known_to_be_quick_begin_ahead(name: str) -> None:
+    pace = paced(quick=0.0001, slow=0.2)
+    assert not pace.has_room_for(name)
+    pace.began(9, name)
+    assert pace.quick_runs == 0
+
+
+def test_job_that_turns_slow_begins_ahead_no_more() -> None:
+    pace = paced(a=0.0001)
+    pace.began(9, "a")
+    pace.ended(9, "a", timedelta(seconds=3))
+    assert not pace.has_room_for("a")
+
+
+def test_run_that_was_not_begun_changes_no_pace() -> None:
+    pace = paced(a=0.0001)
+    pace.began(9, "a")
+    pace.ended(9, "a", None)
+    assert pace.quick_runs == 0
+    assert pace.has_room_for("a")

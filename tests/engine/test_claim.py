@@ -282,3 +282,15 @@ def test_nodes_that_claim_at_the_same_moment_never_share_a_run(
     runs = JobRun.objects.filter(state=RunState.QUEUED)
     assert runs.count() == 30 * 5
     assert runs.values("job_name", "scheduled_for").distinct().count() == 30 * 5
+
+
+def test_overloaded_node_leaves_what_is_due_to_others(
+    declare: Declare, start: Start, registry: Registry
+) -> None:
+    declare("a")
+    claimer = start()
+    assert claimer.claim(T0, is_overloaded=True) == []
+    assert claimer.next_due is not None
+    assert T0 < claimer.next_due <= T0 + timedelta(seconds=1)
+    other = Claimer(Node.objects.create(name="there:2", declares=["a"]), registry)
+    assert len(other.claim(T0)) == 1

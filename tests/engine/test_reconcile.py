@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import count
 
 import pytest
 from django.db import connection
@@ -17,6 +18,7 @@ from scheduler_app.engine.reconcile import Reconciler
 from scheduler_app.engine.sync import Changes
 from scheduler_app.models import (
     Job,
+    JobCount,
     JobRun,
     Node,
     Release,
@@ -28,6 +30,7 @@ from scheduler_app.models import (
 )
 from scheduler_app.registry import Registry, job
 from tests.engine.conftest import T0, nothing
+from tests.explain.conftest import finish
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("early")]
 ADA = Actor("ada", Surface.CODE)
@@ -61,8 +64,7 @@ def claimer(node: Node, registry: Registry, beat: Beat) -> Claimer:
     """A claimer that has claimed the first five minutes."""
     claimer = Claimer(node, registry)
     for minute in range(5):
-        claimer.claim(T0 + minute * MINUTE)
-        JobRun.objects.active().update(state=RunState.SUCCESS, started_at=T0, finished_at=T0)
+        finish(claimer.claim(T0 + minute * MINUTE))
     return claimer
 
 
@@ -139,6 +141,24 @@ def test_deleted_period_loses_nothing_that_is_due(beat: Beat, claimer: Claimer) 
     assert audit() == []
 
 
+def test_deleted_history_puts_no_due_moment_back(
+    beat: Beat, claimer: Claimer, node: Node, registry: Registry
+) -> None:
+    JobRun.objects.all().delete()
+    snapshot = Node.objects.liveness()
+    assert Reconciler(registry).reconcile(node, snapshot, T0 + 4.5 * MINUTE) == Changes()
+    assert due() == T0 + 5 * MINUTE
+
+
+def test_history_deleted_with_its_job_puts_no_due_moment_back(beat: Beat, claimer: Claimer) -> None:
+    for model in (JobRun, JobCount, Job):
+        model._default_manager.all().delete()
+    beat(T0 + 4.5 * MINUTE)
+    assert due() == T0 + 5 * MINUTE
+    claimer.claim(T0 + 5 * MINUTE)
+    assert [run.scheduled_for for run in JobRun.objects.all()] == [T0 + 5 * MINUTE]
+
+
 def test_all_rows_of_jobs_deleted_are_restored(beat: Beat, claimer: Claimer) -> None:
     for model in (Job, DjangoJob, SchedulePeriod):
         model._default_manager.all().delete()  # type: ignore[misc]
@@ -184,6 +204,33 @@ def test_period_edited_by_hand_is_followed_by_a_right_one(beat: Beat, claimer: C
     assert SchedulePeriod.objects.open().get(job_name="a").cron == "* * * * *"
 
 
+def many(count: int, cron: str) -> Registry:
+    registry = Registry()
+    for number in range(count):
+        job(name=f"many-{number:02}", cron=cron, timezone="UTC", registry=registry)(nothing)
+    return registry
+
+
+def queries_of(registry: Registry) -> int:
+    """How many statements it takes to bring in this release, after a full stop."""
+    Node.objects.update(stopped_at=T0)
+    node = releases.register("here:2", registry)
+    snapshot = Node.objects.liveness()
+    with CaptureQueriesContext(connection) as queries:
+        Reconciler(registry).reconcile(node, snapshot, T0)
+    return len(queries)
+
+
+@pytest.mark.usefixtures("db")
+def test_number_of_queries_does_not_depend_on_the_changed_jobs() -> None:
+    counts = []
+    for size in (5, 50):
+        queries_of(many(size, "0 * * * *"))
+        counts.append(queries_of(many(size, "30 * * * *")))
+        queries_of(many(0, ""))
+    assert counts[0] == counts[1]
+
+
 def test_many_changed_jobs_are_dealt_with_in_batches(
     declare: Declare, registry: Registry, beat: Beat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +240,21 @@ def test_many_changed_jobs_are_dealt_with_in_batches(
     newer = releases.register("here:2", registry)
     changes = Reconciler(registry).reconcile(newer, Node.objects.liveness(), T0)
     assert changes.added == [f"many-{number}" for number in range(10)]
+
+
+def test_many_changes_leave_the_rest_to_the_next_heartbeat(
+    declare: Declare, registry: Registry, beat: Beat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "BATCH", 3)
+    for number in range(10):
+        declare(f"many-{number}")
+    newer, ticks = releases.register("here:2", registry), count()
+    reconciler = Reconciler(registry, lambda: float(next(ticks)))
+    added = [
+        len(reconciler.reconcile(newer, Node.objects.liveness(), T0, seconds=1.5).added)
+        for _ in range(3)
+    ]
+    assert added == [6, 4, 0]
 
 
 def test_log_names_twenty_jobs_at_most(

@@ -1,9 +1,11 @@
 """Runs that the ledger says are running, and that no thread carries out."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
+from scheduler_app.conf import scheduler_settings
 from scheduler_app.engine.unheld import UNHELD, UnheldRuns, running_on
 from scheduler_app.models import Job, JobRun, Node, RunState
 from tests.engine.conftest import T0
@@ -24,38 +26,55 @@ def run(node: Node) -> JobRun:
     )
 
 
+Look = Callable[..., None]
+
+
 @pytest.fixture
-def unheld() -> UnheldRuns:
-    return UnheldRuns()
+def look(node: Node) -> Look:
+    """Look a heartbeat, or so much less, after the last look."""
+    moment = [0.0]
+    unheld = UnheldRuns(lambda: moment[0])
+
+    def _look(*held: int, of: Node = node, too_early: float = 0.0) -> None:
+        moment[0] += scheduler_settings().heartbeat - too_early
+        unheld.close(running_on(of), held, T0 + timedelta(seconds=9))
+
+    return _look
 
 
 def state(run: JobRun) -> str:
     return JobRun.objects.get(pk=run.pk).state
 
 
-def test_run_that_nothing_carries_out_is_lost(run: JobRun, unheld: UnheldRuns, node: Node) -> None:
-    for _ in range(2):
-        unheld.close(running_on(node), [], T0 + timedelta(seconds=9))
+def test_run_that_nothing_carries_out_is_lost(run: JobRun, look: Look) -> None:
+    look()
+    look()
     run.refresh_from_db()
     assert (run.state, run.message) == (RunState.LOST, UNHELD)
     assert JobRun.objects.filter(attempt=2).exists()
 
 
-def test_run_found_unheld_once_stays(run: JobRun, unheld: UnheldRuns, node: Node) -> None:
-    unheld.close(running_on(node), [], T0)
-    unheld.close(running_on(node), [run.pk], T0)
-    unheld.close(running_on(node), [], T0)
+def test_run_found_unheld_for_less_than_a_heartbeat_stays(run: JobRun, look: Look) -> None:
+    look()
+    look(too_early=0.1)
     assert state(run) == RunState.RUNNING
 
 
-def test_run_in_hand_stays(run: JobRun, unheld: UnheldRuns, node: Node) -> None:
+def test_run_found_held_in_between_stays(run: JobRun, look: Look) -> None:
+    look()
+    look(run.pk)
+    look()
+    assert state(run) == RunState.RUNNING
+
+
+def test_run_in_hand_stays(run: JobRun, look: Look) -> None:
     for _ in range(3):
-        unheld.close(running_on(node), [run.pk], T0)
+        look(run.pk)
     assert state(run) == RunState.RUNNING
 
 
-def test_run_of_another_node_stays(run: JobRun, unheld: UnheldRuns) -> None:
+def test_run_of_another_node_stays(run: JobRun, look: Look) -> None:
     other = Node.objects.create(name="there:2")
     for _ in range(3):
-        unheld.close(running_on(other), [], T0)
+        look(of=other)
     assert state(run) == RunState.RUNNING

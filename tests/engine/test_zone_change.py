@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from django_apscheduler.models import DjangoJob
 
+from scheduler_app import control
 from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.engine import releases
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.reconcile import Reconciler
-from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod
+from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, Surface
 from scheduler_app.registry import Registry, job
 from tests.engine.conftest import nothing
 from tests.harness.tzdata import Steps, tzdata
@@ -146,6 +147,23 @@ def test_change_of_the_rules_begins_a_period(start: Start) -> None:
     assert last.reason == "The rules of the time zone Test/Beirut changed."
     assert last.zone_rules == Job.objects.get().zone_rules
     assert not JobRun.objects.exists()
+
+
+def test_paused_job_stays_paused_under_new_rules(start: Start) -> None:
+    old = start(SUMMER, MIDNIGHT - DAY)
+    control.pause("a", by=control.Actor("ada", Surface.CODE))
+    old.stop()
+    start(WINTER, MIDNIGHT)
+    last = SchedulePeriod.objects.open().get()
+    assert (last.state, last.zone_rules) == ("paused", Job.objects.get().zone_rules)
+    assert due() is None
+
+
+def test_new_cron_and_new_rules_begin_one_period(start: Start) -> None:
+    start(SUMMER, MIDNIGHT - DAY).stop()
+    start(WINTER, MIDNIGHT, cron="0 9 * * *")
+    assert SchedulePeriod.objects.count() == 2
+    assert due() == EIGHT_WINTER + HOUR
 
 
 def test_nodes_with_different_rules_do_not_take_turns(start: Start) -> None:

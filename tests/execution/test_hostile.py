@@ -141,7 +141,13 @@ def faults(scheduler: Scheduler, name: str, state: str, says: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("isolated", [False, True], ids=["thread", "process"])
+@pytest.mark.parametrize(
+    "isolated",
+    [
+        pytest.param(False, id="thread"),
+        pytest.param(True, id="process", marks=pytest.mark.slow),
+    ],
+)
 def test_hostile_job_ends_and_harms_no_other(
     start: Callable[[bool], Scheduler], outcomes: Counter[int], isolated: bool
 ) -> None:

@@ -6,13 +6,20 @@ from typing import Any
 
 import grpc
 import pytest
-from django.db import OperationalError
+from django.db import (
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+    transaction,
+)
 from django.utils import timezone
 
 from protos import memory_pb2 as pb
 from scheduler_app import control, status
-from scheduler_app.exceptions import ActionRefused, JobNotFound, SchedulerError
+from scheduler_app.exceptions import ActionRefused, Busy, JobNotFound, RunNotFound, SchedulerError
 from scheduler_app.models import AuditEntry, Heartbeat, Job, JobRun, Node, RunState
+from scheduler_app.rpc import calls
 from scheduler_app.rpc.client import LARGEST_ANSWER
 from scheduler_app.rpc.conversion import RESULTS
 from tests.fires import computed
@@ -178,6 +185,17 @@ def test_audit_names_the_peer_of_a_foreign_client(stub: Any, make_job: MakeJob) 
     assert entry.actor.startswith("ipv4:127.0.0.1:")
 
 
+@pytest.mark.parametrize("name", ["x" * 4_000, " ", "a b"])
+def test_any_name_in_the_metadata_is_recorded(stub: Any, make_job: MakeJob, name: str) -> None:
+    make_job("nightly")
+    who = (("x-scheduler-actor", name), ("x-scheduler-surface", "x" * 300))
+    stub.PauseJob(pb.PauseJobRequest(job_name="nightly"), metadata=who)
+    entry = AuditEntry.objects.get()
+    assert 0 < len(entry.actor) <= 255
+    assert entry.actor.isprintable()
+    assert entry.surface == "grpc"
+
+
 def test_audit_names_the_user_of_our_client(stub: Any, make_job: MakeJob) -> None:
     make_job("nightly")
     who = (("x-scheduler-actor", "ada"), ("x-scheduler-surface", "cli"))
@@ -190,6 +208,10 @@ def test_audit_names_the_user_of_our_client(stub: Any, make_job: MakeJob) -> Non
     ("error", "code", "text"),
     [
         (JobNotFound("a"), grpc.StatusCode.NOT_FOUND, "Job not found: a"),
+        (RunNotFound(1), grpc.StatusCode.NOT_FOUND, "Run not found: 1"),
+        (Busy("a: held"), grpc.StatusCode.ABORTED, "a: held"),
+        (IntegrityError("secret"), grpc.StatusCode.ABORTED, "Other transactions changed"),
+        (ProgrammingError("secret"), grpc.StatusCode.INTERNAL, "Internal error; the server's log"),
         (ActionRefused("not now"), grpc.StatusCode.FAILED_PRECONDITION, "not now"),
         (SchedulerError("bad"), grpc.StatusCode.INVALID_ARGUMENT, "bad"),
         (OperationalError("host=secret"), grpc.StatusCode.UNAVAILABLE, "The database does not"),
@@ -213,6 +235,17 @@ def test_exception_becomes_a_status_code_without_its_secrets(
     details = caught.value.details() or ""
     assert details.startswith(text)
     assert "secret" not in details
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="readers of SQLite wait for nothing")
+def test_locked_table_does_not_hold_the_workers(stub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "STATUS_TIME", 0.5)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE scheduler_app_job IN ACCESS EXCLUSIVE MODE")
+        ask = stub.GetSchedulerStatus.future
+        answers = [ask(pb.GetSchedulerStatusRequest(), timeout=30) for _ in range(20)]
+        assert {answer.code() for answer in answers} == {grpc.StatusCode.UNAVAILABLE}
+        assert "took longer" in (answers[0].details() or "")
 
 
 def test_ten_thousand_jobs_fit_into_our_clients_answer() -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 DEADLY = ("kill", "freeze", "stop", "exit")
 """The categories of faults that explain why a scheduler lost a run."""
+CLOCK_ERROR = 20.0
+"""By how many seconds, at most, a step of the clock makes moments wrong."""
 OF_NODE = (*DEADLY, "limit")
 OF_DATABASE = ("outage", "block", "clock")
 
@@ -81,10 +83,12 @@ class Timeline:
         )
 
     def explains_loss(self, life: str | None, begin: float, end: float) -> bool:
-        """Whether that node (any, if it is not known) died or stood still between these moments."""
+        """Whether that node (any, if it is not known) died or stood still between these moments,
+        which are by the database's clock."""
+        was_wrong = any(fault.category == "clock" for fault in self.within(begin, end, CLOCK_ERROR))
         return any(
             fault.category in DEADLY and life in (None, fault.target)
-            for fault in self.within(begin, end, margin=1)
+            for fault in self.within(begin, end, margin=CLOCK_ERROR if was_wrong else 1)
         )
 
     def quiet_seconds(self, begin: float, end: float, node: str) -> float:

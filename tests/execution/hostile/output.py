@@ -113,6 +113,21 @@ def configures_logging_anew() -> None:
 
 
 @hostile(OK)
+def disables_all_loggers() -> None:
+    logging.config.dictConfig({"version": 1})
+
+
+@hostile(OK)
+def clears_the_root_logger_s_handlers() -> None:
+    logging.root.handlers.clear()
+
+
+@hostile(OK)
+def shuts_logging_down() -> None:
+    logging.shutdown()
+
+
+@hostile(OK)
 def logs_a_megabyte_with_nul() -> None:
     logger.warning("a\0\ud800" * 300_000)
 
