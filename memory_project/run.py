@@ -15,7 +15,7 @@ from django.core.management.utils import get_random_secret_key
 
 ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = ROOT / ".env"
-MARGIN = 15
+MARGIN = 25
 """Seconds that a scheduler may need at its stop beyond the shutdown timeout."""
 
 

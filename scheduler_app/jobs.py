@@ -54,9 +54,7 @@ def prune_run_history(context: JobContext) -> dict[str, int]:
     unused.filter(since__lt=oldest).delete()
     for name in list(SchedulePeriod.objects.filter(ends_at__lt=oldest).job_names()):
         _prune_periods(context, name, oldest)
-    entries = AuditEntry.objects.filter(
-        at__lt=now - timedelta(days=scheduler_settings().audit_days)
-    )
+    entries = AuditEntry.objects.older_than(now - timedelta(days=settings.audit_days))
     _delete_all(context, entries.order_by("pk"), "audit_entries_deleted")
     counted = ("runs_deleted", "periods_deleted", "audit_entries_deleted")
     deleted = {counter: context.reported.get(counter, 0) for counter in counted}

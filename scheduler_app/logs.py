@@ -3,6 +3,7 @@
 import logging
 import sys
 import traceback
+from collections.abc import MutableMapping
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +14,12 @@ class SafeLogger(logging.LoggerAdapter[logging.Logger]):
 
     def __init__(self, name: str) -> None:
         super().__init__(logging.getLogger(name), {})
+
+    def process(
+        self, msg: Any, kwargs: MutableMapping[str, Any]
+    ) -> tuple[Any, MutableMapping[str, Any]]:
+        """Keep the call's own extra fields; the adapter's would replace them."""
+        return msg, kwargs
 
     def log(self, level: int, msg: object, *args: object, **options: Any) -> None:
         try:

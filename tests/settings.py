@@ -1,8 +1,10 @@
 """The project's settings for tests: a secret key that is none, and the database to test on.
 
-TEST_DATABASE=postgres runs the tests on the server at TEST_POSTGRES_URL instead of SQLite."""
+TEST_DATABASE=postgres runs the tests on the server at TEST_POSTGRES_URL instead of SQLite, where
+each run of pytest has a file of its own."""
 
 import os
+import tempfile
 
 os.environ.setdefault("SECRET_KEY", "for tests only")
 if os.environ.get("TEST_DATABASE") == "postgres":
@@ -11,6 +13,8 @@ if os.environ.get("TEST_DATABASE") == "postgres":
     )
 else:
     os.environ.pop("DATABASE_URL", None)
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    os.environ.setdefault("TEST_SQLITE", f"{tempfile.gettempdir()}/scheduler-test-{run}.sqlite3")
 
 from memory_project.settings import *  # noqa: F403
 

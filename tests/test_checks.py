@@ -166,6 +166,7 @@ def test_sqlite_fault_comes_with_the_settings_to_write(
 ) -> None:
     monkeypatch.setattr(type(connections["default"]), "vendor", "sqlite")
     monkeypatch.setitem(connections["default"].settings_dict, "OPTIONS", {})
+    monkeypatch.setitem(connections["default"].settings_dict, "NAME", "/srv/db.sqlite3")
     errors = checks.check_databases()
     assert set(ids(errors)) == {"scheduler.E006"}
     assert errors[0].hint is not None

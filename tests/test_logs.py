@@ -42,3 +42,8 @@ def test_record_names_the_line_that_logged(caplog: pytest.LogCaptureFixture) -> 
         ("test_logs.py", "test_record_names_the_line_that_logged", False),
         ("test_logs.py", "test_record_names_the_line_that_logged", True),
     ]
+
+
+def test_record_has_the_call_s_fields(caplog: pytest.LogCaptureFixture) -> None:
+    SafeLogger("tests.fields").warning("here", extra={"job": "nightly"})
+    assert caplog.records[0].__dict__["job"] == "nightly"

@@ -1,16 +1,15 @@
 """Runs in threads of the scheduler process."""
 
-import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
 
 from scheduler_app.backends.base import Executor, Task
-from scheduler_app.execution.safe_logging import log_safely
 from scheduler_app.execution.thread_state import ThreadState
+from scheduler_app.logs import SafeLogger
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 SUSPICIOUS = 0.5
 """How long, in seconds, a task may wait before it is seen whether all threads are alive."""
@@ -114,8 +113,7 @@ class ThreadExecutor(Executor):
         """Log why no thread could be started: without the lock, for a handler may take long."""
         error, self._start_error = self._start_error, None
         if error is not None:
-            text = "cannot start a thread for a run, will try again: %s"
-            log_safely(logger, logging.ERROR, text, error)
+            logger.error("cannot start a thread for a run, will try again: %s", error)
 
     def _work(self) -> None:
         state = ThreadState()
@@ -136,7 +134,7 @@ class ThreadExecutor(Executor):
         try:
             task()
         except BaseException as error:  # a task does not raise; other code may raise in this thread
-            log_safely(logger, logging.ERROR, "a task of the scheduler raised", exc_info=error)
+            logger.error("a task of the scheduler raised", exc_info=error)
         finally:
             with self._all_ended:
                 if self._unended - len(self._tasks) == self._size:

@@ -128,7 +128,7 @@ def _switch(
 
     switched = [job for job in jobs if wanted(job)]
     changes.changed += [job.name for job in switched]
-    changes.unchanged += [job.name for job in jobs if job not in switched]
+    changes.unchanged += [job.name for job in jobs if not wanted(job)]
     what = sentence("Paused" if paused_at else "Resumed", by, reason)
     skipped = f"Skipped: {by.name} paused the job before it was run." if paused_at else ""
     if switched:

@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC
 from functools import partial
 
@@ -21,7 +22,7 @@ from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.engine.liveness import Liveness
 from scheduler_app.engine.reconcile import Reconciler
-from scheduler_app.engine.unheld import UnheldRuns, running_on
+from scheduler_app.engine.unheld import OWNERLESS, UnheldRuns, ownerless, running_on
 from scheduler_app.engine.vitals import Problem, Vitals
 from scheduler_app.engine.vouching import Voucher
 from scheduler_app.execution import capture
@@ -63,7 +64,8 @@ class Scheduler(BackgroundScheduler):
         )
         self._registry = registry
         self._reconciler = Reconciler(registry)
-        self._unheld = UnheldRuns()
+        self._unheld = UnheldRuns(self._settings.heartbeat)
+        self._ownerless = UnheldRuns(self._settings.dead_after, OWNERLESS)
         self._adopts_database = adopt_database
         self._isolation = Isolation()
         self.vitals = Vitals(monotonic)
@@ -93,27 +95,32 @@ class Scheduler(BackgroundScheduler):
         installation.check(adopt=self._adopts_database)
         alone = not Node.objects.alive().exists()
         self.node = self._register()
-        try:
-            self._start(alone)
-        except BaseException:
-            self.liveness.stop(0.0)
-            self._voucher.stop()
-            self._close_node()
-            if self._owns_guard:
-                self._guard.close()
-            raise
+        with ExitStack() as undo:
+            self._start(alone, undo)
+            undo.pop_all()
 
-    def _start(self, alone: bool) -> None:
+    def _start(self, alone: bool, undo: ExitStack) -> None:
+        """Start the parts; `undo` is to be done if one cannot be started."""
+        undo.callback(self._close_guard)
+        undo.callback(self._close_node)
         self.vitals.restart()
+        undo.callback(self.vitals.stop)
+        undo.callback(self.liveness.stop, STOP_MARGIN)
         self.liveness.start(self.node)
+        undo.callback(self._voucher.stop)
         self._voucher.start()
         self._claimer = Claimer(self.node, self._registry, after_stop=alone)
         self._reconcile()
+        undo.callback(self._isolation.close)
         if any(definition.policies.needs_process for definition in self._registry):
             self._isolation.start()
         capture.install()
+        undo.callback(capture.uninstall)
         self._dispatcher.start()
+        undo.callback(self._dispatcher.stop, STOP_MARGIN)
         wakeup.register(self)
+        undo.callback(wakeup.unregister, self)
+        undo.callback(BlockingScheduler.shutdown, self, wait=False)
         super().start()
         self.vitals.restart()
         self.vitals.claims.thread = self._thread
@@ -141,9 +148,12 @@ class Scheduler(BackgroundScheduler):
         has_ended &= self.liveness.stop(STOP_MARGIN)
         self._voucher.stop()
         has_ended &= self._close_node()
+        self._close_guard()
+        return has_ended
+
+    def _close_guard(self) -> None:
         if self._owns_guard:
             self._guard.close()
-        return has_ended
 
     def _end_tick(self) -> bool:
         """End the thread of the tick, once a tick that is under way has ended."""
@@ -269,8 +279,11 @@ class Scheduler(BackgroundScheduler):
             self._dispatcher.hand_over(own.filter(pk__in=unstarted))
 
     def _close_unheld_runs(self) -> None:
-        running = running_on(self.node)
-        self._unheld.close(running, self._dispatcher.held, clock.now())
+        for unheld, running in (
+            (self._unheld, running_on(self.node)),
+            (self._ownerless, ownerless()),
+        ):
+            unheld.close(running, self._dispatcher.held, clock.now())
 
     def _reconcile(self, seconds: float = math.inf) -> None:
         """Compare what living code declares with what is stored. While it may not judge others it

@@ -163,13 +163,18 @@ def _has_other_schedule(job: Job, values: Declaration) -> bool:
 
 
 def _begin_right(jobs: Iterable[Job], now: datetime) -> set[str]:
-    """Begin periods for jobs whose open one does not say what their row says."""
+    """Begin periods for jobs whose open one does not say what their row says: where their ledger
+    ends, so that what is due is still claimed; or now, if only the row says that they fire."""
     found = {job.name: job for job in jobs}
     unmarked, wrong = list[SchedulePeriod](), list[Job]()
+    begins_now = set[str]()
     for period in SchedulePeriod.objects.open().filter(bulk.AnyOf("job_name", found)):
         job = found[period.job_name]
-        if (period.state, period.schedule) != (schedules.state_of(job), job.schedule):
+        state = schedules.state_of(job)
+        if (period.state, period.schedule) != (state, job.schedule):
             wrong.append(job)
+            if state == State.ACTIVE != period.state:
+                begins_now.add(job.name)
         elif not period.zone_rules:
             period.zone_rules = job.zone_rules
             unmarked.append(period)
@@ -177,6 +182,9 @@ def _begin_right(jobs: Iterable[Job], now: datetime) -> set[str]:
             wrong.append(job)
     bulk.update(unmarked, ["zone_rules"], database.connection())
     ends = schedules.accounted_to(job.name for job in wrong)
-    moments = {job.name: max(ends.get(job.name, now), now) for job in wrong}
+    moments = {
+        job.name: max(ends[job.name], now) if job.name in begins_now else ends[job.name]
+        for job in wrong
+    }
     schedules.begin(wrong, moments, RESTORED)
     return {job.name for job in wrong}

@@ -19,8 +19,8 @@ HELD = "its process does not get on: a job may hold the interpreter lock"
 ADVICE = "Declare a job that computes for long without a pause with isolated=True."
 SILENCE = 0.6
 """After this share of a heartbeat without a word the warden beats."""
-PULSE = 0.2
-"""How often, in seconds, the warden hears from this process."""
+PULSE = 0.1
+"""How often, in heartbeats, the warden hears from this process."""
 BUSY = 0.1
 """A process that used this share of a processor while it stood still was not stopped from outside:
 on a busy machine it may get no more."""
@@ -58,8 +58,9 @@ class Voucher:
 
     def _loop(self) -> None:
         before, cpu, running = time.monotonic(), time.process_time(), self._running()
-        while not self._stopped.wait(PULSE):
-            late = time.monotonic() - before - PULSE
+        pause = self._heartbeat * PULSE
+        while not self._stopped.wait(pause):
+            late = time.monotonic() - before - pause
             if late > self._heartbeat:
                 used = time.process_time() - cpu
                 self._report_standstill(late, used, {*running, *self._running()})

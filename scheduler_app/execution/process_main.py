@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -77,7 +78,8 @@ def _redirect(output: int) -> None:
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
         stream: Any = getattr(sys, name)
         if stream is not None:
-            stream.flush()
+            with suppress(OSError, ValueError):  # its reader may have gone, its disk be full
+                stream.flush()
             moved = open(  # noqa: SIM115  # it lives as long as the process
                 os.dup(descriptor), "w", buffering=1, encoding=stream.encoding, errors=stream.errors
             )

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from scheduler_app.execution.safe_logging import log_safely
+from scheduler_app.logs import SafeLogger
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class ProcessState:
         try:
             item.write(before)
         except Exception as error:  # such as a working directory that has been deleted
-            log_safely(logger, logging.WARNING, "cannot put %s back: %s", item.name, error)
+            logger.warning("cannot put %s back: %s", item.name, error)
         return True
 
 
@@ -122,7 +122,7 @@ def _loggers_item() -> _Item:
         for name, found in _loggers():
             found.disabled = name in disabled
 
-    return _Item("disabled loggers", lambda: logger.disabled, enable)
+    return _Item("disabled loggers", lambda: logger.logger.disabled, enable)
 
 
 def _loggers() -> list[tuple[str, logging.Logger]]:

@@ -3,7 +3,6 @@
 Nothing that a job is, returns, raises or leaves behind gets past this boundary: from the end of
 the function to its outcome each step has a simpler one behind it."""
 
-import logging
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -20,13 +19,13 @@ from scheduler_app.execution.describe import (
     format_traceback,
     is_clean_exit,
 )
-from scheduler_app.execution.safe_logging import log_safely
+from scheduler_app.logs import SafeLogger
 from scheduler_app.metadata import mapping, storable_metadata
 from scheduler_app.models import JobRun, RunState, clock
 from scheduler_app.registry import JobContext, JobDefinition
 from scheduler_app.text import storable
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +117,7 @@ def _exit_code(error: BaseException) -> int:
 
 
 def _log_failure(definition: JobDefinition, context: JobContext, error: BaseException) -> None:
-    log_safely(
-        logger,
-        logging.WARNING,
+    logger.warning(
         "job %s failed in run %d",
         definition.name,
         context.run_id,

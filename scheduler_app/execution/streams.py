@@ -20,6 +20,28 @@ def close_input() -> None:
     sys.stdin = open(0, closefd=False)  # noqa: SIM115  # what had been read ahead is forgotten
 
 
+def open_missing_output() -> None:
+    """Have standard output and error lead to /dev/null where they were closed at the start: what is
+    opened next would take their place, and be written to."""
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_WRONLY)
+            if not _is_open(descriptor):
+                os.dup2(null, descriptor)
+            if null != descriptor:
+                os.close(null)
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # for the whole process
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
 class Tee:
     """A text stream whose text is kept, too, and that never fails: its reader may have gone and its
     disk may be full, and what is left over is dropped."""

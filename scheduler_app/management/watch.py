@@ -24,7 +24,9 @@ OUTSIDE_MARGIN = 10.0
 """How many seconds later the warden ends a process that does not end itself."""
 START_GRACE = 3.0
 """How long, in seconds, a start that is under way may take to end at a signal."""
-GLANCE = 0.25
+LONGEST_START = 60.0
+"""How long, in seconds, a start may take at least."""
+GLANCE = 0.5
 """Seconds between two looks."""
 HUNG = 6
 """A liveness thread that has not looked for so many heartbeats hangs."""
@@ -68,7 +70,7 @@ class Watch:
             if self._stop.is_set():
                 self._end_if_late(now)
             elif not self._has_started:
-                if now - began > max(self._settings.stuck_after, START_GRACE):
+                if now - began > max(self._settings.stuck_after, LONGEST_START):
                     self._give_up("it could not start", ExitCode.NOT_STARTED)
             else:
                 self._check(gap)

@@ -1,5 +1,9 @@
 """Who did what to a job."""
 
+from __future__ import annotations
+
+from datetime import datetime
+
 from django.db import models
 from django.utils import timezone
 
@@ -19,6 +23,11 @@ class Surface(models.TextChoices):
     CODE = "code", "Python code"
 
 
+class AuditEntryQuerySet(PrimaryQuerySet["AuditEntry"]):
+    def older_than(self, moment: datetime) -> AuditEntryQuerySet:
+        return self.filter(at__lt=moment)
+
+
 class AuditEntry(models.Model):
     """One action of one person on one job. Written in the transaction of the action itself."""
 
@@ -36,7 +45,7 @@ class AuditEntry(models.Model):
     reason = models.TextField(blank=True)
     changed = models.BooleanField(help_text="False: the job was in that state already.")
 
-    objects = PrimaryQuerySet.as_manager()
+    objects = AuditEntryQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)

@@ -41,8 +41,9 @@ class Guard:
 
     def follow_signals(self) -> None:
         """Have the warden learn of signals, even while this interpreter is held. Call it in the
-        main thread."""
+        main thread. Signals to processes that are forked from this one concern them alone."""
         signal.set_wakeup_fd(self._signals, warn_on_full_buffer=False)
+        os.register_at_fork(after_in_child=_forget_signals)
 
     def send(self, message: Message) -> None:
         """Tell the warden; if it does not listen, do without."""
@@ -83,3 +84,10 @@ class Guard:
         if self._orders >= 0:
             os.close(self._orders)
             self._orders = -1
+
+
+def _forget_signals() -> None:
+    """In a process that a job has forked: signals end it."""
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)

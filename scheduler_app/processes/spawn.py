@@ -52,7 +52,8 @@ def may_fork() -> bool:
 def fork(serve: Serve, data: socket.socket, output: int, foreign: Iterable[socket.socket]) -> int:
     """Start a worker as a copy of this process without its `foreign` sockets; its id."""
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        with suppress(OSError, ValueError, AttributeError):  # full, closed, or missing
+            stream.flush()
     supervisor = os.getpid()
     pid = os.fork()
     if pid:

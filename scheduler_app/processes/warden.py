@@ -23,7 +23,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-WATCH = 0.25
+WATCH = 0.5
 """How often, in seconds, it looks."""
 LAST_SECONDS = 1.0
 """How long, in seconds, the scheduler may take to obey a second signal."""

@@ -8,11 +8,16 @@ from scheduler_app import control, status
 from scheduler_app.control import Actor
 from scheduler_app.exceptions import JobNotFound, RunNotFound
 from scheduler_app.models import RunState
+from scheduler_app.models.patience import brief_read
 from scheduler_app.rpc.conversion import scheduler_to_proto
+
+STATUS_TIME = 8.0
+"""Seconds that one statement of a status may take: less than our client waits."""
 
 
 def get_status() -> pb.GetSchedulerStatusResponse:
-    return scheduler_to_proto(status.scheduler_status())
+    with brief_read(STATUS_TIME):  # a locked table must not hold the workers that others need
+        return scheduler_to_proto(status.scheduler_status())
 
 
 def pause(name: str, by: Actor, reason: str = "") -> pb.PauseJobResponse:

@@ -5,12 +5,13 @@ its heartbeats (engine/vitals)."""
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from functools import lru_cache
 
 from django.db.models import BooleanField, ExpressionWrapper, Max, OuterRef, Subquery
 from django.utils import timezone
 
-from scheduler_app.models import Heartbeat, Node
+from scheduler_app.conf import scheduler_settings
+from scheduler_app.models import Heartbeat, Node, bulk, database
 from scheduler_app.models.node import is_fresh
 from scheduler_app.models.patience import brief_read
 from scheduler_app.text import Clock, listed
@@ -100,33 +101,32 @@ def _gone(nodes: tuple[NodeHealth, ...]) -> str:
 
 
 def _nodes() -> tuple[NodeHealth, ...]:
-    last = Heartbeat.objects.filter(node=OuterRef("pk")).newest()
-    columns = {
-        f"last_{name}": Subquery(last.values(name)[:1])
-        for name in ("claimed_at", "problem", "problem_since")
-    }
-    rows = (
-        Node.objects.unstopped()
-        .with_heartbeat()
-        .annotate(fresh=ExpressionWrapper(is_fresh(), BooleanField()), **columns)
-        .order_by("name", "pk")
-        .values("pk", "name", "fresh", "heartbeat_at", *columns)
-    )
-    return tuple(_node(row) for row in rows)
+    rows = bulk.fetch(_question(database.alias(), scheduler_settings().dead_after))
+    return tuple(_node(*row) for row in rows)
 
 
-def _node(row: dict[str, Any]) -> NodeHealth:
-    problem, since = row["last_problem"] or "", row["last_problem_since"]
-    if not row["fresh"]:
-        problem, since = "its heartbeat is missing", row["heartbeat_at"]
+@lru_cache
+def _question(alias: str, dead_after: float) -> bulk.Compiled:
+    """Return the one query; health is asked again and again."""
+    last = Heartbeat.objects.using(alias).filter(node=OuterRef("pk")).newest()
+    said = [Subquery(last.values(name)[:1]) for name in ("claimed_at", "problem", "problem_since")]
+    fresh = ExpressionWrapper(is_fresh(), BooleanField())
+    nodes = Node.objects.using(alias).unstopped().with_heartbeat().order_by("name", "pk")
+    return bulk.compiled(nodes.values_list("pk", "name", "heartbeat_at", fresh, *said))
+
+
+def _node(
+    pk: int,
+    name: str,
+    heartbeat_at: datetime,
+    fresh: bool,
+    claimed_at: datetime | None,
+    problem: str | None,
+    since: datetime | None,
+) -> NodeHealth:
+    problem = problem or ""
+    if not fresh:
+        problem, since = "its heartbeat is missing", heartbeat_at
     elif problem:
-        since = since or row["heartbeat_at"]
-    return NodeHealth(
-        id=row["pk"],
-        name=row["name"],
-        is_alive=row["fresh"],
-        heartbeat_at=row["heartbeat_at"],
-        claimed_at=row["last_claimed_at"],
-        problem=problem,
-        since=since,
-    )
+        since = since or heartbeat_at
+    return NodeHealth(pk, name, bool(fresh), heartbeat_at, claimed_at, problem, since)

@@ -43,9 +43,7 @@ def test_killed_scheduler_is_seen_and_its_run_is_lost(site: Site) -> None:
     eventually(lambda: site.states("tick").count("success") >= 2)
     assert site.status(watcher)["scheduler_running"]
     scheduler.kill()
-    killed = time.monotonic()
-    eventually(lambda: not site.status(watcher)["scheduler_running"], seconds=15)
-    assert time.monotonic() - killed < 15
+    eventually(lambda: not site.status(watcher)["scheduler_running"])
     before = site.runs("tick", "scheduled_for, state")
 
     again = site.start()
@@ -190,7 +188,7 @@ def start_shell(site: Site) -> Iterator[Callable[[str], subprocess.Popen[bytes]]
         process.communicate()
 
 
-@pytest.mark.parametrize("output", ["2>&1 | head -1 >&2", "> /dev/full 2>&1"])
+@pytest.mark.parametrize("output", ["2>&1 | head -1 >&2", "> /dev/full 2>&1", ">&- 2>&-"])
 def test_runs_succeed_whatever_becomes_of_the_output(
     site: Site, start_shell: Callable[[str], subprocess.Popen[bytes]], output: str
 ) -> None:

@@ -204,6 +204,44 @@ def test_period_edited_by_hand_is_followed_by_a_right_one(beat: Beat, claimer: C
     assert SchedulePeriod.objects.open().get(job_name="a").cron == "* * * * *"
 
 
+@pytest.mark.parametrize("values", [{"cron": "0 0 1 1 *"}, {"timezone": "Nowhere"}])
+def test_spoilt_period_loses_nothing_that_is_due(
+    beat: Beat, claimer: Claimer, values: dict[str, str]
+) -> None:
+    SchedulePeriod.objects.open().filter(job_name="a").update(**values)
+    beat(T0 + 7.5 * MINUTE)
+    claimer.claim(T0 + 7.6 * MINUTE)
+    for minute in (5, 6, 7):
+        assert JobRun.objects.accounting_for("a", T0 + minute * MINUTE).exists()
+
+
+def many(count: int, cron: str) -> Registry:
+    registry = Registry()
+    for number in range(count):
+        job(name=f"many-{number:02}", cron=cron, timezone="UTC", registry=registry)(nothing)
+    return registry
+
+
+def queries_of(registry: Registry) -> int:
+    """How many statements it takes to bring in this release, after a full stop."""
+    Node.objects.update(stopped_at=T0)
+    node = releases.register("here:2", registry)
+    snapshot = Node.objects.liveness()
+    with CaptureQueriesContext(connection) as queries:
+        Reconciler(registry).reconcile(node, snapshot, T0)
+    return len(queries)
+
+
+@pytest.mark.usefixtures("db")
+def test_number_of_queries_does_not_depend_on_the_changed_jobs() -> None:
+    counts = []
+    for size in (5, 50):
+        queries_of(many(size, "0 * * * *"))
+        counts.append(queries_of(many(size, "30 * * * *")))
+        queries_of(many(0, ""))
+    assert counts[0] == counts[1]
+
+
 def test_many_changed_jobs_are_dealt_with_in_batches(
     declare: Declare, registry: Registry, beat: Beat, monkeypatch: pytest.MonkeyPatch
 ) -> None:

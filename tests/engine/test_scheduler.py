@@ -477,3 +477,24 @@ def test_thread_that_ends_is_a_final_problem(
     assert scheduler.problem is not None
     assert scheduler.problem.is_final
     eventually(lambda: not status.scheduler_running())
+
+
+@pytest.mark.parametrize(
+    "name", ["scheduler-liveness", "scheduler-pulse", "scheduler-recorder", "APScheduler"]
+)
+def test_start_without_one_of_its_threads_fails_whole(
+    declare: Declare, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    start: Callable[..., int] = vars(threading)["_start_new_thread"]
+
+    def refuse(bootstrap: Any, *arguments: Any) -> int:
+        if bootstrap.__self__.name == name:
+            raise RuntimeError("can't start new thread")
+        return start(bootstrap, *arguments)
+
+    monkeypatch.setattr(threading, "_start_new_thread", refuse)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        scheduler.start()
+    assert not scheduler.running
+    assert Node.objects.get().stopped_at is not None
+    assert not scheduler.liveness.thread.is_alive()

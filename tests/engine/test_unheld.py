@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from scheduler_app.conf import scheduler_settings
-from scheduler_app.engine.unheld import UNHELD, UnheldRuns, running_on
+from scheduler_app.engine.unheld import OWNERLESS, UNHELD, UnheldRuns, ownerless, running_on
 from scheduler_app.models import Job, JobRun, Node, RunState
 from tests.engine.conftest import T0
 
@@ -33,7 +33,7 @@ Look = Callable[..., None]
 def look(node: Node) -> Look:
     """Look a heartbeat, or so much less, after the last look."""
     moment = [0.0]
-    unheld = UnheldRuns(lambda: moment[0])
+    unheld = UnheldRuns(scheduler_settings().heartbeat, monotonic=lambda: moment[0])
 
     def _look(*held: int, of: Node = node, too_early: float = 0.0) -> None:
         moment[0] += scheduler_settings().heartbeat - too_early
@@ -78,3 +78,26 @@ def test_run_of_another_node_stays(run: JobRun, look: Look) -> None:
     for _ in range(3):
         look(of=other)
     assert state(run) == RunState.RUNNING
+
+
+@pytest.mark.parametrize("column", [None, 99_999])
+def test_running_run_of_a_deleted_node_is_lost(run: JobRun, column: int | None) -> None:
+    JobRun.objects.filter(pk=run.pk).update(node=column)
+    moment = [0.0]
+    unheld = UnheldRuns(scheduler_settings().dead_after, OWNERLESS, lambda: moment[0])
+    unheld.close(ownerless(), (), T0)
+    moment[0] += scheduler_settings().dead_after - 0.1
+    unheld.close(ownerless(), (), T0)
+    assert state(run) == RunState.RUNNING
+    moment[0] += 0.1
+    unheld.close(ownerless(), (run.pk,), T0)
+    assert state(run) == RunState.RUNNING
+    unheld.close(ownerless(), (), T0)
+    moment[0] += scheduler_settings().dead_after
+    unheld.close(ownerless(), (), T0)
+    run.refresh_from_db()
+    assert (run.state, run.message) == (RunState.LOST, OWNERLESS)
+
+
+def test_run_of_a_node_is_not_ownerless(run: JobRun) -> None:
+    assert ownerless() == []

@@ -2,9 +2,11 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -100,3 +102,18 @@ def test_reader_of_stdout_that_is_gone_changes_nothing(make_site: MakeSite) -> N
     eventually(lambda: "success" in site.states("tick"))
     process.terminate()
     assert process.wait(LIMIT) == 0
+
+
+def test_systemd_is_told_of_start_progress_and_stop(make_site: MakeSite, tmp_path: Path) -> None:
+    site = make_site()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+        end.bind(str(tmp_path / "notify"))
+        end.settimeout(20)
+        scheduler = site.start(NOTIFY_SOCKET=str(tmp_path / "notify"))
+        states = [end.recv(100).decode(), end.recv(100).decode()]
+        scheduler.process.terminate()
+        while (state := end.recv(100).decode()) == "WATCHDOG=1":
+            pass
+        states.append(state)
+    assert states == [f"READY=1\nMAINPID={scheduler.process.pid}", "WATCHDOG=1", "STOPPING=1"]
+    assert scheduler.process.wait(LIMIT) == 0

@@ -18,15 +18,14 @@ from tests.harness import ROOT, eventually
 from tests.harness.processes import is_alive
 
 HOLDING = """
-import ctypes, os, sys
+import re, signal
 from scheduler_app.processes.guard import Guard
+signal.signal(signal.SIGTERM, lambda *_: None)
 guard = Guard(end_within=1.0)
 guard.start()
 guard.follow_signals()
-import signal
-signal.signal(signal.SIGTERM, lambda *_: None)
 print("ready", flush=True)
-ctypes.PyDLL(None).sleep(60)  # unlike a CDLL's, this call keeps the interpreter's lock
+re.match("(a+)+$", "a" * 60 + "b")  # takes years, and keeps the interpreter's lock
 """
 
 
@@ -148,3 +147,30 @@ def test_warden_ends_with_its_scheduler() -> None:
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, text=True
     )
     eventually(lambda: not is_alive(int(done.stdout)))
+
+
+FORKING = """
+import os, signal, time
+from scheduler_app.processes.guard import Guard
+signal.signal(signal.SIGTERM, lambda *_: None)
+guard = Guard(end_within=0.5)
+guard.start()
+guard.follow_signals()
+child = os.fork()
+if not child:
+    time.sleep(60)
+    os._exit(0)
+time.sleep(0.5)
+os.kill(child, signal.SIGTERM)
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+time.sleep(3)
+print("child", status, flush=True)
+os._exit(0)
+"""
+
+
+def test_signal_to_a_forked_process_concerns_it_alone() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "child -15\n")

@@ -6,13 +6,20 @@ from typing import Any
 
 import grpc
 import pytest
-from django.db import IntegrityError, OperationalError, ProgrammingError
+from django.db import (
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+    transaction,
+)
 from django.utils import timezone
 
 from protos import memory_pb2 as pb
 from scheduler_app import control, status
 from scheduler_app.exceptions import ActionRefused, Busy, JobNotFound, RunNotFound, SchedulerError
 from scheduler_app.models import AuditEntry, Heartbeat, Job, JobRun, Node, RunState
+from scheduler_app.rpc import calls
 from scheduler_app.rpc.client import LARGEST_ANSWER
 from scheduler_app.rpc.conversion import RESULTS
 from tests.fires import computed
@@ -228,6 +235,17 @@ def test_exception_becomes_a_status_code_without_its_secrets(
     details = caught.value.details() or ""
     assert details.startswith(text)
     assert "secret" not in details
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="readers of SQLite wait for nothing")
+def test_locked_table_does_not_hold_the_workers(stub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "STATUS_TIME", 0.5)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE scheduler_app_job IN ACCESS EXCLUSIVE MODE")
+        ask = stub.GetSchedulerStatus.future
+        answers = [ask(pb.GetSchedulerStatusRequest(), timeout=30) for _ in range(20)]
+        assert {answer.code() for answer in answers} == {grpc.StatusCode.UNAVAILABLE}
+        assert "took longer" in (answers[0].details() or "")
 
 
 def test_ten_thousand_jobs_fit_into_our_clients_answer() -> None:

@@ -20,6 +20,9 @@ RESTART_AFTER = 1.0
 STOPS_WITHIN = 20.0
 """The shutdown timeout of the soak's settings, and what a busy machine needs to end a process."""
 
+STARTS_WITHIN = 5.0
+"""Until then a signal may find a process that has no handlers yet, and end it at once."""
+
 
 class Node:
     """One scheduler and the process in which it lives at present."""
@@ -96,7 +99,7 @@ class Node:
             self.process.kill()
             self.process.wait()
             return
-        if code < 0:
+        if code < 0 and begun - self.started_at > STARTS_WITHIN:
             took = time.time() - begun
             self._found.add(
                 "not stopped in order", f"{life}: {number.name}, code {code} after {took:.1f} s"

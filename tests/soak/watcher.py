@@ -1,8 +1,6 @@
-"""Asks status, health and audit while the faults last, and compares them with what is true.
+"""Asks status, health and audit while the faults last.
 
-What is true, the account of the jobs tells. A surface lies when for longer than BOUND it says that
-all is well while nothing fires, or that nothing works while the node that is asked fires. Each
-watch runs in a thread of its own, so that one that gets no answer delays no other."""
+Each watch runs in a thread of its own, so that one that gets no answer delays no other."""
 
 import json
 import subprocess
@@ -21,56 +19,16 @@ from tests.harness import ROOT
 from tests.soak import ledger
 from tests.soak.firing import Firing
 from tests.soak.injections.rows import REFUSED
+from tests.soak.judge import BOUND, FRESH, Judge
 from tests.soak.nodes import Node
 from tests.soak.stage import Stage
 from tests.soak.timeline import clock
 from tests.soak.violations import Violations
 
-HEARTBEAT = 3.0
-"""As in the settings of the soak."""
-FRESH = 4.0
-"""Jobs of every second that began within so many seconds: it fires."""
-BOUND = 2 * HEARTBEAT + 4
-"""How long a surface may be wrong: two heartbeats, and what a busy machine needs."""
 STUCK_AFTER = 15.0
 """How many seconds without a fault that holds it up a run may be running before its function has
 begun, or after it has ended."""
 STUCK_IN_ANY_CASE = 120.0
-
-
-class Judge:
-    """Tells whether one surface of one node has said something untrue for too long."""
-
-    def __init__(self, surface: str, node: Node, stage: Stage, firing: Firing) -> None:
-        self._surface, self._node, self._stage, self._firing = surface, node, stage, firing
-        self._wrong, self._since, self._life, self._told = "", 0.0, "", False
-
-    def take(self, begun: float, says_well: bool | None) -> None:
-        """An answer to a question that was asked at `begun`; None: it gave no answer."""
-        now = time.time()
-        wrong = self._wrong_now(begun, says_well)
-        if self._told and wrong != self._wrong:
-            print(f"   {clock(now)} {self._surface} of {self._life}: over", flush=True)
-        if (wrong, self._node.life) != (self._wrong, self._life) or now - begun > BOUND:
-            self._wrong, self._since, self._life, self._told = wrong, now, self._node.life, False
-        if wrong and not self._told and now - self._since > BOUND:
-            self._told = True
-            text = f"{self._surface} of {self._life} {wrong} since {clock(self._since)}"
-            self._stage.violations.add(f"{self._surface} lies", text)
-
-    def _wrong_now(self, begun: float, says_well: bool | None) -> str:
-        node, timeline = self._node, self._stage.timeline
-        if node.is_frozen or any(
-            fault.category == "clock" for fault in timeline.within(begun - FRESH, time.time(), 3)
-        ):
-            return ""
-        if says_well and not self._firing.any_since(begun - FRESH):
-            return "says that all is well, but nothing fires"
-        if timeline.is_limited(node.life, begun):
-            return ""  # without a connection or a thread it can neither look nor answer
-        if not says_well and self._firing.by_since(node.life, begun - 1):
-            return "gives no answer" if says_well is None else "says not well, but it fires"
-        return ""
 
 
 class Watch(threading.Thread):

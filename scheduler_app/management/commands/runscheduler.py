@@ -2,6 +2,7 @@
 
 import gc
 import signal
+import sys
 import threading
 import traceback
 from argparse import ArgumentParser
@@ -10,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.db import DatabaseError
 
 from scheduler_app.conf import scheduler_settings
@@ -68,6 +69,8 @@ class Command(BaseCommand):
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # before there is anything to be ended
         init.start_again_below()
         streams.close_input()
+        streams.open_missing_output()
+        self.stdout, self.stderr = OutputWrapper(sys.stdout), OutputWrapper(sys.stderr)
         try:
             super().run_from_argv(argv)
             code = int(self._code)
