@@ -7,14 +7,30 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks import failover, growth, idle, lateness, throughput
+from benchmarks import (
+    backlog,
+    changes,
+    claims,
+    failover,
+    growth,
+    idle,
+    lateness,
+    limit,
+    overload,
+    throughput,
+)
 from benchmarks.databases import Postgres, Server, SQLite
 from benchmarks.report import machine, progress
 
 Part = Callable[[list[Server], int], str]
 PARTS: dict[str, tuple[Part, int]] = {
     "throughput": (throughput.measure, 8),
+    "limit": (limit.measure, 8),
+    "overload": (overload.measure, 8),
     "lateness": (lateness.measure, 10),
+    "backlog": (backlog.measure, 20),
+    "claims": (claims.measure, 1),
+    "changes": (changes.measure, 1),
     "failover": (failover.measure, 20),
     "growth": (growth.measure, 5),
     "idle": (idle.measure, 60),

@@ -30,7 +30,14 @@ class Load:
     saying: int = 0
     """Further jobs due at the same time, which say when their first line was reached."""
     resting: int = 0
-    """Further jobs, due once a year."""
+    """Further jobs, due once a year. They catch up with all that they have missed."""
+    resting_cron: str = "0 0 1 1 *"
+    surging: int = 0
+    """Further jobs, all due at the moments of `surge`."""
+    surge: str = "* * * * * *"
+    jitter: int = 0
+    slots: int = 0
+    """How many runs at a time, if not as many as usual; for our own scheduler alone."""
     begun: str = os.devnull
     """The file to which the plain scheduler writes when its jobs began."""
     calls: str = ""
@@ -44,6 +51,11 @@ class Load:
             "BENCH_OVERLAP": self.overlap,
             "BENCH_SAYING": str(self.saying),
             "BENCH_RESTING": str(self.resting),
+            "BENCH_RESTING_CRON": self.resting_cron,
+            "BENCH_SURGING": str(self.surging),
+            "BENCH_SURGE": self.surge,
+            "BENCH_JITTER": str(self.jitter),
+            "BENCH_SLOTS": str(self.slots or THREADS),
             "BENCH_BEGUN": self.begun,
             "BENCH_CALLS": self.calls,
             "BENCH_THREADS": str(THREADS),

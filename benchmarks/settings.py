@@ -10,3 +10,4 @@ from memory_project.settings import LOGGING as PROJECT_LOGGING
 
 INSTALLED_APPS = [*PROJECT_APPS, "benchmarks.load"]
 LOGGING = PROJECT_LOGGING | {"root": {"handlers": ["console"], "level": "WARNING"}}
+SCHEDULER = {"max_concurrent_runs": int(os.environ.get("BENCH_SLOTS", "20"))}

@@ -12,7 +12,9 @@ from django_apscheduler.models import DjangoJob
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.models import (
     AuditEntry,
+    Heartbeat,
     Job,
+    JobCount,
     JobRun,
     Node,
     Release,
@@ -28,7 +30,10 @@ BATCH = 1_000
 
 TABLES = [
     model._meta.db_table
-    for model in (Job, JobRun, Node, Release, ZoneRules, SchedulePeriod, AuditEntry, DjangoJob)
+    for model in (
+        *(Job, JobCount, JobRun, Node, Heartbeat, Release, ZoneRules, SchedulePeriod, AuditEntry),
+        DjangoJob,
+    )
 ]
 
 

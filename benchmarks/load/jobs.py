@@ -30,8 +30,11 @@ CRON = "* * * * *" if EVERY == 60 else f"*/{EVERY or 1} * * * * *"
 
 for number in range(_number("BENCH_JOBS")):
     function = note_call if os.environ["BENCH_CALLS"] else no_op
-    job(cron=CRON, name=f"no-op-{number}", overlap=os.environ["BENCH_OVERLAP"])(function)
+    overlap, jitter = os.environ["BENCH_OVERLAP"], _number("BENCH_JITTER")
+    job(cron=CRON, name=f"no-op-{number}", overlap=overlap, jitter=jitter)(function)
 for number in range(_number("BENCH_SAYING")):
     job(cron=CRON, name=f"say-when-{number}")(say_when)
 for number in range(_number("BENCH_RESTING")):
-    job(cron="0 0 1 1 *", name=f"rest-{number}", catch_up="all")(no_op)
+    job(cron=os.environ["BENCH_RESTING_CRON"], name=f"rest-{number}", catch_up="all")(no_op)
+for number in range(_number("BENCH_SURGING")):
+    job(cron=os.environ["BENCH_SURGE"], name=f"surge-{number}")(no_op)

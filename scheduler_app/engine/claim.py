@@ -30,6 +30,8 @@ SLICE = 0.5
 """After so many seconds of deciding a claim leaves the other due jobs to the next."""
 RETRY_LOCKED = 0.25
 """Seconds between two looks at what others have locked."""
+FEW = 20
+"""So many locked jobs are looked past to find what is due next."""
 
 
 @dataclass(slots=True)
@@ -74,7 +76,9 @@ class Claimer:
             runs += self._claim_locked(now)
         with database.reading():
             self.after_stop = self._look(now) and self.after_stop
-            if self._is_due(now) and (is_overloaded or not self._has_more):
+            if self._is_due(now) and is_overloaded:
+                self.next_due = now + timedelta(seconds=RETRY_LOCKED)
+            elif self._is_due(now) and not self._has_more:
                 self._look_past_locked(now)
             self.more_waits = len(runs) >= free_slots or self._is_any_free(now)
         if self.more_waits and len(runs) < free_slots:
@@ -102,9 +106,12 @@ class Claimer:
 
     def _look_past_locked(self, now: datetime) -> None:
         """What is still due, others have locked: look for it again in a moment, not at once."""
-        locked = timetable.due(now, self._leaving, LIMIT)
-        others_due = timetable.next_due(excluding=self._leaving.union(locked))
         retry_at = now + timedelta(seconds=RETRY_LOCKED)
+        locked = timetable.due(now, self._leaving, FEW)
+        if len(locked) == FEW:
+            self.next_due = retry_at
+            return
+        others_due = timetable.next_due(excluding=self._leaving.union(locked))
         self.next_due = min(others_due or retry_at, retry_at)
 
     def _is_due(self, now: datetime) -> bool:
