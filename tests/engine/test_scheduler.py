@@ -159,11 +159,11 @@ def test_tick_survives_its_database(
 ) -> None:
     claim, calls = Claimer.claim, []
 
-    def flaky(self: Claimer, *arguments: Any) -> list[JobRun]:
+    def flaky(self: Claimer, *arguments: Any, **options: Any) -> list[JobRun]:
         calls.append(arguments)
         if len(calls) < 4:
             raise OperationalError("away")
-        return claim(self, *arguments)
+        return claim(self, *arguments, **options)
 
     monkeypatch.setattr(Claimer, "claim", flaky)
     declare("a", cron=SECONDLY)
@@ -405,11 +405,11 @@ def test_tick_survives_whatever_is_raised(
 ) -> None:
     claim, calls = Claimer.claim, []
 
-    def failing(self: Claimer, *arguments: Any) -> list[JobRun]:
+    def failing(self: Claimer, *arguments: Any, **options: Any) -> list[JobRun]:
         calls.append(arguments)
         if len(calls) < 3:
             raise error
-        return claim(self, *arguments)
+        return claim(self, *arguments, **options)
 
     monkeypatch.setattr(Claimer, "claim", failing)
     declare("a", cron=SECONDLY)
@@ -451,7 +451,7 @@ def test_stop_of_a_hung_tick_is_bounded(
     monkeypatch.setattr("scheduler_app.engine.scheduler.STOP_MARGIN", 0.5)
     hangs, release = threading.Event(), threading.Event()
 
-    def hang(*_: Any) -> list[JobRun]:
+    def hang(*_: Any, **__: Any) -> list[JobRun]:
         hangs.set()
         release.wait(30)
         return []
