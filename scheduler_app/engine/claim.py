@@ -50,7 +50,7 @@ class Claimer:
     """When this node should claim next, as far as the last claim could see."""
     more_waits: bool = False
     """Whether the last claim left runs that wait for room, or for another run to end."""
-    _backlogs: pickup.Backlogs = field(default_factory=pickup.Backlogs)
+    backlogs: pickup.Backlogs = field(default_factory=pickup.Backlogs)
     _has_more: bool = False
     """Whether the last claim left due jobs to the next, so that its transaction stayed short."""
     _locked: list[str] = field(default_factory=list)
@@ -86,7 +86,7 @@ class Claimer:
                 self.node,
                 self.registry,
                 self.undeclared,
-                self._backlogs,
+                self.backlogs,
                 now,
                 free_slots - len(runs),
             )
