@@ -54,7 +54,7 @@ class Claimer:
     """Whether the last claim could claim nothing of what is due, because others have locked it."""
     _has_claimed: bool = False
     """Whether this claim has dealt with a due job."""
-    _backlogs: pickup.Backlogs = field(default_factory=pickup.Backlogs)
+    backlogs: pickup.Backlogs = field(default_factory=pickup.Backlogs)
     _has_more: bool = False
     """Whether the last claim left due jobs to the next, so that its transaction stayed short."""
     _locked: list[str] = field(default_factory=list)
@@ -93,7 +93,7 @@ class Claimer:
                 self.node,
                 self.registry,
                 self.undeclared,
-                self._backlogs,
+                self.backlogs,
                 now,
                 free_slots - len(runs),
             )

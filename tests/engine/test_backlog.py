@@ -68,7 +68,7 @@ def test_batch_is_one_jobs_only_if_nothing_of_it_is_going(
     declare("a", cron="0 0 1 1 *", catch_up="all")
     claimer = start()
     add_waiting("a", 5)
-    claimer._backlogs.took(runs(2))
+    claimer.backlogs.took(runs(2))
     batch = claimer.claim(T0)
     assert 1 < len(batch) <= 4
     assert [run.scheduled_for for run in batch] == sorted(run.scheduled_for for run in batch)

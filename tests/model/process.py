@@ -5,6 +5,7 @@ from datetime import datetime
 
 from scheduler_app.engine import liveness, releases
 from scheduler_app.engine.claim import Claimer
+from scheduler_app.engine.pickup import Backlogs
 from scheduler_app.engine.reconcile import Reconciler
 from scheduler_app.engine.recorder import record
 from scheduler_app.ledger import timetable, transitions
@@ -16,6 +17,7 @@ from scheduler_app.models import (
     RunState,
     database,
 )
+from scheduler_app.policies import Overlap
 from scheduler_app.registry import Registry
 from tests.model.clock import CLOCK, seems_alive
 
@@ -37,7 +39,12 @@ class Process:
     def start(self) -> None:
         self.after_stop = not Node.objects.alive().exists()
         self.node = self._register()
-        self.claimer = Claimer(self.node, self.registry, after_stop=self.after_stop)
+        self.claimer = Claimer(
+            self.node,
+            self.registry,
+            after_stop=self.after_stop,
+            backlogs=Backlogs(lambda: CLOCK.now.timestamp()),
+        )
         self.reconciler = Reconciler(self.registry)
         self.reconcile(orphans=False)
 
@@ -68,11 +75,21 @@ class Process:
         return runs
 
     def begin(self, count: int) -> set[int]:
-        """Record the start of the next runs; those that it no longer holds are dropped."""
-        starts, self.pending = self.pending[:count], self.pending[count:]
+        """Record the start of the next runs; those that it no longer holds are dropped. Runs of a
+        job that may not overlap begin one after the other."""
+        starts: list[JobRun] = []
+        for run in self.pending:
+            if len(starts) < count and not self._is_behind(run, [*self.going, *starts]):
+                starts.append(run)
+        self.pending = [run for run in self.pending if run not in starts]
         begun = record(starts, []).begun
         self.going += [run for run in starts if run.pk in begun]
         return begun
+
+    def _is_behind(self, run: JobRun, others: list[JobRun]) -> bool:
+        definition = self.registry.get(run.job_name)
+        may_overlap = definition is not None and definition.policies.overlap == Overlap.ALLOW
+        return not may_overlap and run.job_name in {other.job_name for other in others}
 
     def end(self, run: JobRun, state: RunState) -> None:
         """Record what became of a run that was going."""

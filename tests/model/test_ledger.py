@@ -268,11 +268,12 @@ class History(RuleBasedStateMachine):
             process.beat()
             world.check(process)
             taken = world.claim(process, 20)
-            process.begin(len(process.pending))
-            world.quiet_step()
-            for run in list(process.going):
-                process.end(run, RunState.SUCCESS)
+            while process.pending:
+                process.begin(len(process.pending))
                 world.quiet_step()
+                for run in list(process.going):
+                    process.end(run, RunState.SUCCESS)
+                    world.quiet_step()
             waiting = [run for run in world.held.runs.values() if is_waiting(run)]
             if not taken and not world.is_due(process):
                 if not waiting:
