@@ -1,6 +1,5 @@
 """Carries runs out in worker processes: the scheduler's side."""
 
-import logging
 import math
 import threading
 import time
@@ -12,6 +11,7 @@ from scheduler_app.execution.capture import Sink
 from scheduler_app.execution.describe import describe
 from scheduler_app.execution.runner import Outcome
 from scheduler_app.execution.setup import load
+from scheduler_app.logs import SafeLogger
 from scheduler_app.metadata import storable_metadata
 from scheduler_app.models import RunState
 from scheduler_app.processes.handle import SUPERVISOR_DIED, Worker
@@ -19,7 +19,7 @@ from scheduler_app.processes.pool import Processes
 from scheduler_app.processes.protocol import Message
 from scheduler_app.registry import JobContext, JobDefinition
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 POLL = 0.1
 """How often, in seconds, it is seen whether the run has been cancelled."""

@@ -3,7 +3,6 @@
 A crash before the commit: nothing happened. After it: the runs exist, and whoever does not
 carry them out leaves rows that say so. What others have locked is left for the next look."""
 
-import logging
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +17,11 @@ from scheduler_app.engine.active_runs import ActiveRuns, active_runs
 from scheduler_app.engine.firing_rules import FiringRules, rules_of
 from scheduler_app.engine.plan import Circumstances, Plan, plan
 from scheduler_app.ledger import schedules, timetable, transitions
+from scheduler_app.logs import SafeLogger
 from scheduler_app.models import JobRun, Node, RunState, bulk, database, locks
 from scheduler_app.registry import Registry
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 LIMIT = 5_000
 """How many due jobs one claim takes, and about how many runs, so that its transaction stays

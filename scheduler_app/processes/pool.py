@@ -3,7 +3,6 @@
 Neither a fork of this process (gRPC and other threads do not survive it) nor multiprocessing: a
 supervisor of our own, started as a fresh interpreter, starts the workers and guards them."""
 
-import logging
 import os
 import socket
 import subprocess
@@ -11,11 +10,12 @@ import threading
 import time
 from contextlib import ExitStack, suppress
 
+from scheduler_app.logs import SafeLogger
 from scheduler_app.processes import linux, protocol, spawn, supervisor
 from scheduler_app.processes.handle import START_LIMIT, Worker
 from scheduler_app.processes.protocol import Channel
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 LOOK = 0.5
 """How often, in seconds, it is seen whether the supervisor answers."""

@@ -1,15 +1,15 @@
 """Exceptions become status codes here and nowhere else."""
 
-import logging
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
 
 from scheduler_app.exceptions import ActionRefused, Busy, JobNotFound, RunNotFound, SchedulerError
+from scheduler_app.logs import SafeLogger
 from scheduler_app.models.faults import Fault, fault_of
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (JobNotFound, grpc.StatusCode.NOT_FOUND),
