@@ -41,7 +41,8 @@ def _recovery(database: Database, due: int, seconds: int) -> float:
     """Seconds from the last moment at which so many jobs were due every second, with the default
     policies, until the jobs beside them begin on time again."""
     first = int(time.time()) + 15 + due // 500  # the scheduler has started by then
-    first += max(0, 60 - seconds - first % 60) if first % 60 > 60 - seconds else 0
+    if first % 60 > 60 - seconds:
+        first += 60 - first % 60  # within one minute
     surge = f"{first % 60}-{first % 60 + seconds - 1} * * * * *"
     load = Load(jobs=BASE, surging=due, surge=surge)
     with running(OURS, database, load):

@@ -50,7 +50,11 @@ class Claimer:
     """When this node should claim next, as far as the last claim could see."""
     more_waits: bool = False
     """Whether the last claim left runs that wait for room, or for another run to end."""
+    is_held_up: bool = False
+    """Whether the last claim could claim nothing of what is due, because others have locked it."""
     backlogs: pickup.Backlogs = field(default_factory=pickup.Backlogs)
+    _has_claimed: bool = False
+    """Whether this claim has dealt with a due job."""
     _has_more: bool = False
     """Whether the last claim left due jobs to the next, so that its transaction stayed short."""
     _locked: list[str] = field(default_factory=list)
@@ -69,6 +73,7 @@ class Claimer:
         over. A node that is overloaded leaves what is due to others, or to its own next look."""
         if self.after_stop:
             pickup.miss_what_is_too_late(now, _grace())
+        self._has_claimed = False
         with database.reading():
             is_due = self._look(now)
         runs = self._claim_due(now) if is_due and not is_overloaded else []
@@ -76,6 +81,8 @@ class Claimer:
             runs += self._claim_locked(now)
         with database.reading():
             self.after_stop = self._look(now) and self.after_stop
+            is_left = self._is_due(now) and not is_overloaded
+            self.is_held_up = is_left and not self._has_claimed
             if self._is_due(now) and is_overloaded:
                 self.next_due = now + timedelta(seconds=RETRY_LOCKED)
             elif self._is_due(now) and not self._has_more:
@@ -147,15 +154,18 @@ class Claimer:
     def _commit(self, now: datetime, names: Sequence[str] | None = None) -> list[JobRun]:
         try:
             with database.atomic():
-                return self._claim_rows(now, names)
+                runs, has_claimed = self._claim_rows(now, names)
         except IntegrityError:
             # Some occurrence is in the ledger already: somebody has put the timetable back.
             with database.atomic():
-                return self._claim_rows(now, names, again=True)
+                runs, has_claimed = self._claim_rows(now, names, again=True)
+        self._has_claimed |= has_claimed
+        return runs
 
     def _claim_rows(
         self, now: datetime, names: Sequence[str] | None, *, again: bool = False
-    ) -> list[JobRun]:
+    ) -> tuple[list[JobRun], bool]:
+        """The runs that start, and whether any due job was dealt with."""
         deadline = time.monotonic() + SLICE
         leaving = self._leaving if names else self._leaving.union(self._locked)
         due = timetable.lock_due(now, leaving, LIMIT, among=names)
@@ -202,7 +212,7 @@ class Claimer:
                 others += self._others(name, planned, active.get(name), now)
         timetable.advance({name: planned.next_due for name, planned in plans.items()})
         transitions.insert(starts + others)
-        return starts
+        return starts, bool(plans)
 
     def _plan(
         self,

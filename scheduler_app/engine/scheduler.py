@@ -11,6 +11,7 @@ from functools import partial
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
+from django.db import OperationalError
 
 from scheduler_app import wakeup
 from scheduler_app.backends import ThreadExecutor
@@ -37,6 +38,7 @@ logger = SafeLogger(__name__)
 
 LONGEST_WAIT = 1.0
 """How long, in seconds, a change made by another process can go unnoticed."""
+HELD_UP = OperationalError("others have locked all that is due")
 STOP_MARGIN = 5.0
 """How long, in seconds, a stopping scheduler tries to record the last outcomes."""
 
@@ -192,7 +194,10 @@ class Scheduler(BackgroundScheduler):
             is_overloaded=self._dispatcher.is_overloaded,
         )
         self._dispatcher.hand_over(runs)
-        self.vitals.claims.progressed(self.vitals.monotonic())
+        if self._claimer.is_held_up:
+            self.vitals.claims.failed(HELD_UP, locks.waits_for(""))
+        else:
+            self.vitals.claims.progressed(self.vitals.monotonic())
         if time.monotonic() >= self._next_check:
             self._check()
         if time.monotonic() >= self._next_chores:

@@ -162,6 +162,36 @@ def test_locked_entry_is_looked_for_again_not_at_once(
     assert [run.job_name for run in engine(claimer.claim, T0)] == ["a"]
 
 
+def test_claim_that_finds_all_that_is_due_locked_is_held_up(
+    declare: Declare, start: Start, other: psycopg.Connection[Any], engine: Any
+) -> None:
+    for name in "ab":
+        declare(name)
+    claimer = start()
+    assert not claimer.is_held_up
+    other.execute("SELECT * FROM django_apscheduler_djangojob FOR UPDATE")
+    assert engine(claimer.claim, T0) == []
+    assert claimer.is_held_up
+    other.rollback()
+    assert len(engine(claimer.claim, T0)) == 2
+    assert not claimer.is_held_up
+
+
+def test_claim_of_what_is_left_locked_alone_is_held_up(
+    declare: Declare, start: Start, other: psycopg.Connection[Any], engine: Any
+) -> None:
+    for name in "abc":
+        declare(name)
+    claimer = start()
+    insert_as_another_client(other, "c", T0)
+    assert len(engine(claimer.claim, T0)) == 2
+    assert not claimer.is_held_up
+    eventually(lambda: engine(claimer.claim, T0) == [] and claimer.is_held_up)
+    other.rollback()
+    eventually(lambda: len(engine(claimer.claim, T0)) == 1)
+    assert not claimer.is_held_up
+
+
 def test_occurrence_that_another_inserts_holds_up_no_other(
     declare: Declare, start: Start, other: psycopg.Connection[Any], engine: Any
 ) -> None:

@@ -451,7 +451,7 @@ def test_stop_of_a_hung_tick_is_bounded(
     monkeypatch.setattr("scheduler_app.engine.scheduler.STOP_MARGIN", 0.5)
     hangs, release = threading.Event(), threading.Event()
 
-    def hang(*_: Any, **options: Any) -> list[JobRun]:
+    def hang(*_: Any, **__: Any) -> list[JobRun]:
         hangs.set()
         release.wait(30)
         return []
