@@ -52,9 +52,9 @@ class Claimer:
     """Whether the last claim left runs that wait for room, or for another run to end."""
     is_held_up: bool = False
     """Whether the last claim could claim nothing of what is due, because others have locked it."""
+    backlogs: pickup.Backlogs = field(default_factory=pickup.Backlogs)
     _has_claimed: bool = False
     """Whether this claim has dealt with a due job."""
-    backlogs: pickup.Backlogs = field(default_factory=pickup.Backlogs)
     _has_more: bool = False
     """Whether the last claim left due jobs to the next, so that its transaction stayed short."""
     _locked: list[str] = field(default_factory=list)
