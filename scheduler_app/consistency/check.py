@@ -33,7 +33,9 @@ def audit_ledger(
     scheduled for `since` or later and before `until`. Counters are compared when neither is given
     and nothing has been pruned. The tally is filled while it goes. Raises JobNotFound."""
     tally = Tally() if tally is None else tally
-    declared = set(chain.from_iterable(Node.objects.alive().values_list("declares", flat=True)))
+    # Schedulers that have died without a goodbye included: what they leave undone must be seen.
+    declares = Node.objects.unstopped().values_list("declares", flat=True)
+    declared = set(chain.from_iterable(declares))
     known = declared.union(Job.objects.values_list("name", flat=True))
     wanted = sorted(known if jobs is None else set(jobs))
     for name in wanted:

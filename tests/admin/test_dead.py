@@ -172,4 +172,5 @@ def test_run_that_takes_as_long_as_usual_has_no_advice(
     make_job("nightly")
     make_run("nightly", minutes_ago=400)
     run = make_run("nightly", RunState.RUNNING)
+    JobRun.objects.filter(pk=run.pk).update(started_at=timezone.now())
     assert "cannot be killed" not in page(f"jobrun/{run.pk}/change/")

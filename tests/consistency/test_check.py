@@ -21,6 +21,7 @@ from scheduler_app.models import Job, JobCount, JobRun, Node, RunState, Schedule
 from scheduler_app.registry import JobContext, Registry, job
 from tests.engine.conftest import T0, mark_orphans, nothing, sync_jobs
 from tests.explain.conftest import SetClock, finish
+from tests.harness.heartbeats import silent_for
 
 Declare = Callable[..., None]
 Start = Callable[..., Claimer]
@@ -425,10 +426,20 @@ def test_what_is_due_just_now_is_not_overdue(ten: Claimer, set_clock: SetClock) 
     assert kinds() == []
 
 
-def test_nothing_is_overdue_while_no_scheduler_lives(ten: Claimer, set_clock: SetClock) -> None:
+def test_nothing_is_overdue_after_all_schedulers_have_stopped(
+    ten: Claimer, set_clock: SetClock
+) -> None:
     Node.objects.update(stopped_at=T0)
     set_clock(T0 + 12.5 * MINUTE)
     assert kinds() == []
+
+
+def test_occurrences_of_a_scheduler_that_died_are_overdue(
+    ten: Claimer, set_clock: SetClock
+) -> None:
+    silent_for(ten.node, 3600)
+    set_clock(T0 + 12.5 * MINUTE)
+    assert kinds() == [Kind.OVERDUE]
 
 
 def test_period_by_unknown_rules_of_its_zone_cannot_be_judged(ten: Claimer) -> None:
