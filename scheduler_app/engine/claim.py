@@ -74,20 +74,20 @@ class Claimer:
         if self.after_stop:
             pickup.miss_what_is_too_late(now, _grace())
         self._has_claimed = False
+        runs = list[JobRun]()
         with database.reading():
-            is_due = self._look(now)
-        runs = self._claim_due(now) if is_due and not is_overloaded else []
-        if self._locked and time.monotonic() >= self._retry_at:
+            is_due = self._look(now) and not is_overloaded
+            is_to_retry = bool(self._locked) and time.monotonic() >= self._retry_at
+            if not (is_due or is_to_retry):
+                self._look_at_the_rest(now, free_slots, is_overloaded)
+        if is_due:
+            runs += self._claim_due(now)
+        if is_to_retry:
             runs += self._claim_locked(now)
-        with database.reading():
-            self.after_stop = self._look(now) and self.after_stop
-            is_left = self._is_due(now) and not is_overloaded
-            self.is_held_up = is_left and not self._has_claimed
-            if self._is_due(now) and is_overloaded:
-                self.next_due = now + timedelta(seconds=RETRY_LOCKED)
-            elif self._is_due(now) and not self._has_more:
-                self._look_past_locked(now)
-            self.more_waits = len(runs) >= free_slots or self._is_any_free(now)
+        if is_due or is_to_retry:
+            with database.reading():
+                self._look(now)
+                self._look_at_the_rest(now, free_slots - len(runs), is_overloaded)
         if self.more_waits and len(runs) < free_slots:
             runs += pickup.pick_up(
                 self.node,
@@ -98,6 +98,17 @@ class Claimer:
                 free_slots - len(runs),
             )
         return runs
+
+    def _look_at_the_rest(self, now: datetime, room: int, is_overloaded: bool) -> None:
+        """See what this claim leaves, after a look at what is due."""
+        is_due = self._is_due(now)
+        self.after_stop = is_due and self.after_stop
+        self.is_held_up = is_due and not is_overloaded and not self._has_claimed
+        if is_due and is_overloaded:
+            self.next_due = now + timedelta(seconds=RETRY_LOCKED)
+        elif is_due and not self._has_more:
+            self._look_past_locked(now)
+        self.more_waits = room <= 0 or self._is_any_free(now)
 
     def _is_any_free(self, now: datetime) -> bool:
         return JobRun.objects.any_waits() and JobRun.objects.free(now, self.node).exists()

@@ -19,7 +19,7 @@ logger = SafeLogger(__name__)
 BATCH = 500
 RETRY_LOCKED = 0.25
 """Seconds between two looks at runs whose rows others have locked."""
-FOLD_EVERY, FOLD_NEXT = 1.0, 0.1
+FOLD_EVERY, FOLD_NEXT = 5.0, 0.1
 """Seconds between two folds of the counters: as a rule, and when the last one left something."""
 UNRECORDABLE = "The details of this outcome could not be stored; the scheduler's log has them."
 
