@@ -3,7 +3,7 @@ BIN := .venv/bin
 export TEST_POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 
 # For 2 cores. The quick tests wait more than they work; each slow one starts several processes.
-WORKERS ?= 3
+WORKERS ?= 4
 SLOW_WORKERS ?= 2
 
 .PHONY: help run test test-sqlite test-postgres test-slow check chaos soak bench proto clean

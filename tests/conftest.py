@@ -15,8 +15,8 @@ from scheduler_app.models import Job
 from tests.fires import computed
 from tests.harness import Database, postgres_database, sqlite_database
 
-SLOW_ROOMS = {"acceptance", "chaos", "model"}
-"""Folders whose tests are slow by nature: they start processes, cause faults, or try hundreds of
+SLOW = ("acceptance", "backends/test_process", "chaos", "liveness", "model", "processes")
+"""Where tests are slow by nature: they start processes, cause faults, or try hundreds of
 histories."""
 SLOW_FIXTURES = {"site_database"}
 """Fixtures that serve real processes, which take seconds to start."""
@@ -42,8 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _is_slow(item: pytest.Item) -> bool:
-    room = item.path.relative_to(Path(__file__).parent).parts[0]
-    return room in SLOW_ROOMS or not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+    place = item.path.relative_to(Path(__file__).parent).as_posix()
+    return place.startswith(SLOW) or not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 @cache
