@@ -111,7 +111,7 @@ class Claimer:
         self.more_waits = room <= 0 or self._is_any_free(now)
 
     def _is_any_free(self, now: datetime) -> bool:
-        return JobRun.objects.any_waits() and JobRun.objects.free(now, self.node).exists()
+        return JobRun.objects.any_waits(self.node) and JobRun.objects.free(now, self.node).exists()
 
     def _look(self, now: datetime) -> bool:
         self.next_due = timetable.next_due(excluding=self._leaving)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from django.db import OperationalError
 
@@ -23,6 +24,7 @@ from scheduler_app.models import (
     LivenessSnapshot,
     Node,
     Report,
+    bulk,
     clock,
     database,
 )
@@ -284,11 +286,18 @@ def close_dead_node(pk: int, judge: int, in_time: Callable[[], bool] = lambda: T
 def take_from_stopped_nodes(now: datetime) -> None:
     """End the hold of nodes that were closed, and still hold runs: because others had locked these,
     or because the node froze in the middle of a claim."""
-    for node in Node.objects.filter(pk__in=JobRun.objects.of_stopped_nodes().values("node")):
+    holding = bulk.fetch(_stopped_and_holding(database.alias()))
+    for node in Node.objects.filter(pk__in={pk for (pk,) in holding}) if holding else ():
         with database.atomic():
             transitions.release_runs(
                 node, now, f"Lost: its scheduler, {node.name}, died or froze during the run."
             )
+
+
+@lru_cache(maxsize=16)
+def _stopped_and_holding(alias: str) -> bulk.Compiled:
+    rows = JobRun.objects.using(alias).of_stopped_nodes().order_by().distinct()
+    return bulk.compiled(rows.values_list("node"))
 
 
 def _close(node: Node, judge: int) -> bool:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC
-from functools import partial
+from functools import lru_cache, partial
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
@@ -278,10 +278,11 @@ class Scheduler(BackgroundScheduler):
     def _find_unstarted_claims(self) -> None:
         """Hand over runs of this node that were claimed, but never reached the executor."""
         active = self._dispatcher.active
-        own = JobRun.objects.queued().filter(node=self.node)
-        unstarted = [pk for (pk,) in bulk.fetch(own.values_list("pk")) if pk not in active]
+        own = bulk.fetch(_queued_on(database.alias(), self.node.pk))
+        unstarted = [pk for (pk,) in own if pk not in active]
         if unstarted:
-            self._dispatcher.hand_over(own.filter(pk__in=unstarted))
+            queued = JobRun.objects.queued().filter(node=self.node)
+            self._dispatcher.hand_over(queued.filter(pk__in=unstarted))
 
     def _close_unheld_runs(self) -> None:
         for unheld, running in (
@@ -318,3 +319,9 @@ class Scheduler(BackgroundScheduler):
 
     def _register(self) -> Node:
         return releases.register(f"{socket.gethostname()}:{os.getpid()}", self._registry)
+
+
+@lru_cache(maxsize=16)
+def _queued_on(alias: str, node_id: int) -> bulk.Compiled:
+    rows = JobRun.objects.using(alias).queued().filter(node=node_id)
+    return bulk.compiled(rows.values_list("pk"))

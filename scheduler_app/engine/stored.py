@@ -4,13 +4,14 @@ declared, or with each other."""
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
 from scheduler_app.cron import Schedule
 from scheduler_app.engine.releases import FIELDS
-from scheduler_app.models import Job, SchedulePeriod, bulk, timetable_rows
+from scheduler_app.models import Job, SchedulePeriod, bulk, database, timetable_rows
 
 Rows = QuerySet[Any, tuple[Any, ...]]
 _SCHEDULE = tuple(FIELDS.index(name) for name in ("cron", "timezone", "jitter", "zone_rules"))
@@ -73,7 +74,13 @@ class Stored:
 
 def signatures() -> tuple[str, str, str]:
     """Return what tells whether jobs, open periods and due moments are as they were before."""
-    return bulk.signature(_jobs()), bulk.signature(_periods()), bulk.signature(_dues())
+    jobs, periods, dues = map(bulk.signature, _compiled(database.alias()))
+    return jobs, periods, dues
+
+
+@lru_cache(maxsize=16)
+def _compiled(alias: str) -> tuple[bulk.Compiled, ...]:
+    return tuple(bulk.compiled(rows.using(alias)) for rows in (_jobs(), _periods(), _dues()))
 
 
 def look() -> Stored:

@@ -6,6 +6,7 @@ stays running for ever."""
 import time
 from collections.abc import Callable, Collection
 from datetime import datetime
+from functools import lru_cache
 
 from django.db.models import Q
 
@@ -54,11 +55,22 @@ class UnheldRuns:
 
 def running_on(node: Node) -> list[int]:
     """Return the ids of the node's running runs."""
-    rows = JobRun.objects.running().filter(node=node).order_by()
-    return [pk for (pk,) in bulk.fetch(rows.values_list("pk"))]
+    return [pk for (pk,) in bulk.fetch(_running_on(database.alias(), node.pk))]
 
 
 def ownerless() -> list[int]:
     """Return the ids of the running runs whose node has no row."""
-    rows = JobRun.objects.running().filter(Q(node=None) | Q(node__started_at=None)).order_by()
-    return [pk for (pk,) in bulk.fetch(rows.values_list("pk"))]
+    return [pk for (pk,) in bulk.fetch(_ownerless(database.alias()))]
+
+
+@lru_cache(maxsize=16)
+def _running_on(alias: str, node_id: int) -> bulk.Compiled:
+    rows = JobRun.objects.using(alias).running().filter(node=node_id).order_by()
+    return bulk.compiled(rows.values_list("pk"))
+
+
+@lru_cache(maxsize=16)
+def _ownerless(alias: str) -> bulk.Compiled:
+    has_no_node = Q(node=None) | Q(node__started_at=None)
+    rows = JobRun.objects.using(alias).running().filter(has_no_node).order_by()
+    return bulk.compiled(rows.values_list("pk"))

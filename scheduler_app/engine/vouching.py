@@ -39,6 +39,8 @@ class Voucher:
         self._running = running
         self._heartbeat = scheduler_settings().heartbeat
         self._known: tuple[int, Report] | None = None
+        self._order: tuple[object, Message] | None = None
+        """The last order to beat, and what it was made of."""
         self._stopped = threading.Event()
         self._has_failed = False
         self.thread = threading.Thread(target=self._loop, name="scheduler-pulse", daemon=True)
@@ -76,7 +78,12 @@ class Voucher:
         self._guard.start()
         if self._known is None:
             return
-        node_id, report = self._known
+        made_of = self._known, running
+        if self._order is None or self._order[0] != made_of:
+            self._order = made_of, self._beat(*self._known, running)
+        self._guard.send(self._order[1])
+
+    def _beat(self, node_id: int, report: Report, running: Sequence[str]) -> Message:
         if not report.problem:
             names = f"; running then: {_listed(running)}. {ADVICE}" if running else ""
             report = replace(report, problem=HELD + names, problem_since=clock.now())
@@ -85,7 +92,7 @@ class Voucher:
             "statements": _statements(node_id, report, self._heartbeat),
             "every": self._heartbeat * SILENCE,
         }
-        self._guard.send({"beat": order, "after": self._heartbeat * SILENCE})
+        return {"beat": order, "after": self._heartbeat * SILENCE}
 
     def _report_standstill(self, seconds: float, used: float, running: set[str]) -> None:
         suspects = _listed(sorted(running)) or "none"

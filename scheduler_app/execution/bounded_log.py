@@ -39,6 +39,8 @@ class RunLog:
     def text(self) -> str:
         """As it was written; storable() makes it fit for a database."""
         with self._lock:
+            if not (self._head or self._tail):
+                return ""
             tail_size = self._limit - self._head_size
             self._shorten_tail(tail_size)
             head, tail = "".join(self._head), "".join(self._tail)

@@ -11,8 +11,6 @@ drops; and, of a job without a process of its own, what threads that the run has
 import logging
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
@@ -34,14 +32,19 @@ _everything: Sink | None = None
 _installing = threading.Lock()
 
 
-@contextmanager
-def capture(log: Sink | None) -> Iterator[None]:
+class capture:  # noqa: N801
     """Keep in `log` what is logged and printed in this context; with None, keep it nowhere."""
-    token = _sink.set(log)
-    try:
-        yield
-    finally:
-        _sink.reset(token)
+
+    __slots__ = ("_log", "_token")
+
+    def __init__(self, log: Sink | None) -> None:
+        self._log = log
+
+    def __enter__(self) -> None:
+        self._token = _sink.set(self._log)
+
+    def __exit__(self, *_: object) -> None:
+        _sink.reset(self._token)
 
 
 def install(everything: Sink | None = None) -> None:

@@ -88,6 +88,8 @@ def failure(error: BaseException, context: JobContext) -> Outcome:
 
 
 def _success(context: JobContext, result: object) -> Outcome:
+    if result is None and type(context.reported) is dict and not context.reported:
+        return Outcome(RunState.SUCCESS)
     metadata = {**mapping(context.reported), **mapping(result)}
     return Outcome(RunState.SUCCESS, metadata=storable_metadata(metadata))
 

@@ -21,7 +21,7 @@ def count(runs: Iterable[JobRun], tried_again: Collection[JobRun] = ()) -> None:
     keep up to when each job's occurrences are accounted for. Call it in a transaction."""
     counts = dict[str, JobCount]()
     for run in runs:
-        counter = _counter_of(run) if run not in tried_again else None
+        counter = _counter_of(run) if not tried_again or run not in tried_again else None
         is_occurrence = run.is_scheduled and run.attempt == 1
         if not (counter or is_occurrence):
             continue

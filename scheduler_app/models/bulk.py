@@ -96,10 +96,9 @@ def read(
         return rows
 
 
-def signature(query: "models.QuerySet[Any, tuple[Any, ...]]") -> str:
+def signature(known: Compiled) -> str:
     """Return what tells whether this values_list() gives the same rows as before, in any order:
     the database makes it, so it costs this process nothing."""
-    known = compiled(query)
     connection = connections[known.alias]
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":

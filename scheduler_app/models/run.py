@@ -110,12 +110,15 @@ class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
         due = models.Q(due_at__lte=now) | models.Q(created_at__gt=now + PUT_BACK)
         return self.queued().filter(due, models.Q(node=None) | (late & ~models.Q(node=node)))
 
-    def any_waits(self) -> bool:
-        """Whether any run at all has not begun: asked every second, and quickly answered."""
+    def any_waits(self, node: Node) -> bool:
+        """Return whether any run waits that this node does not hold: asked at each claim, and
+        answered quickly."""
         with self._connection().cursor() as cursor:
             cursor.execute(
                 f"SELECT 1 FROM {self.model._meta.db_table} "  # noqa: S608
-                "WHERE started_at IS NULL AND finished_at IS NULL LIMIT 1"
+                "WHERE started_at IS NULL AND finished_at IS NULL "
+                "AND (node_id IS NULL OR node_id <> %s) LIMIT 1",
+                [node.pk],
             )
             return cursor.fetchone() is not None
 
