@@ -80,11 +80,12 @@ def test_log_handler_that_raises_ends_nothing(make_site: MakeSite) -> None:
 
 
 def test_job_that_holds_the_interpreter_is_named(make_site: MakeSite) -> None:
-    site = make_site()
+    # Held for longer than a scheduler without a heartbeat lives, which a busy machine stays below.
+    site = make_site({"SICK_HELD": "8"}, heartbeat=3)
     scheduler, other = site.start(), site.start()
     ticks(site)
     site.trigger("regex")
-    eventually(lambda: "success" in site.states("regex"), 2 * PATIENCE)
+    eventually(lambda: site.states("regex") in (["success"], ["lost"]), 3 * PATIENCE)
     assert site.states("regex") == ["success"]
     assert site.given_up() == 0
     ((run,),) = site.runs("regex", "id")

@@ -1,6 +1,7 @@
 """Jobs that hold what others need."""
 
 import multiprocessing
+import os
 import re
 import threading
 import time
@@ -8,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from scheduler_app import job
 
-HELD = 3.5
+HELD = float(os.environ.get("SICK_HELD", "3.5"))
 """For how long, in seconds, a job holds the interpreter lock at least."""
 
 
