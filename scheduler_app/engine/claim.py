@@ -248,8 +248,10 @@ class Claimer:
     def _others(
         self, name: str, planned: Plan, earlier: ActiveRuns | None, now: datetime
     ) -> list[JobRun]:
-        blank = JobRun(scheduled_for=now, due_at=now, created_at=now)
-        rows = [_like(blank, name, fire) for fire in planned.waits]
+        rows = list[JobRun]()
+        if planned.waits:
+            blank = JobRun(scheduled_for=now, due_at=now, created_at=now)
+            rows += [_like(blank, name, fire) for fire in planned.waits]
         if planned.missed:
             why = "no scheduler was running" if self.after_stop else "the scheduler came too late"
             message = f"Missed: {why}."

@@ -17,6 +17,7 @@ BATCH = 10_000
 night without a scheduler) are left to the next tick, so that no tick takes long."""
 SUPERSEDED = "Cancelled: the next occurrence took its place."
 UNDECLARED = "Cancelled: no scheduler's code declares the job any more."
+_BLANK = JobRun()
 
 
 def not_run(
@@ -24,7 +25,8 @@ def not_run(
 ) -> JobRun:
     """One unsaved row for these occurrences (at least one, in order), none of which ran."""
     first, last = fires[0], fires[-1]
-    return JobRun(
+    return bulk.like(
+        _BLANK,
         job_name=job_name,
         scheduled_for=last.scheduled_for,
         due_at=last.due_at,
