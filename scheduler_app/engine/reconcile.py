@@ -73,7 +73,8 @@ class Reconciler:
             return Changes()
         found = self._look(state)
         wrong = set(found.disagreeing(releases.wanted(digests)))
-        unproven = self._unproven(found, declared.keys() - wrong)
+        # Those of zones that others know better are for them to judge.
+        unproven = self._unproven(found, declared.keys() - wrong - self.other_rules)
         wrong |= self._late(found, dict(islice(unproven.items(), PROVED_AT_ONCE)))
         undeclared = self._undeclared(found, declared, alive) if orphans else set()
         changes = Changes()

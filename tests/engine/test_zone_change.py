@@ -176,6 +176,15 @@ def test_nodes_with_different_rules_do_not_take_turns(start: Start) -> None:
     assert due() == EIGHT_WINTER
 
 
+def test_node_with_other_rules_leaves_the_due_moment_alone(start: Start) -> None:
+    old = start(SUMMER, MIDNIGHT - DAY)
+    new = start(WINTER, MIDNIGHT - DAY + HOUR)
+    new.claim(EIGHT_WINTER - DAY)
+    for process in (old, new):
+        process.beat(EIGHT_WINTER - DAY + HOUR)
+        assert due() == EIGHT_WINTER
+
+
 def test_node_with_other_rules_leaves_the_job_to_others(start: Start) -> None:
     old = start(SUMMER, MIDNIGHT)
     new = start(WINTER, MIDNIGHT)
