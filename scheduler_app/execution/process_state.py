@@ -2,6 +2,7 @@
 
 import _locale
 import asyncio
+import ctypes
 import gc
 import locale
 import logging
@@ -18,6 +19,9 @@ from typing import Any
 from scheduler_app.logs import SafeLogger
 
 logger = SafeLogger(__name__)
+
+PATH_LIMIT = 4_096
+"""Bytes; a longer working directory is asked for in the slower way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,8 @@ class ProcessState:
         self._lock = threading.Lock()
         self._active: set[object] = set()
         self._suspects: dict[str, set[object]] = {}
-        self._items = [*_stream_items(), _policy_item(), _handlers_item(), _loggers_item(), *_ITEMS]
+        self._items = [*_stream_items(), _policy_item(), _handlers_item(), _loggers_item()]
+        self._items += [_directory_item(), *_ITEMS]
         self._reads = [item.read for item in self._items]
         self._values = [read() for read in self._reads]
 
@@ -100,6 +105,19 @@ def _stream_item(name: str, stream: object) -> _Item:
     )
 
 
+def _directory_item() -> _Item:
+    """os.getcwd() lets other threads go on: asked after each run, it had the pool's threads change
+    places several times a run, which took longer than the run. This call keeps the interpreter's
+    lock. Its buffer is read under the lock of the ProcessState."""
+    getcwd = ctypes.PyDLL(None).getcwd
+    buffer = ctypes.create_string_buffer(PATH_LIMIT)
+
+    def read() -> bytes:
+        return buffer.value if getcwd(buffer, PATH_LIMIT) else os.getcwdb()  # or it tells why not
+
+    return _Item("the working directory", read, os.chdir)
+
+
 def _policy_item() -> _Item:
     policy = asyncio.get_event_loop_policy()
     return _Item(
@@ -152,7 +170,6 @@ def _set_raising_filters(raising: list[Any]) -> None:
 
 
 _ITEMS = [
-    _Item("the working directory", os.getcwd, os.chdir),
     _Item(
         "the locale",
         partial(_locale.setlocale, locale.LC_ALL, None),  # three times as quick as locale's own

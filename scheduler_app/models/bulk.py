@@ -207,7 +207,9 @@ def _is_one(values: list[Any]) -> bool:
     first = values[0]
     if values.count(first) < len(values):
         return False
-    return isinstance(first, str | datetime) or len(set(map(repr, values))) == 1
+    if first is None or first == {} or isinstance(first, str | datetime):
+        return True
+    return len(set(map(repr, values))) == 1
 
 
 def _converter(
