@@ -3,11 +3,14 @@ for itself."""
 
 from collections.abc import Callable
 
+from django.db import Error
+
 from protos import memory_pb2 as pb
 from scheduler_app import control, status
 from scheduler_app.control import Actor
 from scheduler_app.exceptions import JobNotFound, RunNotFound
-from scheduler_app.models import RunState
+from scheduler_app.models import RunState, database
+from scheduler_app.models.faults import Fault, fault_of
 from scheduler_app.models.patience import brief_read
 from scheduler_app.rpc.conversion import scheduler_to_proto
 
@@ -16,6 +19,17 @@ STATUS_TIME = 8.0
 
 
 def get_status() -> pb.GetSchedulerStatusResponse:
+    """Asked again if the connection is lost meanwhile: nothing but that may be wrong."""
+    try:
+        return _status()
+    except Error as error:
+        if fault_of(error) is not Fault.AWAY:
+            raise
+        database.connection().close()
+        return _status()
+
+
+def _status() -> pb.GetSchedulerStatusResponse:
     with brief_read(STATUS_TIME):  # a locked table must not hold the workers that others need
         return scheduler_to_proto(status.scheduler_status())
 

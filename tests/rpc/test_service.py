@@ -248,6 +248,26 @@ def test_locked_table_does_not_hold_the_workers(stub: Any, monkeypatch: pytest.M
         assert "took longer" in (answers[0].details() or "")
 
 
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no connections to lose")
+def test_status_survives_the_loss_of_its_connection(
+    stub: Any, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_job("nightly")
+    lost = []
+
+    def lose_connection_once() -> Any:
+        if not lost:
+            lost.append(True)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return scheduler_status()
+
+    scheduler_status = status.scheduler_status
+    monkeypatch.setattr(status, "scheduler_status", lose_connection_once)
+    assert only_job(stub).job_name == "nightly"
+    assert lost
+
+
 def test_ten_thousand_jobs_fit_into_our_clients_answer() -> None:
     job = pb.JobStatusProto(job_name="x" * 100, description="y" * 1000, last_error="z" * 1000)
     assert pb.GetSchedulerStatusResponse(jobs=[job] * 10_000).ByteSize() < LARGEST_ANSWER
