@@ -72,6 +72,8 @@ class Warden:
     def _obey(self, order: dict[str, Any]) -> None:
         if "beat" in order:
             self._beat = order["beat"]
+            if self._beat:
+                prepare(self._beat["driver"])
             self._beat_at = time.monotonic() + order.get("after", 0.0)
         if "end_within" in order:
             self._end_at = min(self._end_at, time.monotonic() + order["end_within"])
@@ -97,6 +99,13 @@ class Warden:
         except Exception as error:  # it tries again
             with suppress(OSError):
                 print(f"scheduler-warden: cannot beat: {error}", file=sys.stderr, flush=True)
+
+
+def prepare(driver: str) -> None:
+    """Import the driver of the database now: on a busy machine that takes longer than a heartbeat,
+    and the first one must not wait for it."""
+    with suppress(Exception):  # the heartbeat itself reports it
+        importlib.import_module(driver)
 
 
 def is_going(pid: int) -> bool:

@@ -97,7 +97,7 @@ def test_job_that_holds_the_interpreter_is_named(make_site: MakeSite) -> None:
 
 
 def test_held_interpreter_is_told_while_it_lasts(make_site: MakeSite) -> None:
-    site = make_site()
+    site = make_site({"SICK_HELD": "12"})  # time for several looks, each a process of its own
     site.start()
     ticks(site)
     site.trigger("regex")
