@@ -22,7 +22,10 @@ Row = TypeVar("Row", bound=models.Model)
 def like(template: Row, **values: Any) -> Row:
     """An unsaved row as this one, but for the values of these columns."""
     row = template.__class__.__new__(template.__class__)
-    row.__dict__.update(template.__dict__, _state=ModelState(), **values)
+    columns = template.__dict__.copy()
+    columns.update(values)
+    columns["_state"] = ModelState()
+    row.__dict__ = columns
     return row
 
 
@@ -185,11 +188,11 @@ def _table(
         convert = _converter(field, connection)
         kind = "" if is_sqlite else _type(field, connection)
         if _is_one(values):
-            shared.append(convert(values[0]) if convert else values[0])
+            shared += convert(values[:1])
             value = "%s" if is_sqlite else f"%s::{kind}"
         else:
             value = f"json_extract(value, '$[{len(varying)}]')" if is_sqlite else f"v{len(varying)}"
-            varying.append(list(map(convert, values)) if convert else values)
+            varying.append(convert(values))
             types.append(kind)
         columns.append(f"{value} AS {field.column}")
     query = f"SELECT {', '.join(columns)}"
@@ -214,17 +217,23 @@ def _is_one(values: list[Any]) -> bool:
 
 def _converter(
     field: "models.Field[Any, Any]", connection: BaseDatabaseWrapper
-) -> Callable[[Any], Any] | None:
-    """What makes of a value what the database takes; None if it takes it as it is."""
-    if isinstance(field, models.DateTimeField):
-        return _text if connection.vendor == "sqlite" else None
+) -> Callable[[list[Any]], list[Any]]:
+    """What makes of a column's values what the database takes."""
+    if isinstance(field, models.DateTimeField) and connection.vendor == "sqlite":
+        return _texts
     if isinstance(field, models.JSONField):
-        return partial(json.dumps, cls=field.encoder)
-    return None
+        encode = partial(json.dumps, cls=field.encoder)
+        return lambda values: list(map(encode, values))
+    return list
+
+
+def _texts(moments: Iterable[datetime | None]) -> list[str | None]:
+    """As Django keeps them in SQLite. Many rows share a moment."""
+    texts = {moment: _text(moment) for moment in set(moments)}
+    return [texts[moment] for moment in moments]
 
 
 def _text(moment: datetime | None) -> str | None:
-    """As Django keeps it in SQLite."""
     return moment.astimezone(UTC).isoformat(" ").removesuffix("+00:00") if moment else None
 
 
