@@ -253,7 +253,7 @@ def test_status_survives_the_loss_of_its_connection(
     stub: Any, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_job("nightly")
-    lost = []
+    lost = list[bool]()
 
     def lose_connection_once() -> Any:
         if not lost:
