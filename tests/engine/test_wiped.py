@@ -1,6 +1,7 @@
 """A running scheduler whose rows are deleted, or go back to an earlier state."""
 
 from collections.abc import Callable, Iterator
+from threading import Event
 
 import pytest
 from django.apps import apps
@@ -10,6 +11,7 @@ from django.utils import timezone
 from django_apscheduler.models import DjangoJob
 from pytest_django import Settings
 
+from scheduler_app import control
 from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.consistency.report import Kind
 from scheduler_app.engine.scheduler import Scheduler
@@ -19,6 +21,7 @@ from scheduler_app.models import (
     Node,
     RunState,
     SchedulePeriod,
+    Surface,
     database,
 )
 from scheduler_app.registry import Registry
@@ -26,6 +29,7 @@ from tests.engine.conftest import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Declare = Callable[..., None]
+ADA = control.Actor("ada", Surface.CODE)
 TABLES = [DjangoJob, *apps.get_app_config("scheduler_app").get_models()]
 
 
@@ -88,3 +92,40 @@ def test_restored_dump_stops_no_job(scheduler: Scheduler) -> None:
         connection.creation.deserialize_db_from_string(dump)
     runs_go_on()
     eventually(is_clean)
+
+
+def test_outcome_from_before_a_flush_is_not_that_of_a_later_run(
+    registry: Registry, declare: Declare, settings: Settings
+) -> None:
+    """Ids begin anew: a later run of a later node may have those of the run that was
+    going."""
+    settings.SCHEDULER = {"heartbeat": 1.0}
+    begun, may_end = [Event(), Event()], Event()
+
+    def slow() -> None:
+        is_first = not begun[0].is_set()
+        begun[0 if is_first else 1].set()
+        if is_first:
+            may_end.wait(60)
+            raise RuntimeError("of the run before the flush")
+
+    declare("a", slow, cron="0 0 1 1 *")
+    call_command("flush", interactive=False, verbosity=0)
+    scheduler = Scheduler(registry)
+    scheduler.start()
+    try:
+        first = control.trigger("a", by=ADA)
+        assert begun[0].wait(30)
+        first_node = JobRun.objects.get().node_id
+        call_command("flush", interactive=False, verbosity=0)
+        eventually(lambda: Job.objects.filter(name="a").exists() and Node.objects.alive().exists())
+        second = control.trigger("a", by=ADA)
+        assert (first.pk, first.job_name) == (second.pk, second.job_name)
+        eventually(lambda: JobRun.objects.get().node_id == first_node)
+        may_end.set()
+        assert begun[1].wait(30)
+        eventually(lambda: JobRun.objects.get().finished_at is not None)
+        assert JobRun.objects.get().state == RunState.SUCCESS
+    finally:
+        may_end.set()
+        scheduler.stop()
