@@ -10,6 +10,9 @@ from benchmarks.report import progress, table, verdict
 
 TIMES = (3, 5)
 TARGET = 0.9
+WARM_UP = 15
+"""Seconds, in which each job runs once and more: as with what is sustained, it is known how long
+they take."""
 BASE = 10
 """Jobs of every second, whose lateness tells when all is as before."""
 NORMAL = 0.5
@@ -27,7 +30,7 @@ def measure(servers: list[Server], seconds: int) -> str:
         for times in TIMES:
             due = round(times * sustained.rate)
             with server.fresh() as database:
-                trial = throughput.attempt(OURS, database, due, seconds)
+                trial = throughput.attempt(OURS, database, due, seconds, WARM_UP)
             with server.fresh() as database:
                 after = _recovery(database, due, seconds)
             share = trial.rate / sustained.rate

@@ -106,12 +106,14 @@ def _rounded(due: float) -> int:
     return max(step, int(due // step) * step)
 
 
-def attempt(contender: Contender, database: Database, due: int, seconds: int) -> Trial:
-    """One trial, with so many jobs due every second."""
+def attempt(
+    contender: Contender, database: Database, due: int, seconds: int, warm_up: int = WARM_UP
+) -> Trial:
+    """One trial, with so many jobs due every second; measured from `warm_up` seconds on."""
     load = Load(jobs=due, overlap="allow")
     count = f"SELECT count(*) FROM {contender.succeeded}"
     with running(contender, database, load) as daemon:
-        begin = math.ceil(time.time()) + WARM_UP
+        begin = math.ceil(time.time()) + warm_up
         sleep_until(begin)
         cpu, runs, at = daemon.cpu(), database.number(count), time.time()
         sleep_until(begin + seconds)
