@@ -1,7 +1,8 @@
 """Decides whether what a surface says is true.
 
 What is true, the account of the jobs tells. A surface lies when for longer than BOUND it says that
-all is well while nothing fires, or that nothing works while the node that is asked fires."""
+all is well while nothing fires, or, with no outage of the database, that nothing works while the
+node that is asked fires."""
 
 import time
 
@@ -48,6 +49,8 @@ class Judge:
             return "says that all is well, but nothing fires"
         if timeline.is_limited(node.life, begun):
             return ""  # without a connection or a thread it can neither look nor answer
+        if timeline.any_of(("outage",), begun - FRESH, time.time()):
+            return ""  # it may be unable to look, or to beat
         if not says_well and self._firing.by_since(node.life, begun - 1):
             return "gives no answer" if says_well is None else "says not well, but it fires"
         return ""
