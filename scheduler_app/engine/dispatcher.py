@@ -157,9 +157,7 @@ class Dispatcher:
             context.cancel_event.set()
 
     def abandon_all(self) -> None:
-        """This node was taken for dead: what is running here has been given up, and should end. No
-        outcome of it is recorded any more; its id may be that of another run, if the tables have
-        been emptied."""
+        """This node was taken for dead: whatever goes here has been given up, and should end."""
         with self._lock:
             self._pending.clear()
             self._behind.clear()
@@ -304,16 +302,11 @@ class Dispatcher:
 
     def _ended(self, runs: Sequence[JobRun], outcomes: Sequence[JobRun]) -> None:
         """Give these runs' slots to the next, and have the outcomes recorded."""
-        abandoned = set[int]()
         with self._lock:
             for run in runs:
-                if context := self._running.pop(run.pk, None):
-                    if context.is_abandoned:
-                        abandoned.add(run.pk)
+                if self._running.pop(run.pk, None):
                     self._capacity.ended += 1
                     self._pace.ended(run.pk, run.job_name, run.duration if outcomes else None)
                     self._pending.extendleft(reversed(self._behind.pop(run.job_name, ())))
             starts = self._next_starts()
-        for pk in abandoned:
-            logger.warning("discarding the outcome of run %d: this node was taken for dead", pk)
-        self._recorder.submit(starts, [run for run in outcomes if run.pk not in abandoned])
+        self._recorder.submit(starts, outcomes)

@@ -45,7 +45,7 @@ class UnheldRuns:
         if not certain:
             return
         with database.atomic():
-            ours, _ = JobRun.objects.hold(certain)
+            ours = JobRun.objects.hold(certain).nodes
             running_ones = JobRun.objects.running().filter(bulk.AnyOf("pk", list(ours)))
             lost = transitions.lose(running_ones, now, self._message)
         names = [str(run) for run in lost]

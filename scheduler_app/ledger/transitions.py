@@ -10,7 +10,7 @@ from django.db.models.functions import Greatest
 from scheduler_app.cron import Fire, Fires
 from scheduler_app.ledger.counters import count
 from scheduler_app.ledger.retries import first_attempt, retries_of
-from scheduler_app.models import Job, JobRun, JobRunQuerySet, Node, RunState, Trigger, bulk
+from scheduler_app.models import Held, Job, JobRun, JobRunQuerySet, Node, RunState, Trigger, bulk
 
 BATCH = 10_000
 """How many occurrences of one job are dealt with at a time. More (a job of every second after a
@@ -100,16 +100,22 @@ class Recorded(NamedTuple):
 def record(starts: Sequence[JobRun], ends: Sequence[JobRun], now: datetime) -> Recorded:
     """Write that these runs start now, and the outcomes that those runs' fields tell. A run that
     its node does not hold any more is left alone. Call it in a transaction."""
-    held, locked = JobRun.objects.hold([run.pk for run in (*starts, *ends)])
-    begun = [run for run in starts if held.get(run.pk) == run.node_id]
-    ended = [run for run in ends if held.get(run.pk) == run.node_id]
+    held = JobRun.objects.hold([run.pk for run in (*starts, *ends)])
+    begun = [run for run in starts if _is_held(run, held)]
+    ended = [run for run in ends if _is_held(run, held)]
     for run in begun:
         run.state, run.started_at = RunState.RUNNING, now
     if begun or ended:
         JobRun.objects.write([*begun, *ended])
     finish(ended, now)
-    late = [run for run in ends if run.pk not in held and run.pk not in locked]
-    return Recorded({run.pk for run in begun}, late, locked)
+    late = [run for run in ends if run.pk not in held.nodes and run.pk not in held.locked]
+    return Recorded({run.pk for run in begun}, late, held.locked)
+
+
+def _is_held(run: JobRun, held: Held) -> bool:
+    """Return whether this very run is still its node's."""
+    node, created_at = held.nodes.get(run.pk), held.created_at.get(run.pk)
+    return (node, created_at) == (run.node_id, run.created_at)
 
 
 def assign(runs: Sequence[JobRun], node: Node) -> None:
@@ -155,7 +161,7 @@ def cancel_previous(names: Collection[str], now: datetime) -> set[str]:
     of which others have locked a run: nothing is done to these."""
     active = JobRun.objects.active().filter(bulk.AnyOf("job_name", names))
     job_of = dict(active.values_list("pk", "job_name"))
-    held, locked = JobRun.objects.hold(list(job_of))
+    held, locked, _ = JobRun.objects.hold(list(job_of))
     blocked = {job_of[pk] for pk in locked}
     ours = JobRun.objects.filter(bulk.AnyOf("pk", [pk for pk in held if job_of[pk] not in blocked]))
     close_queued(ours.queued().scheduled(), RunState.CANCELLED, now, SUPERSEDED)
@@ -187,7 +193,7 @@ def release_runs(node: Node, now: datetime, message: str) -> list[JobRun]:
     those queued are left for any node to take, or end here if no code declares their job any more.
     Runs whose rows others have locked are left as they are. Call it in a transaction."""
     active = JobRun.objects.active().filter(node=node)
-    held, _ = JobRun.objects.hold(list(active.values_list("pk", flat=True)))
+    held, _, _ = JobRun.objects.hold(list(active.values_list("pk", flat=True)))
     ours = JobRun.objects.filter(bulk.AnyOf("pk", list(held)))
     lost = lose(ours.running(), now, message)
     orphaned = ours.queued().filter(job_name__in=Job.objects.orphaned().values("name"))

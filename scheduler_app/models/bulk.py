@@ -75,19 +75,25 @@ def compiled(query: "models.QuerySet[Any, tuple[Any, ...]]") -> Compiled:
 def fetch(query: "models.QuerySet[Any, tuple[Any, ...]] | Compiled") -> list[Any]:
     """What this values_list() gives; annotations come last."""
     known = query if isinstance(query, Compiled) else compiled(query)
-    connection = connections[known.alias]
-    rows = read(known.statement, known.parameters, connection, width=known.width)
-    for position in known.moments if connection.vendor == "sqlite" else ():
-        moments = {text: _moment(text) for text in {row[position] for row in rows}}
-        for row in rows:
-            row[position] = moments[row[position]]
-    return rows
+    return read(
+        known.statement,
+        known.parameters,
+        connections[known.alias],
+        width=known.width,
+        moments=known.moments,
+    )
 
 
 def read(
-    query: str, parameters: Sequence[Any], connection: BaseDatabaseWrapper, *, width: int
+    query: str,
+    parameters: Sequence[Any],
+    connection: BaseDatabaseWrapper,
+    *,
+    width: int,
+    moments: Sequence[int] = (),
 ) -> list[Any]:
-    """The rows of this query, each of `width` columns. SQLite's moments come as they are stored."""
+    """The rows of this query, each of `width` columns. SQLite's moments come as they are stored,
+    but for those of the columns named."""
     with connection.cursor() as cursor:
         if connection.vendor != "sqlite":
             cursor.execute(query, parameters)
@@ -96,7 +102,11 @@ def read(
         rows_as_json = f"SELECT json_group_array(json_array({columns})) FROM found"  # noqa: S608
         cursor.execute(f"WITH found ({columns}) AS ({query}) {rows_as_json}", parameters)
         rows: list[Any] = json.loads(cursor.fetchone()[0])
-        return rows
+    for position in moments:
+        known = {text: _moment(text) for text in {row[position] for row in rows}}
+        for row in rows:
+            row[position] = known[row[position]]
+    return rows
 
 
 def signature(known: Compiled) -> str:

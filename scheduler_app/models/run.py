@@ -61,6 +61,8 @@ class Held(NamedTuple):
     """Which node has each of those that are now locked."""
     locked: set[int]
     """Those that somebody else has locked."""
+    created_at: dict[int, datetime]
+    """When each of those that are now locked was created: ids begin anew in emptied tables."""
 
 
 class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
@@ -138,17 +140,26 @@ class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
         """Lock those of these runs that have not ended, in the order in which all lock runs, but
         for those that somebody else has locked."""
         if not ids:
-            return Held({}, set())
+            return Held({}, set(), {})
         connection = self._connection()
         lock = "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update else ""
         these, values = bulk.any_of("id", ids, connection)
         # Their state is no condition: PostgreSQL would go through all runs that have not ended.
-        query = f"SELECT id, node_id, finished_at FROM {self.model._meta.db_table} WHERE {these}"  # noqa: S608
-        rows = bulk.read(f"{query} ORDER BY id DESC {lock}", [values], connection, width=3)
-        nodes = {pk: node for pk, node, finished_at in rows if finished_at is None}
+        query = (
+            "SELECT id, node_id, finished_at, created_at "  # noqa: S608
+            f"FROM {self.model._meta.db_table} WHERE {these}"
+        )
+        rows = bulk.read(
+            f"{query} ORDER BY id DESC {lock}", [values], connection, moments=(3,), width=4
+        )
+        open_rows = [row for row in rows if row[2] is None]
         left = set(ids).difference(row[0] for row in rows)
         locked = self.active().filter(pk__in=left).values_list("pk", flat=True) if left else ()
-        return Held(nodes, set(locked))
+        return Held(
+            nodes={row[0]: row[1] for row in open_rows},
+            locked=set(locked),
+            created_at={row[0]: row[3] for row in open_rows},
+        )
 
     def write(self, runs: Sequence[JobRun]) -> None:
         """Write that these (locked) runs have begun, or what became of them."""
