@@ -3,14 +3,17 @@
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.core.management.base import OutputWrapper
 from django.utils import timezone
 
 from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.consistency.report import Tally
 from scheduler_app.explain.explain import explain
-from scheduler_app.text import is_storable, printable, shown
+from scheduler_app.status import scheduler_health
+from scheduler_app.text import Clock, is_storable, printable, shown
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 """Beyond them no calendar of ours can be computed."""
@@ -46,6 +49,7 @@ def add_commands(commands: Any) -> None:
 
 def _audit(
     stdout: OutputWrapper,
+    stderr: OutputWrapper,
     *,
     since: datetime | None,
     until: datetime | None,
@@ -56,11 +60,17 @@ def _audit(
     for discrepancy in audit_ledger(since, until, jobs, tally):
         stdout.write(printable(str(discrepancy)))
     stdout.write(str(tally))
+    health = scheduler_health()
+    if not health.is_running:  # the ledger of a scheduler that was stopped in order agrees
+        clock = Clock(ZoneInfo(settings.TIME_ZONE))
+        stderr.write(f"Scheduler: {printable(health.words(clock))}")
     if tally.discrepancies:
         raise SystemExit(1)
 
 
-def _explain(stdout: OutputWrapper, *, job_name: str, moment: datetime, **_: Any) -> None:
+def _explain(
+    stdout: OutputWrapper, _stderr: OutputWrapper, *, job_name: str, moment: datetime, **_: Any
+) -> None:
     stdout.write(printable(explain(job_name, moment)))
 
 

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from scheduler_app.engine.claim import Claimer
-from scheduler_app.models import JobRun, RunState
+from scheduler_app.models import JobRun, Node, RunState
 from tests.engine.conftest import T0, declare, early, node, registry, set_clock, start
 
 __all__ = ["declare", "early", "node", "registry", "set_clock", "start"]
@@ -84,6 +84,16 @@ def test_bound_without_a_zone_is_in_the_projects(call: Call) -> None:
         assert "no discrepancy" in call("audit-ledger", "--since", "2026-03-02T13:02")
         with pytest.raises(SystemExit):
             call("audit-ledger", "--since", "2026-03-02T13:01")
+
+
+def test_audit_says_that_no_scheduler_runs(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    Node.objects.all().delete()
+    assert "no discrepancy" in call("audit-ledger", "--since", "2026-03-02")
+    call_command("scheduler", "audit-ledger", "--since", "2026-03-02")
+    assert capsys.readouterr().err == "Scheduler: STOPPED\n"
+    Node.objects.create(name="here:1")
+    call_command("scheduler", "audit-ledger", "--since", "2026-03-02")
+    assert capsys.readouterr().err == ""
 
 
 def test_explain_tells_what_became_of_it(call: Call) -> None:

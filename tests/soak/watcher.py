@@ -122,13 +122,15 @@ class Watcher:
             return None
 
     def _audit(self) -> None:
-        """Clean is a lie while nothing fires. Discrepancies without a cause are one, too."""
+        """Clean is a lie while nothing fires, unless it says that no scheduler works. Discrepancies
+        without a cause are one, too."""
         begun = time.time()
         done = self.manage("scheduler", "audit-ledger")
         is_clean = None if done is None else done.returncode == 0
         self.samples[f"audit: {_words(is_clean)}"] += 1
         fires = self._firing.any_since(begun - BOUND - FRESH)
-        if is_clean and not fires:
+        says_stopped = done is not None and "Scheduler: " in done.stderr
+        if is_clean and not fires and not says_stopped:
             self._stage.violations.add("audit lies", "it is clean, but nothing fires", begun)
         if is_clean is False and not self._causes(begun):
             assert done is not None

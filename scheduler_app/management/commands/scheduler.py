@@ -82,7 +82,7 @@ class Command(BaseCommand):
     ) -> None:
         try:
             if local:
-                local(self.stdout, **options)
+                local(self.stdout, self.stderr, **options)
                 return
             with Door(endpoint) as door:
                 getattr(self, f"_{command}")(door, **options)
