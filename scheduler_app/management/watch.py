@@ -50,6 +50,7 @@ class Watch:
         self._result = False
         self._signals = 0
         self._has_started = False
+        self._longest_start = max(settings.stuck_after, LONGEST_START)
         self._stop_at = 0.0
         self._stuck_for = 0.0
         self.code = ExitCode.STOPPED
@@ -62,6 +63,7 @@ class Watch:
 
     def run(self, work: Work) -> bool:
         """Return what the work returns, once it has ended; raise what it raised."""
+        self._guard.send({"start_within": self._longest_start + OUTSIDE_MARGIN})
         began = last = time.monotonic()
         threading.Thread(target=self._do, args=(work,), name="scheduler", daemon=True).start()
         while not self._done.wait(GLANCE):
@@ -70,7 +72,7 @@ class Watch:
             if self._stop.is_set():
                 self._end_if_late(now)
             elif not self._has_started:
-                if now - began > max(self._settings.stuck_after, LONGEST_START):
+                if now - began > self._longest_start:
                     self._give_up("it could not start", ExitCode.NOT_STARTED)
             else:
                 self._check(gap)
@@ -88,6 +90,7 @@ class Watch:
 
     def _started(self) -> None:
         self._has_started = True
+        self._guard.send({"start_within": None})
         notify(f"READY=1\nMAINPID={os.getpid()}")
 
     def _take_signal(self, number: int, _: FrameType | None) -> None:

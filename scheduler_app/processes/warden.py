@@ -9,6 +9,8 @@ The scheduler sends JSON objects, one a line:
   {"beat": {...}, "after": seconds}  If you hear nothing for so long, beat thus, again and again.
   {"beat": null}                     Do not beat.
   {"end_within": seconds}            End the scheduler if it still runs then.
+  {"start_within": seconds}          End the scheduler unless another such order comes until then.
+  {"start_within": null}             It has started.
 The numbers of the signals that the scheduler gets arrive on a pipe of their own: the first one
 sets a limit, the second ends the scheduler at once."""
 
@@ -37,7 +39,7 @@ class Warden:
         self._signals = signals
         self._scheduler = scheduler
         self._end_within = end_within
-        self._end_at = float("inf")
+        self._end_at = self._start_until = float("inf")
         self._stops = 0
         self._rest = b""
         self._beat: dict[str, Any] | None = None
@@ -51,7 +53,7 @@ class Warden:
             for key, _ in self._selector.select(WATCH):
                 key.data()
             now = time.monotonic()
-            if now >= self._end_at:
+            if now >= min(self._end_at, self._start_until):
                 os.kill(self._scheduler, signal.SIGKILL)
                 return
             if self._beat and now >= self._beat_at and is_going(self._scheduler):
@@ -75,6 +77,9 @@ class Warden:
             if self._beat:
                 prepare(self._beat["driver"])
             self._beat_at = time.monotonic() + order.get("after", 0.0)
+        if "start_within" in order:
+            seconds = order["start_within"]
+            self._start_until = float("inf") if seconds is None else time.monotonic() + seconds
         if "end_within" in order:
             self._end_at = min(self._end_at, time.monotonic() + order["end_within"])
 

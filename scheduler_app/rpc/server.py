@@ -18,6 +18,8 @@ from scheduler_app.status import scheduler_running
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_WORKERS = 10
+MARGIN = 1.0
+"""How many seconds later than it should the server may stop."""
 MINUTE = 60_000
 OPTIONS = (
     # Without it two servers share one port, and each gets some of the calls.
@@ -85,7 +87,7 @@ class Server:
     def stop(self, grace: float) -> None:
         """Take no new calls, and let those under way end within `grace` seconds."""
         self._health.stop()
-        self._server.stop(grace).wait()
+        self._server.stop(grace).wait(grace + MARGIN)  # for ever, if its start has failed midway
         self._pool.shutdown()
         self._guard.shutdown()
 

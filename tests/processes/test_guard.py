@@ -138,6 +138,17 @@ def test_signal_ends_a_process_that_holds_its_interpreter() -> None:
         assert process.wait(30) == -signal.SIGKILL
 
 
+@pytest.mark.parametrize(("has_started", "code"), [(False, -signal.SIGKILL), (True, 0)])
+def test_warden_ends_a_process_that_does_not_start(has_started: bool, code: int) -> None:
+    script = (
+        "import sys, time; from scheduler_app.processes.guard import Guard; "
+        "guard = Guard(600); guard.start(); guard.send({'start_within': 0.5}); "
+        f"{has_started} and guard.send({{'start_within': None}}); time.sleep(3)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT) as process:
+        assert process.wait(30) == code
+
+
 def test_warden_ends_with_its_scheduler() -> None:
     script = (
         "import os; from scheduler_app.processes.guard import Guard; "

@@ -3,10 +3,12 @@
 import threading
 import time
 from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 import grpc
 import pytest
+from grpc import _server
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
@@ -145,3 +147,22 @@ def test_interceptors_of_the_settings_are_used(
         with pytest.raises(grpc.RpcError) as caught:
             stub.GetSchedulerStatus(pb.GetSchedulerStatusRequest())
     assert caught.value.code() == grpc.StatusCode.UNKNOWN
+
+
+def test_server_whose_start_has_failed_midway_can_be_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def start(thread: Thread) -> None:
+        if getattr(thread, "_target", None) is _server._serve:
+            raise RuntimeError("can't start new thread")
+        start_thread(thread)
+
+    start_thread = Thread.start
+    monkeypatch.setattr(Thread, "start", start)
+    server = Server("127.0.0.1:0")
+    with pytest.raises(RuntimeError):
+        server.start()
+    stopping = Thread(target=server.stop, args=(0.1,), daemon=True)
+    stopping.start()
+    stopping.join(20)
+    assert not stopping.is_alive()

@@ -89,8 +89,8 @@ class Command(BaseCommand):
         watch.follow_signals()
         try:
             guard.start()
-            server = Server(address, insecure=insecure, look=lambda: _is_well(scheduler))
-            has_ended = watch.run(partial(self._serve, scheduler, server))
+            bind = partial(Server, address, insecure=insecure, look=lambda: _is_well(scheduler))
+            has_ended = watch.run(partial(self._serve, scheduler, bind))
         except (SchedulerError, DatabaseError, OSError) as error:
             raise CommandError(str(error)) from error
         self._code = watch.code if has_ended else watch.code or ExitCode.CUT_OFF
@@ -98,12 +98,13 @@ class Command(BaseCommand):
     def _serve(
         self,
         scheduler: Scheduler,
-        server: Server,
+        bind: Callable[[], Server],
         stop: threading.Event,
         started: Callable[[], None],
     ) -> bool:
         """Fire jobs and serve until `stop`; return whether everything has ended by itself."""
         has_ended = True
+        server = bind()
         try:
             database.serve_engine()  # a start waits for no lock for long
             scheduler.start()
