@@ -107,10 +107,11 @@ class ActingAdmin(ReadOnlyAdmin[M]):
         page = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
         return HttpResponseRedirect(reverse(page, args=[quote(key)]))
 
-    def buttons(self, request: HttpRequest, row: M) -> dict[str, Any]:
-        """For the page's template: what this user may do to this row as it is now."""
+    def page_context(self, request: HttpRequest, row: M) -> dict[str, Any]:
+        """Add buttons for what this user may do to this row as it is now."""
         useful = [action for action in self.useful_actions(row) if action.allowed(request)]
-        return {"buttons": useful, "reason_form": ReasonForm()}
+        buttons = {"buttons": useful, "reason_form": ReasonForm()}
+        return super().page_context(request, row) | buttons
 
     def act(
         self, request: HttpRequest, action: Action, keys: Iterable[str], reason: str = ""

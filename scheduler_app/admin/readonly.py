@@ -66,8 +66,12 @@ class ReadOnlyAdmin(ModelAdmin[M]):
         form_url: str = "",
         obj: M | None = None,
     ) -> HttpResponse:
-        context["banner"] = banner()
+        context |= self.page_context(request, context["original"])
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def page_context(self, request: HttpRequest, row: M) -> dict[str, Any]:
+        """Return what the page of this row shows besides its fields."""
+        return {"banner": banner()}
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
 from scheduler_app.admin.run_actions import RunActions
 from scheduler_app.admin.run_columns import LARGE, RunColumns, attach_interruptions, hangs
@@ -93,16 +93,5 @@ class JobRunAdmin(RunColumns, RunActions):
     def get_queryset(self, request: HttpRequest) -> QuerySet[JobRun]:
         return super().get_queryset(request).defer(*LARGE)
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: JobRun | None = None,
-    ) -> HttpResponse:
-        run = context["original"]
-        context |= self.buttons(request, run)
-        context["tables"] = attempts_tables(run)
-        return super().render_change_form(request, context, add, change, form_url, obj)
+    def page_context(self, request: HttpRequest, row: JobRun) -> dict[str, Any]:
+        return super().page_context(request, row) | {"tables": attempts_tables(row)}
