@@ -21,7 +21,7 @@ else:
 
     class ModelAdmin(admin.ModelAdmin):
         def __class_getitem__(cls, _: object) -> type:
-            """Django's own is generic for type checkers only."""
+            """Return the class itself: Django's own is generic for type checkers only."""
             return cls
 
 
@@ -34,7 +34,7 @@ class ReadOnlyAdmin(ModelAdmin[M]):
         css = {"all": ("scheduler_app/admin.css",)}
 
     def is_key(self, text: str) -> bool:
-        """Whether a row can have this primary key; no database is asked for any other."""
+        """Return whether a row can have this primary key: the database is asked for no other."""
         try:
             key = self.opts.pk.to_python(text)
         except ValidationError:

@@ -27,7 +27,7 @@ OUTCOME = {
 
 
 class JobFilter(admin.SimpleListFilter):
-    """The names come from the jobs: to ask the history for them would read all of it."""
+    """Takes the names from the jobs: asking the history for them would read all of it."""
 
     title = "job"
     parameter_name = "job_name"
@@ -74,7 +74,7 @@ class JobRunAdmin(RunColumns, RunActions):
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: JobRun | None = None) -> Any:
-        """Of its outcome, a run's page shows what there is."""
+        """Show only those parts of a run's outcome that it has."""
         told = tuple(field for field, column in OUTCOME.items() if getattr(obj, column, None))
         outcome = (("Outcome", {"fields": told}),) if told else ()
         advice = ((None, {"fields": ("takes_long",)}),) if obj is not None and hangs(obj) else ()
