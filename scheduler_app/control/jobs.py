@@ -90,9 +90,9 @@ def _requests(names: Collection[str]) -> dict[str, int]:
 
 def _refusal(job: Job, waiting: int | None) -> str:
     if job.is_orphaned:
-        return f"{job.name} cannot be run: no scheduler's code declares it any more."
+        return f"Job {job.name} cannot be run: no scheduler's code declares it any more."
     if waiting:
-        return f"{job.name} is asked for already: run {waiting} waits to start."
+        return f"Job {job.name} is queued already: run {waiting} waits to start."
     return ""
 
 
