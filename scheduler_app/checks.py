@@ -1,4 +1,4 @@
-"""System checks: what is misconfigured is told, with a hint, before anything starts."""
+"""System checks: a misconfiguration is reported, with a hint, before anything starts."""
 
 import re
 import sqlite3
@@ -36,7 +36,7 @@ def register() -> None:
 
 
 def check_declarations(**_: Any) -> list[CheckMessage]:
-    """scheduler.E001: a job is declared wrongly."""
+    """Report scheduler.E001: a job is declared wrongly."""
     return [
         Error(problem.text, hint=problem.hint, obj=problem.declared_at, id="scheduler.E001")
         for problem in (*registry.problems, *_unknown_commands())
@@ -44,7 +44,8 @@ def check_declarations(**_: Any) -> list[CheckMessage]:
 
 
 def _unknown_commands() -> Iterator[Problem]:
-    """Not seen where they are declared: there, not all apps need be loaded."""
+    """Yield a problem for each unknown command. When a job is declared, not all apps need be
+    loaded."""
     known = get_commands()
     for definition in registry:
         command = definition.function.command if isinstance(definition.function, Command) else ""
@@ -56,7 +57,7 @@ def _unknown_commands() -> Iterator[Problem]:
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """scheduler.E002: settings.SCHEDULER; scheduler.E003: time zones are off."""
+    """Report scheduler.E002: settings.SCHEDULER; scheduler.E003: time zones are off."""
     found: list[CheckMessage] = []
     try:
         scheduler_settings()
@@ -69,8 +70,8 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 
 
 def check_databases(**_: Any) -> list[CheckMessage]:
-    """scheduler.E004: a claim could not be one transaction; scheduler.E005: an engine that the
-    scheduler cannot use; scheduler.E006: SQLite settings under which it would die;
+    """Report scheduler.E004: a claim could not be one transaction; scheduler.E005: an engine that
+    the scheduler cannot use; scheduler.E006: SQLite settings under which it would die;
     scheduler.W001: SQLite settings that let a power failure undo a claim; scheduler.W002: a path
     that depends on the working directory."""
     alias = database.alias()
@@ -90,7 +91,8 @@ def check_databases(**_: Any) -> list[CheckMessage]:
 
 
 def check_installed_apps(**_: Any) -> list[CheckMessage]:
-    """scheduler.E007: djangogrpcframework's own, broken grpcrunserver would be found first."""
+    """Report scheduler.E007: djangogrpcframework's own, broken grpcrunserver would be found
+    first."""
     apps = settings.INSTALLED_APPS
     if "django_grpc_framework" not in apps:
         return []
@@ -122,7 +124,7 @@ def _is_relative(configured: dict[str, Any]) -> bool:
 
 
 def _may_forget(configured: dict[str, Any]) -> bool:
-    """Whether a commit need not have reached the disk. SQLite's own default is FULL."""
+    """Return whether a commit may not have reached the disk. SQLite's own default is FULL."""
     command = str(configured.get("OPTIONS", {}).get("init_command", ""))
     levels = re.findall(r"synchronous\s*[=(]\s*(\w+)", command, re.IGNORECASE)
     return bool(levels) and levels[-1].upper() in ("OFF", "NORMAL", "0", "1")

@@ -10,8 +10,8 @@ from django.core.signals import setting_changed
 from scheduler_app.exceptions import SettingsError
 
 MISSED_HEARTBEATS = 2.5
-"""A node is taken for dead once its heartbeat is this many intervals old. Two and a half, not
-three, so that with the default interval it is seen dead and its runs are closed within 15 s."""
+"""A node is marked dead once its last heartbeat is this many intervals old. Two and a half, not
+three, so that with the default interval its runs are closed within 15 s of its death."""
 
 LONGEST_TEXT = 200
 """How many characters a setting that is a text may have."""
@@ -24,7 +24,7 @@ class SchedulerSettings:
     heartbeat: float = 5.0
     """How often a scheduler says in the database that it is alive."""
     shutdown_timeout: float = 30.0
-    """How long a stopping scheduler waits for the runs that are going."""
+    """How long a stopping scheduler waits for running runs."""
     misfire_grace: float = 60.0
     """How late an occurrence may start and still run; a later one is recorded as missed."""
     max_concurrent_runs: int = 20
@@ -63,7 +63,7 @@ class SchedulerSettings:
 
     @property
     def dead_after(self) -> float:
-        """How old, in seconds, a node's last heartbeat is when the node is taken for dead."""
+        """How old, in seconds, a node's last heartbeat is when the node is marked dead."""
         return self.heartbeat * MISSED_HEARTBEATS
 
 
@@ -77,7 +77,8 @@ def _check_text(name: str, value: object) -> None:
 
 @cache
 def scheduler_settings() -> SchedulerSettings:
-    """The settings in force. Raises SettingsError for an unknown key or an impossible value."""
+    """Return the settings in force. Raises SettingsError for an unknown key or an impossible
+    value."""
     given: dict[str, Any] = getattr(settings, "SCHEDULER", {})
     known = [field.name for field in fields(SchedulerSettings)]
     for key in given:

@@ -75,8 +75,7 @@ def wrapped(function: JobFunction) -> JobFunction:
 
 
 def asked(question: Callable[[], T], otherwise: T) -> T:
-    """Return the answer of an object that the host declares, which may raise whatever it is
-    asked; otherwise the other."""
+    """Return the answer of an object of the project, or `otherwise` if it raises."""
     try:
         return question()
     except Exception:

@@ -39,10 +39,9 @@ TABLES = [
 
 @job(cron="15 3 * * *")
 def prune_run_history(context: JobContext) -> dict[str, int]:
-    """Delete finished runs that are older than SCHEDULER["history_days"], but never the last ten
-    of a job; and schedulers that stopped before that, and schedules that ended before it and before
-    all runs that are kept. The counters stay. Delete audit entries that are older than
-    SCHEDULER["audit_days"]."""
+    """Delete finished runs older than SCHEDULER["history_days"], except the last ten of each job;
+    nodes and releases of that time; schedule periods that ended then and before all runs that are
+    kept; and audit entries older than SCHEDULER["audit_days"]. Counters are kept."""
     now = database.now()
     settings = scheduler_settings()
     oldest = now - timedelta(days=settings.history_days)
@@ -62,7 +61,8 @@ def prune_run_history(context: JobContext) -> dict[str, int]:
 
 
 def _prune(context: JobContext, name: str, oldest: datetime) -> None:
-    """Oldest first. The attempts of one occurrence are deleted together, or not at all."""
+    """Delete the job's old runs, the oldest first; the attempts of one occurrence together, or not
+    at all."""
     finished = JobRun.objects.finished().filter(job_name=name)
     latest = finished.order_by("-finished_at").values_list("finished_at", flat=True)
     kept = latest[KEPT_RUNS - 1 : KEPT_RUNS].first()
@@ -76,8 +76,8 @@ def _prune(context: JobContext, name: str, oldest: datetime) -> None:
 
 
 def _delete(name: str, firsts: list[int]) -> int:
-    """Delete these runs of the job with their retries, and write down how far its history now is
-    incomplete: to the last moment of which something was deleted."""
+    """Delete these runs of the job with their retries, and record up to when its history is now
+    incomplete: the last moment of which something was deleted."""
     with database.atomic():
         runs = JobRun.objects.filter(Q(pk__in=firsts) | Q(first_attempt__in=firsts))
         to = runs.aggregate(to=Max("scheduled_for"))["to"]
@@ -89,7 +89,7 @@ def _delete(name: str, firsts: list[int]) -> int:
 
 def _prune_periods(context: JobContext, name: str, oldest: datetime) -> None:
     """Delete the job's periods that ended before this moment and before all of its runs that are
-    kept, the oldest first, and write down how far its history now is incomplete."""
+    kept, the oldest first, and record up to when its history is now incomplete."""
     firsts = Coalesce("first_scheduled_for", "scheduled_for")
     kept = JobRun.objects.scheduled().filter(job_name=name).aggregate(first=Min(firsts))["first"]
     ended = SchedulePeriod.objects.filter(job_name=name, ends_at__lt=min(oldest, kept or oldest))
@@ -117,7 +117,7 @@ if apps.is_installed("django.contrib.sessions"):
         "clearsessions",
         cron="45 3 * * *",
         name="clear-expired-sessions",
-        description="Delete the sessions of people who have not been back.",
+        description="Delete expired sessions.",
     )
 
 
@@ -150,7 +150,7 @@ def measure_database() -> dict[str, Any]:
 
 
 def _size(cursor: CursorWrapper) -> int:
-    """The size of the whole database in bytes."""
+    """Return the size of the whole database in bytes."""
     if cursor.db.vendor == "sqlite":
         cursor.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
     else:

@@ -58,7 +58,8 @@ class _TooDeep(Exception):
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """Exact types alone: a subclass may do anything in its methods."""
+    """Return the value as plain JSON, by its exact type: a subclass may do anything in its
+    methods."""
     kind = type(value)
     if value is None or kind is bool:
         return value
@@ -80,7 +81,7 @@ def _plain(value: Any, depth: int) -> Any:
 
 
 def _number(value: int) -> int | str:
-    """A number that no reader takes as a float out of its range is text."""
+    """Return the number; one that some reader would take as a float out of range becomes text."""
     return value if -(2**1023) < value < 2**1023 else _digits(value)
 
 

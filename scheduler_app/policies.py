@@ -19,7 +19,7 @@ class Overlap(TextChoices):
 
 
 class CatchUp(TextChoices):
-    """What happens to occurrences that nobody could fire within their grace."""
+    """What happens to occurrences that no scheduler could fire within their grace."""
 
     SKIP = "skip", "none runs"
     ONCE = "once", "the latest runs"
@@ -57,7 +57,8 @@ class Policies:
         return self.isolated or self.timeout is not None
 
     def retry_after(self, attempt: int, draw: float) -> timedelta | None:
-        """How long to wait after this attempt (1 is the first) failed; None: no retry is left.
+        """Return how long to wait after this attempt (1 is the first) failed; None: no retry is
+        left.
 
         Between half and the whole of the exponential delay, by `draw` from 0 to 1, so that jobs
         that failed together do not come back together."""

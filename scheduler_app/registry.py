@@ -1,7 +1,7 @@
 """Which jobs the code declares.
 
-A faulty declaration does not raise where it stands: it is kept as a problem, which a system check
-reports with a hint before anything starts."""
+A faulty declaration does not raise where it is written: it is kept as a problem, which a system
+check reports with a hint before anything starts."""
 
 import inspect
 import re
@@ -40,7 +40,7 @@ NAME = re.compile(rf"[a-z0-9]([a-z0-9._-]{{0,{MAX_NAME - 2}}}[a-z0-9])?")
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class JobContext:
-    """What a run tells its job, and the job its run."""
+    """What a job may ask and report about its run."""
 
     job_name: str
     run_id: int
@@ -50,15 +50,15 @@ class JobContext:
     reported: dict[str, Any] = field(default_factory=dict)
     cancel_event: threading.Event = field(default_factory=threading.Event)
     cancel_reason: str = ""
-    """Who cancelled the run and why; empty if nobody did."""
+    """Who cancelled the run and why; empty if it is not cancelled."""
     is_abandoned: bool = False
-    """Whether the run has been recorded as lost, and must not go on."""
+    """Whether the run has been recorded as lost, and must not continue."""
     cancel_seen: bool = False
     """Whether the job has read `cancelled` as True."""
 
     @property
     def cancelled(self) -> bool:
-        """True once the run should end early: somebody cancelled it, or its scheduler stops."""
+        """True once the run should end early: it was cancelled, or its scheduler stops."""
         if self.cancel_event.is_set():
             self.cancel_seen = True
         return self.cancel_seen
@@ -125,7 +125,7 @@ class JobDefinition:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A declaration that cannot be used: where it stands and why."""
+    """A declaration that cannot be used: where it is and why."""
 
     declared_at: str
     text: str
@@ -151,8 +151,8 @@ class Registry:
         except DeclarationError as error:
             self.problems.append(Problem(where, str(error), "Change the arguments of @job."))
             return
-        except Exception as error:  # the host's own object, which raises when it is looked at
-            text = f"Job {shown(definition.name)} cannot be looked at: {shown(error)}."
+        except Exception as error:  # an object of the project, which raises when it is inspected
+            text = f"Job {shown(definition.name)} cannot be inspected: {shown(error)}."
             self.problems.append(Problem(where, text, "Declare a plain function."))
             return
         twin = self._definitions.setdefault(definition.name, definition)
@@ -235,10 +235,10 @@ def job(
     """Declare the decorated function (plain or async, with or without a context) as a job.
 
     `cron` has five fields (Debian's rules), six with seconds first, or is @hourly, @daily and so
-    on, in the IANA zone `timezone` (default: settings.TIME_ZONE). `jitter` puts each occurrence
-    off by up to that many seconds. `name` is by default the function's, with dashes; the
-    description its docstring. All others are the job's policies: see Policies. The function is
-    returned unchanged."""
+    on, in the IANA zone `timezone` (default: settings.TIME_ZONE). `jitter` delays each occurrence
+    by up to that many seconds. `name` is by default the function's, with dashes; the description
+    its docstring. All others are the job's policies: see Policies. The function is returned
+    unchanged."""
     policies = Policies(
         overlap=overlap,  # type: ignore[arg-type]  # text is as good as the constant
         catch_up=catch_up,  # type: ignore[arg-type]

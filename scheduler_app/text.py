@@ -17,17 +17,17 @@ class Clock:
     zone: ZoneInfo
 
     def full(self, moment: datetime) -> str:
-        """ "2026-11-24 01:00:03 CET" """
+        """Return the moment as "2026-11-24 01:00:03 CET"."""
         return f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M:%S %Z}"
 
     def near(self, moment: datetime, other: datetime) -> str:
-        """The time alone if `other`, of which the sentence speaks, is on the same day."""
+        """Return the time alone if `other`, of which the sentence speaks, is on the same day."""
         one, day = moment.astimezone(self.zone), other.astimezone(self.zone).date()
         return f"{one:%H:%M:%S}" if one.date() == day else self.full(moment)
 
 
 def length(of: timedelta) -> str:
-    """A length of time in its largest units: "12 ms", "1.2 s", "3 min 5 s", "2 d 4 h"."""
+    """Return a length of time in its largest units: "12 ms", "1.2 s", "3 min 5 s", "2 d 4 h"."""
     seconds = of.total_seconds()
     return ("-" if seconds < 0 else "") + _length(abs(seconds))
 
@@ -52,13 +52,13 @@ def first_line(text: str, limit: int = LONGEST_LINE) -> str:
 
 
 def clause(text: str) -> str:
-    """Return its first line without the stop at its end, for a sentence to go on from."""
+    """Return its first line without the full stop, for a sentence to continue."""
     line = first_line(text)
     return line.removesuffix(".") if not line.endswith("..") else line
 
 
 def times(number: int) -> str:
-    """ "once", "twice", "3 times" """
+    """Return "once", "twice" or "3 times"."""
     return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
@@ -82,8 +82,8 @@ def is_storable(text: str) -> bool:
 
 
 def storable(text: str, limit: int) -> str:
-    """The text as any database takes it: no NUL, no lone surrogate, at most `limit` characters
-    (its head and its tail, with a note of what is left out)."""
+    """Return the text as any database takes it: no NUL, no lone surrogate, at most `limit`
+    characters (its head and its tail, with a note of what is left out)."""
     text = text.replace("\0", "\N{SYMBOL FOR NULL}").encode("utf-8", "replace").decode("utf-8")
     if len(text) <= limit:
         return text

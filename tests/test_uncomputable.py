@@ -141,7 +141,7 @@ def test_command_line_tells_of_it(
     assert says_what_is_bad(a["problem"], how)
 
 
-def test_table_of_an_older_server_has_the_seeds_states() -> None:
+def test_table_of_an_older_server_shows_states_of_its_flags() -> None:
     job = pb.JobStatusProto(job_name="a", is_paused=True)
     assert "PAUSED" in "".join(status_lines(pb.GetSchedulerStatusResponse(jobs=[job])))
 

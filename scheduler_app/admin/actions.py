@@ -28,7 +28,7 @@ from scheduler_app.text import listed
 logger = logging.getLogger(__name__)
 
 REQUEST_TIME = 20.0
-"""Seconds after which one request begins no further batch: web servers end long requests."""
+"""Seconds after which a request begins no further batch: web servers end long requests."""
 
 
 class ActionResult(NamedTuple):
@@ -47,8 +47,7 @@ class Action:
     button: str
     permission: str
     perform: Callable[[list[str], Actor, str], Iterable[ActionResult]]
-    """Does it in one transaction to the rows of these primary keys, on the actor's behalf, for this
-    reason."""
+    """Acts on the rows of these primary keys in one transaction, for this actor and reason."""
 
     def allowed(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"scheduler_app.{self.permission}")
@@ -63,12 +62,12 @@ class ReasonForm(forms.Form):
 
 
 class ActingAdmin(ReadOnlyAdmin[M]):
-    """Pages that only show, with actions that go through control."""
+    """Pages that show rows, with actions that go through control."""
 
     row_actions: tuple[Action, ...] = ()
 
     def useful_actions(self, row: M) -> Iterable[Action]:
-        """Those of the actions that make sense for the row as it is now."""
+        """Return the actions that make sense for the row as it is now."""
         return self.row_actions
 
     def changelist_view(
@@ -92,7 +91,7 @@ class ActingAdmin(ReadOnlyAdmin[M]):
         return own + super().get_urls()
 
     def action_view(self, action: Action, request: HttpRequest, object_id: str) -> HttpResponse:
-        """What a button on the page of a row does."""
+        """Carry out the action of a button on the page of a row."""
         if not (self.has_view_permission(request) and action.allowed(request)):
             raise PermissionDenied
         key = unquote(object_id)
@@ -107,10 +106,11 @@ class ActingAdmin(ReadOnlyAdmin[M]):
         page = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
         return HttpResponseRedirect(reverse(page, args=[quote(key)]))
 
-    def buttons(self, request: HttpRequest, row: M) -> dict[str, Any]:
-        """For the page's template: what this user may do to this row as it is now."""
+    def page_context(self, request: HttpRequest, row: M) -> dict[str, Any]:
+        """Add buttons for what this user may do to this row as it is now."""
         useful = [action for action in self.useful_actions(row) if action.allowed(request)]
-        return {"buttons": useful, "reason_form": ReasonForm()}
+        buttons = {"buttons": useful, "reason_form": ReasonForm()}
+        return super().page_context(request, row) | buttons
 
     def act(
         self, request: HttpRequest, action: Action, keys: Iterable[str], reason: str = ""

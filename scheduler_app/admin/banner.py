@@ -1,4 +1,4 @@
-"""What stands above every page: whether schedulers run and work and, if not, since when and why."""
+"""The banner above every page: whether schedulers run and work and, if not, since when and why."""
 
 from typing import Any
 
@@ -38,8 +38,8 @@ def banner() -> dict[str, Any]:
 
 
 def obstacle() -> str:
-    """Return why what a person asks for now has to wait, as the end of a sentence; empty if a
-    scheduler works."""
+    """Return why an action has to wait for a scheduler, as the end of a sentence; empty if one
+    works."""
     try:
         return _obstacle(status.scheduler_health())
     except (DatabaseError, InterfaceError) as error:

@@ -22,7 +22,7 @@ ZERO_PART = re.compile(rf"{NBSP}0{NBSP}\w+$")
 
 
 def label(state: str, hint: str = "") -> str:
-    """A state, coloured; the hint appears under the mouse."""
+    """Return a state, coloured; the hint is its tooltip."""
     return format_html(
         '<span class="state state-{}" title="{}">{}</span>',
         state.lower().replace(" ", "-"),
@@ -32,7 +32,7 @@ def label(state: str, hint: str = "") -> str:
 
 
 def moment(at: datetime | None) -> str:
-    """Date and time to the second in the current time zone, whose name is under the mouse."""
+    """Return date and time to the second in the current time zone, whose name is the tooltip."""
     if at is None:
         return EMPTY
     local = timezone.localtime(at)
@@ -46,57 +46,58 @@ def moment(at: datetime | None) -> str:
 
 
 def length(of: timedelta | None) -> str:
-    """A length of time in its largest units; the spaces do not break."""
+    """Return a length of time in its largest units; the spaces do not break."""
     return EMPTY if of is None else words.length(of).replace(" ", NBSP)
 
 
 def jitter(seconds: int) -> str:
-    """So many seconds in words; as they are if no job can have them."""
+    """Return so many seconds in words; a number that no job can have stays a number."""
     if seconds > MAX_JITTER:
         return f"{seconds:,}{NBSP}s"
     return round_length(timedelta(seconds=seconds))
 
 
 def round_length(of: timedelta | None) -> str:
-    """A length that a person chose, not measured: "2 s", "1 min", without parts that are zero."""
+    """Return a length that a person chose, such as "2 s" or "1 min", without parts that are
+    zero."""
     text = length(of).replace(f".0{NBSP}s", f"{NBSP}s")
     return ZERO_PART.sub("", text)
 
 
 def took(duration: timedelta | None) -> str:
-    """How long a run took, on one line."""
+    """Return how long a run took, on one line."""
     return f"took{NBSP}{length(duration)}"
 
 
 def first_line(text: str) -> str:
-    """Return the first line that says something, cut to a bearable length."""
+    """Return the first line that says something, cut to a readable length."""
     return words.first_line(text, LONGEST_LINE)
 
 
 def block(text: str) -> str:
-    """Text as it was written, line by line."""
+    """Return text as it was written, line by line."""
     return format_html('<pre class="block">{}</pre>', text) if text else EMPTY
 
 
 def as_json(value: Any) -> str:
-    """A value as indented JSON."""
+    """Return a value as indented JSON."""
     return (
         block(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)) if value else EMPTY
     )
 
 
 def two_lines(first: str, second: str) -> str:
-    """The second, if there is one, in quiet type under the first."""
+    """Return the first text and, if there is a second, that in quiet type below it."""
     return format_html('{}<div class="quiet">{}</div>', first, second) if second else first
 
 
 def joined(parts: Iterable[str], separator: str = " ") -> str:
-    """The parts side by side."""
+    """Return the parts side by side."""
     return format_html_join(separator, "{}", ((part,) for part in parts))
 
 
 def interruption(run: InterruptedRun, what: str = "it") -> str:
-    """That this run was running when its scheduler died."""
+    """Return a clause that says that this run was running when its scheduler died."""
     at = moment(run.heartbeat_at)
     return format_html("{} was running when {} died, last heard of at {}", what, run.node, at)
 
@@ -106,10 +107,10 @@ def link(url: str, text: str) -> str:
 
 
 def job_url(name: str) -> str:
-    """The page of one job."""
+    """Return the address of the page of one job."""
     return reverse("admin:scheduler_app_job_change", args=[quote(name)])
 
 
 def run_url(pk: int) -> str:
-    """The page of one run."""
+    """Return the address of the page of one run."""
     return reverse("admin:scheduler_app_jobrun_change", args=[pk])

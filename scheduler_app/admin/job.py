@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
 from scheduler_app.admin.job_actions import JobActions
 from scheduler_app.admin.job_columns import JobColumns, attach_statuses
@@ -65,16 +65,5 @@ class JobAdmin(JobColumns, PolicyWords, JobActions):
             attach_statuses([job])
         return job
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Job | None = None,
-    ) -> HttpResponse:
-        job = context["original"]
-        context |= self.buttons(request, job)
-        context["tables"] = job_tables(request, job.name)
-        return super().render_change_form(request, context, add, change, form_url, obj)
+    def page_context(self, request: HttpRequest, row: Job) -> dict[str, Any]:
+        return super().page_context(request, row) | {"tables": job_tables(request, row.name)}

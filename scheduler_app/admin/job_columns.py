@@ -19,7 +19,7 @@ def attach_statuses(jobs: Iterable[Job]) -> None:
 
 
 def status_of(job: Job) -> JobStatus:
-    """What `attach_statuses` gave the job."""
+    """Return what `attach_statuses` gave the job."""
     status: JobStatus = vars(job)["status"]
     return status
 
@@ -29,7 +29,8 @@ class JobColumns:
 
     @admin.display(description="state")
     def job_state(self, job: Job) -> str:
-        """The state, and what else is true of the job at the same time; since when."""
+        """Show the state, since when it holds, and what else is true of the job at the same
+        time."""
         status = status_of(job)
         truths = (
             (JobState.PAUSED, status.is_paused),
@@ -51,7 +52,8 @@ class JobColumns:
 
     @admin.display(description="last result")
     def last_result(self, job: Job) -> str:
-        """The last outcome; of an occurrence after the last run, with its time."""
+        """Show the last outcome, with its time if it is that of an occurrence after the last
+        run."""
         outcome, run = status_of(job).last_outcome, status_of(job).last_run
         if outcome is None:
             return formats.EMPTY
@@ -62,7 +64,7 @@ class JobColumns:
 
     @admin.display(description="last run")
     def last_run(self, job: Job) -> str:
-        """When it last ran, how late it began and how long it took."""
+        """Show when the job last ran, how late it started and how long it took."""
         run = status_of(job).last_run
         return formats.two_lines(formats.moment(run.started_at), timing(run)) if run else "never"
 
@@ -72,7 +74,7 @@ class JobColumns:
 
     @admin.display(description="not run")
     def not_run(self, job: Job) -> str:
-        """How many occurrences were skipped or missed."""
+        """Show how many occurrences were skipped or missed."""
         status = status_of(job)
         counts = ((status.skip_count, "skipped"), (status.miss_count, "missed"))
         return (
@@ -91,7 +93,7 @@ class JobColumns:
 
 
 def since(job: Job) -> str:
-    """Since when the job is paused or, failing that, orphaned."""
+    """Return since when the job is paused or, failing that, orphaned."""
     if job.paused_at:
         return format_html("paused since {}", formats.moment(job.paused_at))
     if job.orphaned_at:
@@ -100,5 +102,5 @@ def since(job: Job) -> str:
 
 
 def timing(run: RunSummary) -> str:
-    """How late a run that started began, and how long it took."""
+    """Return how late a run started, and how long it took."""
     return f"{formats.length(run.lateness)} late, {formats.took(run.duration)}"

@@ -31,7 +31,7 @@ class NodeAdmin(ReadOnlyAdmin[Node]):
     fields = (*list_display, "jobs")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Node]:
-        """Age and life are told by the database's clock, which the heartbeats are written with."""
+        """Annotate age and liveness by the database's clock, by which heartbeats are written."""
         last = Heartbeat.objects.filter(node=OuterRef("pk")).newest()
         return Node.objects.with_heartbeat().annotate(
             last_problem=Subquery(last.values("problem")[:1]),
@@ -41,7 +41,7 @@ class NodeAdmin(ReadOnlyAdmin[Node]):
 
     @admin.display(description="state")
     def state(self, node: Any) -> str:
-        """Whether it is alive and, if so, whether it works."""
+        """Show whether the node is alive and, if so, whether it works."""
         if node.stopped_at:
             return formats.label("stopped")
         if not node.alive:

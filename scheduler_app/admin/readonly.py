@@ -21,7 +21,7 @@ else:
 
     class ModelAdmin(admin.ModelAdmin):
         def __class_getitem__(cls, _: object) -> type:
-            """Django's own is generic for type checkers only."""
+            """Return the class itself: Django's own is generic for type checkers only."""
             return cls
 
 
@@ -34,7 +34,7 @@ class ReadOnlyAdmin(ModelAdmin[M]):
         css = {"all": ("scheduler_app/admin.css",)}
 
     def is_key(self, text: str) -> bool:
-        """Whether a row can have this primary key; no database is asked for any other."""
+        """Return whether a row can have this primary key: the database is asked for no other."""
         try:
             key = self.opts.pk.to_python(text)
         except ValidationError:
@@ -66,8 +66,12 @@ class ReadOnlyAdmin(ModelAdmin[M]):
         form_url: str = "",
         obj: M | None = None,
     ) -> HttpResponse:
-        context["banner"] = banner()
+        context |= self.page_context(request, context["original"])
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def page_context(self, request: HttpRequest, row: M) -> dict[str, Any]:
+        """Return what the page of this row shows besides its fields."""
+        return {"banner": banner()}
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
 from scheduler_app.admin.run_actions import RunActions
 from scheduler_app.admin.run_columns import LARGE, RunColumns, attach_interruptions, hangs
@@ -27,7 +27,7 @@ OUTCOME = {
 
 
 class JobFilter(admin.SimpleListFilter):
-    """The names come from the jobs: to ask the history for them would read all of it."""
+    """Takes the names from the jobs: asking the history for them would read all of it."""
 
     title = "job"
     parameter_name = "job_name"
@@ -74,7 +74,7 @@ class JobRunAdmin(RunColumns, RunActions):
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: JobRun | None = None) -> Any:
-        """Of its outcome, a run's page shows what there is."""
+        """Show only those parts of a run's outcome that it has."""
         told = tuple(field for field, column in OUTCOME.items() if getattr(obj, column, None))
         outcome = (("Outcome", {"fields": told}),) if told else ()
         advice = ((None, {"fields": ("takes_long",)}),) if obj is not None and hangs(obj) else ()
@@ -93,16 +93,5 @@ class JobRunAdmin(RunColumns, RunActions):
     def get_queryset(self, request: HttpRequest) -> QuerySet[JobRun]:
         return super().get_queryset(request).defer(*LARGE)
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: JobRun | None = None,
-    ) -> HttpResponse:
-        run = context["original"]
-        context |= self.buttons(request, run)
-        context["tables"] = attempts_tables(run)
-        return super().render_change_form(request, context, add, change, form_url, obj)
+    def page_context(self, request: HttpRequest, row: JobRun) -> dict[str, Any]:
+        return super().page_context(request, row) | {"tables": attempts_tables(row)}

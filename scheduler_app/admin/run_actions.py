@@ -46,7 +46,8 @@ class RunActions(ActingAdmin[JobRun]):
 
     @admin.action(permissions=["cancel"], description="Cancel the selected runs")
     def cancel(self, request: HttpRequest, queryset: JobRunQuerySet) -> None:
-        """Those that have ended are only counted: a whole history may be selected."""
+        """Cancel those that have not ended; only count the others, as a whole history may be
+        selected."""
         ended = queryset.finished().count()
         active = list(queryset.active().order_by("id").values_list("pk", flat=True))
         self.act(request, CANCEL, map(str, active))

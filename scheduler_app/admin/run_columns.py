@@ -25,7 +25,7 @@ class RunColumns:
 
     @admin.display(description="attempt")
     def attempt_of(self, run: JobRun) -> str:
-        """Which attempt it is, and where the first is found."""
+        """Show which attempt it is, with a link to the first."""
         return attempt(run) or "the first"
 
     @admin.display(description="trigger")
@@ -46,7 +46,7 @@ class RunColumns:
 
     @admin.display(description="started")
     def started(self, run: JobRun) -> str:
-        """When it started and how late; when it is due, if it waits for its time."""
+        """Show when it started and how late, or when it is due if it waits for its time."""
         if run.state == RunState.QUEUED and run.due_at != run.scheduled_for:
             return formats.two_lines(
                 formats.EMPTY, format_html("due {}", formats.moment(run.due_at))
@@ -61,7 +61,7 @@ class RunColumns:
 
     @admin.display(description="asked to end")
     def asked_to_end(self, run: JobRun) -> str:
-        """When a person asked the run to end early; who and why."""
+        """Show when a person asked the run to end early, who and why."""
         return formats.two_lines(formats.moment(run.cancel_requested_at), run.cancel_reason)
 
     @admin.display(description="takes long")
@@ -100,13 +100,14 @@ def attach_interruptions(runs: Iterable[JobRun]) -> None:
 
 
 def hangs(run: JobRun) -> str:
-    """What can be done about a run that takes much longer than usual; empty for any other."""
+    """Return what can be done about a run that takes much longer than usual; empty for any
+    other."""
     return "" if vars(run).get("interruption") else hanging(run, database.now())
 
 
 def result(run: JobRun) -> str:
-    """The state; whether its scheduler died; whether the run is asked to end; of a retry, which
-    attempt it is."""
+    """Return the state, whether its scheduler died, whether the run is asked to end and, for a
+    retry, which attempt it is."""
     died: InterruptedRun | None = vars(run).get("interruption")
     asked = run.state == RunState.RUNNING and run.cancel_requested_at is not None
     told = (
@@ -119,7 +120,7 @@ def result(run: JobRun) -> str:
 
 
 def attempt(run: JobRun) -> str:
-    """Of a retry: which attempt it is, and of which run."""
+    """Return, for a retry, which attempt it is and of which run; else nothing."""
     if run.attempt < 2:
         return ""
     if run.first_attempt_id is None:
@@ -129,7 +130,7 @@ def attempt(run: JobRun) -> str:
 
 
 def origin(run: JobRun) -> str:
-    """Who asked for the run; or, of a row that stands for several occurrences, how many and since
+    """Return who asked for the run or, for a row of several occurrences, how many and since
     when."""
     if run.trigger == Trigger.MANUAL:
         return f"on request of {run.requested_by or 'an unknown person'}"

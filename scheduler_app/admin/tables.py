@@ -1,4 +1,4 @@
-"""The tables below the fields of a job or a run, and where the rest of each is found."""
+"""The tables below the fields of a job or a run, each with a link to the rest of its rows."""
 
 from typing import NamedTuple
 
@@ -28,13 +28,14 @@ class Table(NamedTuple):
 
 
 def job_tables(request: HttpRequest, name: str) -> list[Table]:
-    """The job's tables, as far as the user may see them."""
+    """Return the job's tables that the user may see."""
     makers = {JobRun: runs_table, AuditEntry: audit_table, SchedulePeriod: periods_table}
     return [make(name) for model, make in makers.items() if may_view(request, model)]
 
 
 def runs_table(name: str) -> Table:
-    """Runs that have not ended first: two queries, because one could not use an index."""
+    """Return the last runs, those that have not ended first: two queries, because one could not use
+    an index."""
     runs = JobRun.objects.filter(job_name=name).defer(*LARGE)
     active = runs.active().order_by("-id")[:SHOWN]
     finished = runs.finished().order_by("-finished_at")[:SHOWN]
@@ -49,7 +50,7 @@ def runs_table(name: str) -> Table:
 
 
 def attempts_tables(run: JobRun) -> list[Table]:
-    """All attempts of the run's occurrence, if there are several."""
+    """Return all attempts of the run's occurrence, if there are several."""
     first = run.first_attempt_id or run.pk
     same = JobRun.objects.filter(Q(pk=first) | Q(first_attempt=first)).defer(*LARGE)
     attempts = list(same.order_by("attempt"))
@@ -108,7 +109,7 @@ def period_cells(period: SchedulePeriod) -> tuple[str, ...]:
 
 
 def schedule_of(period: SchedulePeriod) -> str:
-    """As it was written then: what could be explained then need not be now."""
+    """Return the schedule as it was written: an old one may not be computable today."""
     jitter = formats.jitter(period.jitter)
     told = f", jitter{formats.NBSP}{jitter}" if period.jitter else ""
     return format_html("<code>{}</code> {}{}", period.cron, period.timezone, told)
@@ -119,6 +120,6 @@ def changelist_url(model: str, **query: str) -> str:
 
 
 def may_view(request: HttpRequest, model: type[Model]) -> bool:
-    """Whether the user may look at the pages of this model."""
+    """Return whether the user may look at the pages of this model."""
     codename = get_permission_codename("view", model._meta)
     return request.user.has_perm(f"{model._meta.app_label}.{codename}")

@@ -11,14 +11,15 @@ class Executor(ABC):
 
     @property
     def stalled_since(self) -> float | None:
-        """Since when (time.monotonic()) tasks have not begun that could; None if there are none."""
+        """Since when (time.monotonic()) tasks have waited that could begin; None if there are
+        none."""
         return None
 
     @abstractmethod
     def hand_over(self, tasks: Sequence[Task]) -> None:
-        """Carry the tasks out, in their order. The engine hands over no more than there is room
-        for, and what is known to be quick; and none at times, so that what could not begin is
-        tried again. A task never raises. Never raises."""
+        """Carry the tasks out, in their order. The engine hands over as many as there is room for,
+        and more only if they are known to be quick; at times it hands over none, so that tasks that
+        could not begin are tried again. Neither this nor a task raises."""
 
     @abstractmethod
     def wait_until_begun(self, timeout: float) -> bool:

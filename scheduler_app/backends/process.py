@@ -22,7 +22,7 @@ from scheduler_app.registry import JobContext, JobDefinition
 logger = SafeLogger(__name__)
 
 POLL = 0.1
-"""How often, in seconds, it is seen whether the run has been cancelled."""
+"""How often, in seconds, to look whether the run has been cancelled."""
 EXIT_GRACE = 5.0
 """How long, in seconds, a process may take to exit after its run has ended."""
 SUPERVISOR_GRACE = 2.0
@@ -37,7 +37,7 @@ def _path(function: Callable[..., object]) -> str:
 
 
 class Isolation:
-    """Worker processes for one scheduler. At its stop: spare(), tell the runs to end, wait for
+    """Worker processes for one scheduler. When it stops: spare(), ask the runs to end, wait for
     them, close()."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Isolation:
         self._processes.start()
 
     def spare(self) -> None:
-        """From now on a cancelled run may take until close()."""
+        """Let a cancelled run take until close(), from now on."""
         self._spared.set()
 
     def close(self) -> None:
@@ -101,7 +101,7 @@ class Isolation:
             process.close()
 
     def _killed(self, watch: "_Watch") -> Outcome:
-        """The outcome of a run that has told none."""
+        """Return the outcome of a run that has reported none."""
         ending = watch.process.ending
         metadata = storable_metadata(watch.context.reported)
         if watch.is_overdue or (ending is not None and ending.timed_out):
@@ -160,7 +160,7 @@ class _Watch:
                 self.process.kill()
 
     def _enforce_timeout(self) -> None:
-        """The supervisor does it, unless it is stopped or hangs."""
+        """Kill a run whose time is up. Its supervisor does so, unless it is stopped or hangs."""
         if self.timeout is None or not self.process.started or self.is_overdue:
             return
         now = time.monotonic()

@@ -12,19 +12,19 @@ from scheduler_app.logs import SafeLogger
 logger = SafeLogger(__name__)
 
 SUSPICIOUS = 0.5
-"""How long, in seconds, a task may wait before it is seen whether all threads are alive."""
+"""How long, in seconds, a task may wait before the threads are checked for dead ones."""
 
 
 class ThreadExecutor(Executor):
-    """At most `size` tasks at a time. The threads are daemons: a task that does not end when it
-    is asked to cannot keep the process from exiting.
+    """At most `size` tasks at a time. The threads are daemons: a task that does not end when it is
+    asked to cannot keep the process from exiting.
 
-    Threads are woken one by one: each that takes a task and leaves others wakes the next. So many
-    quick tasks are done by few threads, and one that takes its time holds nobody up. A thread in
-    which a task has left something ends, and a new one takes its place.
+    Threads are woken one by one: each that takes a task and leaves others wakes the next. So few
+    threads do many quick tasks, and a slow one delays no other. A thread in which a task has left
+    something ends, and a new one takes its place.
 
     When the system has no room for another thread, the tasks wait for one that becomes free, and
-    each hand-over, of no task too, tries again."""
+    each call of hand_over(), even with no task, tries again."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -90,8 +90,8 @@ class ThreadExecutor(Executor):
             self._start_thread()
 
     def _forget_dead_threads(self) -> None:
-        """A thread can end before its first step: when memory is short, or when a hook for new
-        threads raises."""
+        """Forget threads that ended before their first step: memory was short, or a hook for new
+        threads raised."""
         dead = {thread for thread in self._threads if not thread.is_alive()}
         if dead:
             self._threads -= dead
@@ -144,7 +144,7 @@ class ThreadExecutor(Executor):
                     self._all_ended.notify_all()
 
     def _next(self) -> Task | None:
-        """The next task; None once the executor is closed and nothing is left."""
+        """Return the next task; None once the executor is closed and nothing is left."""
         with self._has_task:
             while not self._tasks:
                 if self._closed:

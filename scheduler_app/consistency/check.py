@@ -29,11 +29,11 @@ def audit_ledger(
     jobs: Iterable[str] | None = None,
     tally: Tally | None = None,
 ) -> Iterator[Discrepancy]:
-    """Each discrepancy of these jobs (all, unless told otherwise), job by job, about occurrences
-    scheduled for `since` or later and before `until`. Counters are compared when neither is given
-    and nothing has been pruned. The tally is filled while it goes. Raises JobNotFound."""
+    """Yield each discrepancy of these jobs (by default all), job by job, in occurrences scheduled
+    for `since` or later and before `until`. Compare counters if neither is given and nothing has
+    been pruned. Fill the tally on the way. Raises JobNotFound."""
     tally = Tally() if tally is None else tally
-    # Schedulers that have died without a goodbye included: what they leave undone must be seen.
+    # Dead schedulers included: what they leave undone must be reported.
     declares = Node.objects.unstopped().values_list("declares", flat=True)
     declared = set(chain.from_iterable(declares))
     known = declared.union(Job.objects.values_list("name", flat=True))
@@ -126,7 +126,8 @@ class _History:
         self._tally.occurrences[INACTIVE[SchedulePeriod.State(period.state)]] += not_due
 
     def _coverage(self, period: SchedulePeriod) -> Coverage | Unjudged:
-        """What has been claimed of an active period; of any other, nothing had to be."""
+        """Return the coverage of what has been claimed of an active period; of any other, nothing
+        had to be."""
         active = period.state == SchedulePeriod.State.ACTIVE
         schedule = period.schedule.compute()
         if isinstance(schedule, Uncomputable):
@@ -139,7 +140,7 @@ class _History:
         return Coverage(period, self._window, fires, self._tally, is_known, self._accounted_to)
 
     def _misplaced(self, row: Row, index: int) -> str:
-        """Why this row can belong to no period's occurrences; empty if it can."""
+        """Return why this row can belong to no period's occurrences; empty if it can."""
         period = self._periods[index] if index >= 0 else None
         if period is None or (period.ends_at and row.due_at > period.ends_at):
             return f"run {row.id} belongs to no recorded period of the schedule"

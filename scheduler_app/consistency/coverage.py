@@ -29,7 +29,8 @@ class Row(NamedTuple):
 
 
 def rows_of(job_name: str, window: Window) -> Iterator[Row]:
-    """The rows that account for occurrences in the window, in the order of their firsts."""
+    """Yield the rows that account for occurrences in the window, ordered by the first occurrence of
+    each."""
     rows = JobRun.objects.scheduled().filter(job_name=job_name, attempt=1)
     if window.since:
         rows = rows.filter(scheduled_for__gte=window.since)
@@ -56,7 +57,7 @@ def rows_of(job_name: str, window: Window) -> Iterator[Row]:
 
 
 def is_in_ledger(job_name: str, scheduled_for: datetime) -> bool:
-    """Whether a row accounts for this occurrence."""
+    """Return whether a row accounts for this occurrence."""
     return JobRun.objects.accounting_for(job_name, scheduled_for).exists()
 
 
@@ -69,8 +70,8 @@ class Lacking(NamedTuple):
 
 
 class Coverage:
-    """Takes the rows of one active period in the order of their firsts, and tells what of its
-    occurrences they leave out, account for twice, or do not have."""
+    """Holds the rows of one active period, ordered by the first occurrence of each, against its
+    schedule: finds occurrences without a row or with two, and rows without an occurrence."""
 
     def __init__(
         self,
@@ -81,7 +82,7 @@ class Coverage:
         is_known: Callable[[datetime], bool],
         accounted_to: datetime | None = None,
     ) -> None:
-        """`accounted_to`: what was due by then has had a row."""
+        """`accounted_to`: every occurrence that was due by then has had a row."""
         self._accounted_to = accounted_to
         self._period, self._window, self._tally = period, window, tally
         self._fires, self._is_known = fires, is_known
@@ -90,7 +91,7 @@ class Coverage:
         """The row that reaches farthest."""
 
     def take(self, row: Row) -> Iterator[Discrepancy]:
-        """What is wrong up to the end of this row."""
+        """Yield what is wrong up to the end of this row."""
         if self._next and self._next.scheduled_for < row.first:
             yield from self._lost(row.first)
         twin = self._last if self._last and row.first <= self._last.last else None
@@ -99,7 +100,7 @@ class Coverage:
         if twin:
             yield self._found(Kind.DOUBLED, row, f"runs {twin.id} and {row.id} both account for it")
         elif not self._window.holds(row.first, row.last):
-            pass  # its other end is not looked at
+            pass  # a part of it lies outside the window
         elif not count:
             text = f"run {row.id} accounts for a moment that the schedule does not have"
             yield self._found(Kind.UNEXPECTED, row, text)
@@ -113,7 +114,7 @@ class Coverage:
             self._last = row
 
     def close(self) -> Iterator[Discrepancy]:
-        """What is left out at the end."""
+        """Yield what is left out at the end."""
         return self._lost(None)
 
     def _pass(self, end: datetime) -> tuple[int, datetime | None, datetime | None]:
@@ -126,14 +127,14 @@ class Coverage:
         return count, first, last
 
     def _lost(self, before: datetime | None) -> Iterator[Discrepancy]:
-        """What no row accounts for, before this moment. What had been accounted for once is told
-        apart: its rows have been deleted."""
+        """Yield the occurrences before this moment for which no row accounts. Those that had a row,
+        which has been deleted, are a kind of their own."""
         lacking: dict[Kind, Lacking] = {}
         while self._next and (before is None or self._next.scheduled_for < before):
             fire, self._next = self._next, next(self._fires, None)
             moment = fire.scheduled_for
             if moment <= self._period.begins_at and self._is_known(moment):
-                continue  # put off beyond the period in which it was accounted for
+                continue  # it was scheduled, and is accounted for, in an earlier period
             had_row = self._accounted_to is not None and fire.due_at <= self._accounted_to
             kind = Kind.INCOMPLETE if had_row else Kind.LOST
             first, _, count = lacking.get(kind, Lacking(moment, moment, 0))
@@ -151,8 +152,8 @@ class Coverage:
 
 
 class Unjudged:
-    """Takes the rows of a period whose occurrences cannot be computed here as they were. Its rows
-    count as they are."""
+    """Counts, without judging them, the rows of a period whose occurrences cannot be computed here
+    as they were."""
 
     def __init__(
         self, period: SchedulePeriod, window: Window, tally: Tally, problem: str = ""

@@ -20,7 +20,8 @@ MANY = 10_000
 
 
 def periods(job: Job, recorded: Sequence[SchedulePeriod]) -> Iterator[Discrepancy]:
-    """Whether these, in order, follow each other without a gap, and the last is the present."""
+    """Yield where these periods, which are in order, overlap or leave a gap, and whether the last
+    is not the job's present one."""
     for one, other in pairwise(recorded):
         if one.ends_at is None or one.ends_at > other.begins_at:
             text = f"two periods of its schedule overlap after {other.begins_at}"
@@ -40,7 +41,7 @@ def periods(job: Job, recorded: Sequence[SchedulePeriod]) -> Iterator[Discrepanc
 
 
 def timetable(job: Job, next_due: datetime | None) -> Iterator[Discrepancy]:
-    """Whether an active job is due at some time, and any other is not."""
+    """Yield an active job that is never due, and an inactive one that is."""
     if state_of(job) == State.ACTIVE:
         if next_due is None:
             schedule = job.schedule.compute()
@@ -52,7 +53,7 @@ def timetable(job: Job, next_due: datetime | None) -> Iterator[Discrepancy]:
 
 
 def overdue(job: Job, next_due: datetime, now: datetime) -> Iterator[Discrepancy]:
-    """Whether an active job that living schedulers declare is claimed in time."""
+    """Yield an active job that living schedulers declare and none claims in time."""
     if state_of(job) != State.ACTIVE or now - next_due <= OVERDUE_AFTER * _heartbeat():
         return
     schedule = job.schedule.compute()
@@ -69,17 +70,17 @@ def _heartbeat() -> timedelta:
 
 
 def accounted_to(job: Job) -> datetime | None:
-    """Up to when the (counted) job's occurrences have had rows, as far as is known."""
+    """Return up to when the (counted) job's occurrences have had rows, as far as is known."""
     known = (job.accounted_to, getattr(job, "latest_accounted_to", None))
     return max(filter(None, known), default=None)
 
 
 def counters(job: Job) -> Iterator[Discrepancy]:
-    """Whether each counter is what all rows together tell; only while none has been pruned.
+    """Yield each counter that differs from what all rows together say; only while none has been
+    pruned.
 
-    An occurrence counts once, by its last attempt: of those that failed or were lost, each that
-    has been tried again is one less, and each whose next attempt was cancelled before it began is
-    one more."""
+    An occurrence counts once, by its last attempt: of failed and lost attempts, one is subtracted
+    for each retry; a retry that was cancelled before it began adds one."""
     given_up = Q(state=RunState.CANCELLED, attempt__gt=1, started_at=None)
     found = JobRun.objects.filter(job_name=job.name).aggregate(
         run_count=Count("pk", Q(state=RunState.SUCCESS)),
@@ -97,7 +98,8 @@ def counters(job: Job) -> Iterator[Discrepancy]:
 
 
 def holders(job: Job) -> Iterator[Discrepancy]:
-    """Whether a living scheduler, or nobody, holds each run that has not ended."""
+    """Yield runs that have not ended and whose scheduler has stopped, and running ones that no
+    scheduler holds."""
     running = JobRun.objects.running().filter(node=None)
     stranded = JobRun.objects.of_stopped_nodes() | running
     for pk, state, node in stranded.filter(job_name=job.name).values_list(

@@ -1,9 +1,9 @@
-"""The one door through which people change anything.
+"""The one way in which people change anything.
 
 Each call is one transaction, leaves one audit row for each job or run and works from any process: a
-scheduler notices within a second, the one in this process at once. No call waits long for what
-others hold, and conflicts with other transactions are tried again; what cannot be done raises Busy,
-and then nothing was changed."""
+scheduler notices within a second, the one in this process at once. No call waits long for locks,
+and conflicts with other transactions are tried again; if that does not help, the call raises Busy
+and has changed nothing."""
 
 from scheduler_app.control.actor import REASON_LIMIT, Actor
 from scheduler_app.control.jobs import (

@@ -17,8 +17,7 @@ REASON_LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, and through which door. Whatever the name was, it is one that any column of ours
-    takes."""
+    """Who acts, and on which surface. The name is cleaned, so that any column of ours takes it."""
 
     name: str
     surface: Surface
@@ -33,7 +32,7 @@ def kept(reason: str) -> str:
 
 
 def sentence(what: str, by: Actor, reason: str) -> str:
-    """Return what was done, by whom, through which door and why."""
+    """Return what was done, by whom, on which surface and why."""
     return f"{what} by {by.name} ({by.surface.label})" + (f": {reason}" if reason else ".")
 
 

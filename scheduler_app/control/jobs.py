@@ -16,8 +16,8 @@ from scheduler_app.text import one_line
 def pause(name: str, *, by: Actor, reason: str = "") -> bool:
     """Stop firing the job. False: it was paused already. Raises JobNotFound and Busy.
 
-    A run that is going goes on; occurrences that are due but not yet claimed are recorded as
-    skipped; what waits (a retry, say) waits until the job is resumed."""
+    A running run continues; occurrences that are due but not yet claimed are recorded as skipped;
+    what waits (a retry, say) waits until the job is resumed."""
     return _single(pause_many([name], by=by, reason=reason))
 
 
@@ -83,16 +83,16 @@ def _trigger(names: Collection[str], runs: list[JobRun], by: Actor, reason: str)
 
 
 def _requests(names: Collection[str]) -> dict[str, int]:
-    """Return the run of each of these jobs that is asked for already."""
+    """Return, for each of these jobs that has one, the queued run on request."""
     waiting = JobRun.objects.queued().requests().filter(job_name__in=names)
     return dict(waiting.values_list("job_name", "pk"))
 
 
 def _refusal(job: Job, waiting: int | None) -> str:
     if job.is_orphaned:
-        return f"{job.name} cannot be run: no scheduler's code declares it any more."
+        return f"Job {job.name} cannot be run: no scheduler's code declares it any more."
     if waiting:
-        return f"{job.name} is asked for already: run {waiting} waits to start."
+        return f"Job {job.name} is queued already: run {waiting} waits to start."
     return ""
 
 

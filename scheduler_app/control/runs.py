@@ -15,8 +15,8 @@ def cancel(run_id: int, *, by: Actor, reason: str = "") -> bool:
     """End a run early. False: it has ended, or is asked to end, already. Raises RunNotFound and
     Busy.
 
-    One that has not begun is cancelled at once, and never starts. One that is going is told through
-    `context.cancelled`; if it has a process of its own, that is killed when it has not ended within
+    A queued run is cancelled immediately, and never starts. A running one is asked to end through
+    `context.cancelled`; one in a process of its own is killed if it has not ended within
     SCHEDULER["cancel_grace"] seconds."""
     changes = cancel_many([run_id], by=by, reason=reason)
     for error in changes.refused.values():

@@ -1,4 +1,5 @@
-"""The transaction of a person's action: it waits briefly, and tries again what clashed."""
+"""The transaction of a person's action: it waits briefly for locks, and is tried again after a
+conflict."""
 
 import random
 import time
@@ -22,7 +23,7 @@ WAIT = 5.0
 """Seconds that an action waits for what another transaction holds."""
 ATTEMPTS = 5
 PAUSE = 0.05
-"""Seconds before an action that clashed is tried again; four times as long the last time."""
+"""Seconds before the first retry after a conflict; before the last one four times as long."""
 
 
 @dataclass(slots=True)
@@ -60,7 +61,7 @@ def carry_out(work: Callable[[], T], names: Collection[str]) -> T:
 
 @contextmanager
 def _short_waits() -> Iterator[None]:
-    """On SQLite, wait so long for the one lock that there is."""
+    """On SQLite, limit the wait for the one lock that there is."""
     connection = database.connection()
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         yield

@@ -41,7 +41,7 @@ class _Field:
         return self.last - self.first + 1
 
     def advice(self, value: str) -> str:
-        """What to write instead of this bad value."""
+        """Return what to write instead of this bad value."""
         if "?" in value:
             return f"use * instead of ?, or {self.usage}"
         for item in value.split(","):
@@ -67,7 +67,8 @@ class _Field:
         )
 
     def _unwrapped(self, item: str) -> str:
-        """A range that runs past the end, such as FRI-MON, as what it stands for."""
+        """Return what a range that runs past the end, such as FRI-MON, means; empty for any
+        other."""
         start, _, end = item.partition("-")
         low, high = self._number(start), self._number(end)
         if low is None or high is None or low <= high:
@@ -115,7 +116,7 @@ _EPOCH = datetime(2000, 1, 1)
 
 @lru_cache(maxsize=4096)
 def normalise(expression: str) -> str:
-    """The expression as five or six fields in capitals, one space between them.
+    """Return the expression as five or six fields in capitals, one space between them.
 
     Raises CronError, which names the bad field, its value and what would be right, also for an
     expression that can never fire."""
@@ -180,13 +181,13 @@ def _never(expression: str) -> str:
 
 @lru_cache(maxsize=4096)
 def explain(expression: str) -> str:
-    """The schedule in English words. Raises CronError."""
+    """Return the schedule in English words. Raises CronError."""
     return words(parsed(normalise(expression)))
 
 
 def is_by_the_clock(expression: str) -> bool:
-    """Whether it fires whenever the clock on the wall matches: not at all in a gap, at both passes
-    of a repeated hour. Raises CronError."""
+    """Return whether it fires whenever the clock on the wall matches: not at all in a gap, at both
+    passes of a repeated hour. Raises CronError."""
     minute, hour = normalise(expression).split()[-5:-3]
     return minute.startswith("*") or hour.startswith("*")
 

@@ -31,8 +31,8 @@ a day from UTC. What would fire before it is left out, as is what no datetime ca
 
 
 def next_fire(expression: str, after: datetime, zone: str) -> datetime | None:
-    """The first moment strictly after `after` at which the expression fires in this IANA zone, in
-    UTC and whole seconds. None: not within 50 years. Raises CronError."""
+    """Return the first moment strictly after `after` at which the expression fires in this IANA
+    zone, in UTC and whole seconds. None: not within 50 years. Raises CronError."""
     return _next_fire(normalise(expression), whole_second(after), zone)
 
 
@@ -44,13 +44,13 @@ def _next_fire(expression: str, after: datetime, zone: str) -> datetime | None:
 
 
 def previous_fire(expression: str, at: datetime, zone: str) -> datetime | None:
-    """The last moment at or before `at` at which the expression fired, in UTC. None: not within 50
-    years. Raises CronError."""
+    """Return the last moment at or before `at` at which the expression fired, in UTC. None: not
+    within 50 years. Raises CronError."""
     return latest_fire(normalise(expression), whole_second(at), zone, _HORIZON)
 
 
 def latest_fire(expression: str, at: datetime, zone: str, within: int) -> datetime | None:
-    """The last fire that is at most `within` seconds before `at`.
+    """Return the last fire that is at most `within` seconds before `at`.
 
     Searched forwards, by halves, and not by CronSim's own way back: so it always agrees with
     next_fire."""
@@ -74,7 +74,7 @@ def _first(expression: str, after: datetime, zone: str) -> datetime | None:
 
 
 def fires(expression: str, after: datetime, zone: str) -> Iterator[datetime]:
-    """All fires of a normalised expression strictly after `after`, in order, in UTC."""
+    """Yield all fires of a normalised expression strictly after `after`, in order, in UTC."""
     twin, seconds = _split(expression)
     last = after = max(after, _FIRST)
     for minute in _twin_fires(twin, after - seconds[-1], zone_of(zone)):
@@ -87,7 +87,7 @@ def fires(expression: str, after: datetime, zone: str) -> Iterator[datetime]:
 
 @lru_cache(maxsize=4096)
 def _split(expression: str) -> tuple[str, tuple[timedelta, ...]]:
-    """The five-field twin of an expression, and its seconds."""
+    """Return the five-field twin of an expression, and its seconds."""
     *second, minute, hour, day, month, weekday = expression.split()
     twin = " ".join((minute, hour, day, month, weekday))
     seconds = parsed(expression).seconds if second else {0}
@@ -95,8 +95,8 @@ def _split(expression: str) -> tuple[str, tuple[timedelta, ...]]:
 
 
 def _twin_fires(expression: str, after: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-    """The fires of five fields, in order: all those after `after`, perhaps some before it, and
-    one that several skipped moments share once for each."""
+    """Yield the fires of five fields, in order: all those after `after`, perhaps some before it,
+    and one that several skipped moments share once for each."""
     by_the_clock = is_by_the_clock(expression)
     repeats: list[datetime] = []
     for local, (first, second) in _walk(expression, after, zone):
@@ -115,7 +115,7 @@ def _twin_fires(expression: str, after: datetime, zone: ZoneInfo) -> Iterator[da
 def _walk(
     expression: str, after: datetime, zone: ZoneInfo
 ) -> Iterator[tuple[datetime, tuple[datetime, datetime]]]:
-    """The local times that match, with both readings of each, to the end of the calendar."""
+    """Yield the local times that match, with both readings of each, to the end of the calendar."""
     walk = copy(parsed(expression))  # a tenth of the time that parsing takes
     try:
         walk.dt = _local_start(after, zone)
@@ -126,7 +126,7 @@ def _walk(
 
 
 def _local_start(after: datetime, zone: ZoneInfo) -> datetime:
-    """A local time from which a walk meets everything that comes after `after`."""
+    """Return a local time from which a walk meets everything that comes after `after`."""
     local = after.astimezone(zone).replace(tzinfo=None, fold=0, microsecond=0)
     first, second = _passes(local, zone)
     # In a repeated hour the second pass is found while walking through the first.
@@ -134,14 +134,14 @@ def _local_start(after: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _passes(local: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Both readings of a local time, in UTC: equal as a rule, ascending if the clock passes it
-    twice, descending if never (PEP 495)."""
+    """Return both readings of a local time, in UTC: equal as a rule, ascending if the clock passes
+    it twice, descending if never (PEP 495)."""
     aware = local.replace(tzinfo=zone)
     return aware.astimezone(UTC), aware.replace(fold=1).astimezone(UTC)
 
 
 def _end_of_gap(local: datetime, zone: ZoneInfo) -> datetime:
-    """The first moment after the gap in which this local time lies; it is a whole minute."""
+    """Return the first moment after the gap in which this local time lies; it is a whole minute."""
     first, second = _passes(local, zone)
     while first > second:
         local += timedelta(minutes=1)

@@ -130,11 +130,12 @@ class Fires:
         return previous_fire(self.expression, moment, self.timezone)
 
     def explain(self) -> str:
-        """The schedule in English words, without zone and jitter."""
+        """Return the schedule in English words, without zone and jitter."""
         return explain(self.expression)
 
     def next(self, after: datetime) -> Fire | None:
-        """The first occurrence with `due_at` later than `after`. None: not within 50 years."""
+        """Return the first occurrence with `due_at` later than `after`. None: not within 50
+        years."""
         latest = self._latest(after)
         if latest and latest.due_at > after:
             return latest
@@ -142,8 +143,8 @@ class Fires:
         return self._fire(scheduled_for) if scheduled_for else None
 
     def at(self, due_at: datetime) -> Fire:
-        """The occurrence that is due at this moment. If the schedule has none, because it was
-        changed meanwhile, the moment counts as scheduled."""
+        """Return the occurrence that is due at this moment. If the schedule has none, because it
+        was changed meanwhile, the moment counts as scheduled."""
         latest = self._latest(due_at)
         if latest and latest.due_at == due_at:
             return latest
@@ -151,7 +152,7 @@ class Fires:
         return Fire(due_at, due_at)
 
     def due(self, first_due: datetime, until: datetime) -> Iterator[Fire]:
-        """`at(first_due)` and all later occurrences that are due by `until`, in order."""
+        """Yield `at(first_due)` and all later occurrences that are due by `until`, in order."""
         if first_due > until:
             return
         yield self.at(first_due)
@@ -160,8 +161,8 @@ class Fires:
             yield from takewhile(lambda fire: fire.due_at <= until, self._from(following))
 
     def _latest(self, at: datetime) -> Fire | None:
-        """The last occurrence scheduled for `at` or before, if jitter could make it due by then or
-        later. Without jitter there is none to consider."""
+        """Return the last occurrence scheduled for `at` or before, if jitter could make it due by
+        then or later. Without jitter there is none to consider."""
         if not self.jitter:
             return None
         scheduled_for = latest_fire(self.expression, whole_second(at), self.timezone, self.jitter)
@@ -174,7 +175,7 @@ class Fires:
         return Fire(scheduled_for, scheduled_for + self._delay(scheduled_for, following))
 
     def _from(self, first: Fire) -> Iterator[Fire]:
-        """This occurrence and all later ones."""
+        """Return this occurrence and all later ones."""
         moments = chain(
             [first.scheduled_for], fires(self.expression, first.scheduled_for, self.timezone)
         )
@@ -187,7 +188,7 @@ class Fires:
         )
 
     def _delay(self, scheduled_for: datetime, following: datetime | None) -> timedelta:
-        """The jitter of one occurrence, in whole milliseconds."""
+        """Return the jitter of one occurrence, in whole milliseconds."""
         longest = min(timedelta(seconds=self.jitter), LATEST - scheduled_for)
         if following:
             longest = min(longest, following - scheduled_for - timedelta(milliseconds=1))

@@ -21,7 +21,8 @@ class ActiveRuns:
 
 
 def active_runs(names: Iterable[str]) -> dict[str, ActiveRuns]:
-    """Those of these jobs that are busy. A retry that waits for its time makes no job busy."""
+    """Return those of these jobs that are busy. A retry that waits for its time makes no job
+    busy."""
     waits_to_retry = Q(node=None, attempt__gt=1)
     active = JobRun.objects.active().filter(bulk.AnyOf("job_name", names)).exclude(waits_to_retry)
     found: dict[str, ActiveRuns] = {}

@@ -1,5 +1,5 @@
-"""All that knows APScheduler, but for the clock itself: a trigger, a job store and an executor, so
-that its own calls (`get_jobs`, `print_jobs`) see our jobs."""
+"""Everything that depends on APScheduler, except the clock itself: a trigger, a job store and an
+executor, so that its own calls (`get_jobs`, `print_jobs`) see our jobs."""
 
 from datetime import datetime
 from typing import Any
@@ -25,7 +25,7 @@ class CronTrigger(BaseTrigger):
     def get_next_fire_time(
         self, previous_fire_time: datetime | None, now: datetime
     ) -> datetime | None:
-        """When the job is due next: after its previous time, or after now if it has none."""
+        """Return when the job is due next: after its previous time, or after now if it has none."""
         fires = self.schedule.compute()
         if isinstance(fires, Uncomputable):
             return None
@@ -50,7 +50,7 @@ class Timetable(DjangoJobStore):
     `print_jobs`). Triggers come from our Job rows; a row that cannot be shown is left alone."""
 
     def register_event_listeners(self) -> None:
-        """None: what django-apscheduler's listeners would record, the ledger records."""
+        """Register none: the ledger records what django-apscheduler's listeners would."""
 
     def get_due_jobs(self, now: datetime) -> list[APSchedulerJob]:
         return self._get_jobs(next_run_time__lte=now)

@@ -5,12 +5,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 WINDOW = 1.0
-"""Seconds. What has ended in this one and the one before tells how quickly runs end."""
-
+"""Seconds. The runs that ended in this window and the one before tell how quickly runs end."""
 SHARE = 10
-"""One look for more runs for each tenth of those that have ended lately."""
-
-
+"""A node looks for more runs once a tenth of those that have ended lately has ended again."""
 AHEAD = 0.01
 """Seconds of work, as far as is known, that may be recorded as begun while all threads are busy."""
 QUICK = 0.005
@@ -20,9 +17,9 @@ HANDLING = 0.0001
 
 
 class Pace:
-    """How many starts one commit records: as many as there are threads, and of jobs whose last runs
-    were quick so many more as all threads together deal with in a moment. Of 1,000 quick runs due
-    together so each commit takes a hundred, not twenty."""
+    """How many starts one commit records: one for each thread and, of jobs whose last runs were
+    quick, as many more as all threads together complete in a moment. So of 1,000 quick runs that
+    are due together each commit starts a hundred, not twenty."""
 
     def __init__(self) -> None:
         self._took: dict[str, float] = {}
@@ -58,8 +55,8 @@ class Pace:
 
 
 class Capacity:
-    """A node takes as many runs as it can start at once, and as many more as have ended lately: of
-    quick runs thousands, of long ones none that another node could start sooner."""
+    """A node takes as many runs as it can start at once, and as many more as have ended lately:
+    thousands of quick runs, but no long one that another node could start sooner."""
 
     def __init__(self, size: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._size = size
@@ -71,12 +68,13 @@ class Capacity:
         self._since = clock()
 
     def free_slots(self, active: int) -> int:
-        """How many runs to take beyond the `active` that wait or go."""
+        """Return how many runs to take beyond the `active` ones, which are queued here or
+        running."""
         return max(0, self._size + self._lately() - active)
 
     def should_poll(self, active: int) -> bool:
-        """Whether there is room for enough runs to look for more: a look costs as much as a few
-        runs do."""
+        """Return whether there is room for enough runs to look for more: a look costs as much as a
+        few runs do."""
         return self.free_slots(active) * SHARE > self._lately()
 
     def _lately(self) -> int:

@@ -1,7 +1,8 @@
 """The claim: in one transaction, advance the timetable and insert the runs.
 
-A crash before the commit: nothing happened. After it: the runs exist, and whoever does not
-carry them out leaves rows that say so. What others have locked is left for the next look."""
+After a crash before the commit, nothing has happened. After a later crash the runs exist, and a
+scheduler that does not carry them out leaves rows that say so. What other transactions have locked
+is left for the next look."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -27,11 +28,11 @@ LIMIT = 5_000
 """How many due jobs one claim takes, and about how many runs, so that its transaction stays
 short."""
 SLICE = 0.5
-"""After so many seconds of deciding a claim leaves the other due jobs to the next."""
+"""Seconds of deciding after which a claim leaves the other due jobs to the next one."""
 RETRY_LOCKED = 0.25
 """Seconds between two looks at what others have locked."""
 FEW = 20
-"""So many locked jobs are looked past to find what is due next."""
+"""How many locked jobs are passed over to find what is due next."""
 
 
 @dataclass(slots=True)
@@ -65,12 +66,13 @@ class Claimer:
     def claim(
         self, now: datetime, free_slots: int = LIMIT, *, is_overloaded: bool = False
     ) -> list[JobRun]:
-        """Take what is due, and what waits for a node. The runs returned are committed, QUEUED and
-        this node's, to be carried out now.
+        """Claim what is due, and pick up what waits for a node. The runs returned are committed,
+        QUEUED and held by this node, to be carried out now.
 
-        `free_slots`: how many this node can start soon. Of what waits it takes no more than that;
-        what is due it takes whole, for most runs are quick, and what it does not begin others take
-        over. A node that is overloaded leaves what is due to others, or to its own next look."""
+        `free_slots`: how many runs this node can start soon. It picks up no more waiting runs than
+        that, but claims all that is due: most runs are quick, and other nodes take over those that
+        it does not begin. An overloaded node leaves what is due to others, or to its own next
+        look."""
         if self.after_stop:
             pickup.miss_what_is_too_late(now, _grace())
         self._has_claimed = False
@@ -100,7 +102,7 @@ class Claimer:
         return runs
 
     def _look_at_the_rest(self, now: datetime, room: int, is_overloaded: bool) -> None:
-        """See what this claim leaves, after a look at what is due."""
+        """Note what this claim leaves, after a look at what is due."""
         is_due = self._is_due(now)
         self.after_stop = is_due and self.after_stop
         self.is_held_up = is_due and not is_overloaded and not self._has_claimed
@@ -123,7 +125,8 @@ class Claimer:
         return self.other_rules | self.undeclared
 
     def _look_past_locked(self, now: datetime) -> None:
-        """What is still due, others have locked: look for it again in a moment, not at once."""
+        """Look again in a moment, not at once: what is still due is locked by other
+        transactions."""
         retry_at = now + timedelta(seconds=RETRY_LOCKED)
         locked = timetable.due(now, self._leaving, FEW)
         if len(locked) == FEW:
@@ -157,7 +160,8 @@ class Claimer:
     def _claim_around_locks(
         self, now: datetime, names: Sequence[str]
     ) -> tuple[list[JobRun], list[str]]:
-        """The runs of those of these jobs that need no lock that others hold; the other jobs."""
+        """Claim those of these jobs that need no lock that others hold; return their runs, and the
+        other jobs."""
         runs = list[JobRun]()
         left = locks.impatiently(names, lambda some: runs.extend(self._commit(now, some)))
         return runs, left
@@ -167,7 +171,7 @@ class Claimer:
             with database.atomic():
                 runs, has_claimed = self._claim_rows(now, names)
         except IntegrityError:
-            # Some occurrence is in the ledger already: somebody has put the timetable back.
+            # Some occurrence is in the ledger already: the timetable was put back.
             with database.atomic():
                 runs, has_claimed = self._claim_rows(now, names, again=True)
         self._has_claimed |= has_claimed
@@ -176,7 +180,8 @@ class Claimer:
     def _claim_rows(
         self, now: datetime, names: Sequence[str] | None, *, again: bool = False
     ) -> tuple[list[JobRun], bool]:
-        """The runs that start, and whether any due job was dealt with."""
+        """Claim in the present transaction; return the runs that start, and whether any due job was
+        dealt with."""
         deadline = time.monotonic() + SLICE
         leaving = self._leaving if names else self._leaving.union(self._locked)
         due = timetable.lock_due(now, leaving, LIMIT, among=names)
@@ -270,9 +275,9 @@ def _like(blank: JobRun, name: str, fire: Fire) -> JobRun:
 def _due_after_ledger(
     names: Iterable[str], due: dict[str, datetime], rules: dict[str, FiringRules]
 ) -> dict[str, datetime | None]:
-    """When those of these jobs are due next, going by the ledger, for which it has accounted for
-    what is due in the timetable: somebody has put that back. A claim of one occurrence alone need
-    not ask, unless a row there stands for several: the ledger takes no row twice."""
+    """Return when those of these jobs are due next for which the ledger already accounts for what
+    is due by the timetable: the timetable was put back. A claim of a single occurrence need not
+    ask, unless a ledger row stands for several: the ledger takes no row twice."""
     names = list(names)
     ends = schedules.accounted_to(names) if names else {}
     return {

@@ -1,6 +1,6 @@
-"""On what rules a job fires: what its row says, whichever code put it there last.
+"""The rules by which a job fires: those in its row, whichever code wrote them last.
 
-Nodes of different releases so fire a job alike."""
+So nodes of different releases fire a job alike."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class FiringRules:
 
 
 def rules_of(names: Iterable[str]) -> dict[str, FiringRules]:
-    """The rules of those of these jobs that have a row."""
+    """Return the rules of those of these jobs that have a row."""
     rows = Job.objects.filter(bulk.AnyOf("name", names)).order_by()
     columns = bulk.fetch(rows.values_list("name", "cron", "timezone", "jitter", *DECISIVE))
     return {

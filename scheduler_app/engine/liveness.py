@@ -1,8 +1,8 @@
 """A scheduler's liveness, apart from its work: heartbeats, and judgement of the others.
 
 One thread with a connection of its own. It reports and judges, and nothing else: it waits for no
-lock longer than a heartbeat, and for none that the engine's other threads hold. Whoever judges
-others is fresh himself: each judgement begins with a heartbeat, goes by one snapshot, and is
+lock longer than a heartbeat, and for none that the engine's other threads hold. Only a node that is
+fresh itself judges others: each judgement begins with a heartbeat, uses one snapshot, and is
 dropped if it took longer than a heartbeat."""
 
 import threading
@@ -35,14 +35,14 @@ logger = SafeLogger(__name__)
 LOOK = 1.0
 """How often, in seconds, it looks at the others, and at the engine of its own process."""
 LONGEST_GAP = 1.5
-"""If so many heartbeats lie between two of its own, what held it up may have held up others so long
-that they seem dead."""
+"""After a gap of so many heartbeats between two of its own a node waits before it judges: what held
+it up may have held up others, too, so that they only seem dead."""
 PRUNE_EVERY = 20
 """One in so many heartbeats deletes those that are superseded."""
 
 
 class Late(Exception):
-    """A judgement took so long that others may have been heard of since."""
+    """A judgement took so long that the others may have sent a heartbeat since."""
 
 
 class Liveness:
@@ -97,18 +97,18 @@ class Liveness:
 
     @property
     def is_given_up(self) -> bool:
-        """Others have closed the node."""
+        """Whether others have closed the node."""
         return self._given_up == self._node.pk
 
     @property
     def database_answers(self) -> bool:
-        """A heartbeat has been written lately."""
+        """Whether a heartbeat has been written lately."""
         return self._monotonic() - self.beat_at < 2 * self._settings.heartbeat
 
     @property
     def may_judge(self) -> bool:
-        """Not after a start, an outage or a step of the clock: then the others need a moment, too,
-        to be heard."""
+        """Whether it may judge others: not just after a start, an outage or a step of the clock,
+        when they need a moment, too, to send a heartbeat."""
         return self._monotonic() >= self._judges_from
 
     def judge_later(self, seconds: float) -> None:
@@ -214,8 +214,8 @@ class Liveness:
         return clock.now() - timedelta(seconds=self._monotonic() - moment)
 
     def _follow_clock(self) -> bool:
-        """Look at the database's clock. If it was put forward or back, return True, and leave the
-        others the time that each of them has to beat anew."""
+        """Look at the database's clock. If it was put forward or back, return True, and give each
+        of the others the time for a new heartbeat."""
         with brief_read(self._settings.heartbeat):
             step = clock.synchronise().total_seconds()
         if abs(step) <= self._settings.heartbeat:
@@ -301,7 +301,8 @@ def _stopped_and_holding(alias: str) -> bulk.Compiled:
 
 
 def _close(node: Node, judge: int) -> bool:
-    """False if the node lives after all, another was quicker, or the judge is not fresh."""
+    """Return False if the node is alive after all, another was quicker, or the judge is not
+    fresh."""
     is_fresh = Node.objects.alive().filter(pk=judge).exists()
     return is_fresh and Node.objects.dead().filter(pk=node.pk).close()
 

@@ -1,5 +1,5 @@
-"""Runs that no node has, or that their node has not begun in time: requests, retries, what waits
-for another run to end, and what a node that has too much, or has died, has claimed."""
+"""Pick up runs that no node holds, or that their node has not begun in time: requests, retries,
+runs that wait for another to end, and runs claimed by a node that is overloaded or dead."""
 
 import math
 import time
@@ -17,7 +17,7 @@ from scheduler_app.policies import CatchUp, Overlap
 from scheduler_app.registry import Registry
 
 MOMENT = 0.25
-"""Seconds for which a node takes runs of one job in advance. They begin even if the job is paused
+"""How far ahead, in seconds, a node takes runs of one job. They begin even if the job is paused
 meanwhile."""
 
 
@@ -39,7 +39,7 @@ class Terms:
 
 class Backlogs:
     """How many waiting runs of a job that may not overlap a node takes at a time, to carry them out
-    one after the other: as many as it got done in a moment the last time."""
+    one after the other: as many as it completed in a moment the last time."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -47,7 +47,7 @@ class Backlogs:
         """How many were taken last, and when."""
 
     def allowance(self, name: str) -> int:
-        """How many runs to take now that those taken last have ended."""
+        """Return how many runs to take now that those taken last have ended."""
         count, at = self._taken.get(name, (1, -math.inf))
         pace = count / max(self._clock() - at, 1e-3)
         return max(1, min(2 * count, round(pace * MOMENT)))
@@ -88,11 +88,11 @@ def _take(
 ) -> list[JobRun]:
     with database.atomic():
         locked = timetable.try_lock(names)
-        # Only now nobody else can start these jobs' runs: look again.
+        # Only under these locks can no other node start these jobs' runs: look again.
         holders = _startable_runs(now, node, locked, backlogs, free_slots)
         # Their state is no condition: PostgreSQL would go through all runs that have not ended.
         rows = JobRun.objects.filter(bulk.AnyOf("pk", list(holders))).order_by("-pk")
-        # Another node is just beginning what is locked.
+        # What is locked, another node is just beginning.
         free = rows.select_for_update(skip_locked=True)
         taken = [
             run for run in free if run.state == RunState.QUEUED and run.node_id == holders[run.pk]
@@ -102,7 +102,7 @@ def _take(
 
 
 def miss_what_is_too_late(now: datetime, grace: timedelta) -> None:
-    """After a stop: occurrences that nobody began, and that their jobs do not want late."""
+    """After a stop, mark as missed the queued occurrences that are too late for their jobs."""
     wants_none = Exists(Job.objects.filter(name=OuterRef("job_name"), catch_up=CatchUp.SKIP))
     with database.atomic():
         waiting = JobRun.objects.unassigned().scheduled().filter(wants_none, attempt=1)
@@ -111,8 +111,8 @@ def miss_what_is_too_late(now: datetime, grace: timedelta) -> None:
 
 
 def _startable_jobs(now: datetime, node: Node) -> list[str]:
-    """The jobs of which some run could start now, in the order in which their first ones were due.
-    However many runs of a job wait, they are gone through once."""
+    """Return the jobs of which some run could start now, in the order in which their first runs
+    were due. Each waiting run is read once, however many a job has."""
     free = JobRun.objects.free(now, node)
     kinds = (
         free.order_by()
@@ -132,8 +132,8 @@ def _startable_jobs(now: datetime, node: Node) -> list[str]:
 def _startable_runs(
     now: datetime, node: Node, names: Collection[str], backlogs: Backlogs, limit: int
 ) -> dict[int, int | None]:
-    """The first runs of these (locked) jobs that may start now, or one by one after each other, and
-    which node has each."""
+    """Return the first runs of these (locked) jobs that may start now, or one after the other, each
+    with the node that holds it."""
     terms = _terms(names)
     turn = Window(RowNumber(), partition_by=F("job_name"), order_by=(F("due_at"), F("pk")))
     waiting = JobRun.objects.free(now, node).filter(bulk.AnyOf("job_name", names))

@@ -18,7 +18,7 @@ class Circumstances:
     """How late an occurrence may be and still run under every policy."""
     policies: Policies = DEFAULTS
     is_busy: bool = False
-    """Whether an earlier run of the job has not ended, be it going or waiting."""
+    """Whether an earlier run of the job has not ended, be it running or waiting."""
     has_waiting: bool = False
     """Whether an earlier run waits for another to end."""
     after_stop: bool = False
@@ -44,7 +44,7 @@ class Plan:
     """Whether the runs that have not ended are to end for the one that waits."""
     next_due: datetime | None = None
     problem: str = ""
-    """Why nothing can be told of the job: it is not looked at again until its row is changed."""
+    """Why the schedule cannot be computed: the job is not looked at again until its row changes."""
 
     @property
     def size(self) -> int:
@@ -71,8 +71,8 @@ def plan(schedule: Fires | Uncomputable, due_at: datetime, circumstances: Circum
 
 
 def _batch(fires: list[Fire], circumstances: Circumstances) -> Plan:
-    """More is due than one plan deals with. What surely is too old, or makes room for a later one,
-    is missed."""
+    """Plan a part of what is due, which is more than one plan deals with. What is certainly too
+    old, or makes room for a later one, is missed."""
     policies = circumstances.policies
     may_run = {CatchUp.SKIP: 0, CatchUp.ONCE: 1, CatchUp.ALL: policies.catch_up_limit}
     end = BATCH - may_run[policies.catch_up]
@@ -83,7 +83,7 @@ def _batch(fires: list[Fire], circumstances: Circumstances) -> Plan:
 
 
 def _chosen(fires: list[Fire], circumstances: Circumstances) -> list[Fire]:
-    """The occurrences that may run: always the latest ones."""
+    """Return the occurrences that may run: always the latest ones."""
     policies = circumstances.policies
     if policies.catch_up == CatchUp.ALL:
         return fires[-policies.catch_up_limit :]

@@ -1,8 +1,8 @@
 """Compare, at each heartbeat, all that living code declares with all that the database has.
 
 Whatever happened to the rows (a release came or went, a person deleted or changed them, an older
-dump was restored), the jobs whose rows disagree are made right, some hundred in one transaction. A
-job that another transaction holds has its turn at the next heartbeat."""
+dump was restored), those that disagree are corrected, BATCH jobs in one transaction. A job that
+another transaction holds has its turn at the next heartbeat."""
 
 import math
 import time
@@ -25,10 +25,8 @@ logger = SafeLogger(__name__)
 
 BATCH = 500
 """How many jobs one transaction deals with."""
-
-
 PROVED_AT_ONCE = 2_000
-"""Of how many due moments one heartbeat asks the ledger whether they are right."""
+"""How many due moments are checked against the ledger at one heartbeat."""
 
 
 class Reconciler:
@@ -62,8 +60,8 @@ class Reconciler:
     ) -> Changes:
         """Make the rows agree with what the nodes of this snapshot, and this one, declare. What
         none of them declares is marked as orphaned if `orphans`, for as long as the snapshot
-        `still_holds`: if this takes long, others may have come. After so many `seconds` it leaves
-        the rest to the next heartbeat."""
+        `still_holds`: if this takes long, other nodes may have started. After so many `seconds` it
+        leaves the rest to the next heartbeat."""
         deadline = self._monotonic() + seconds
         alive = snapshot.alive | {node.pk}
         digests = self._living(node, alive)

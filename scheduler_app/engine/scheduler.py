@@ -129,11 +129,11 @@ class Scheduler(BackgroundScheduler):
         self.vitals.threads += [self._thread, self.liveness.thread, self._voucher.thread]
 
     def stop(self) -> bool:
-        """Claim nothing more, let the runs that are going end within the shutdown timeout, record
-        what became of each. Runs not begun are left for other nodes, or for the next start.
+        """Claim nothing more, let running runs end within the shutdown timeout, record what became
+        of each. Queued runs are left for other nodes, or for the next start.
 
-        Returns within the timeout and a few seconds, whatever hangs. False if something was cut
-        off: runs that did not end in time, which are recorded as LOST, or what could not be
+        Returns a few seconds after the timeout at the latest, whatever hangs; False if something
+        was cut off: runs that did not end in time, which are recorded as LOST, or what could not be
         recorded."""
         deadline = time.monotonic() + self._settings.shutdown_timeout
         self.vitals.stop()
@@ -173,7 +173,7 @@ class Scheduler(BackgroundScheduler):
                 if Node.objects.filter(pk=self.node.pk).close():
                     transitions.release_runs(self.node, clock.now(), message)
         except Exception as error:
-            logger.error("%s could not say goodbye: %s", self.node, error)
+            logger.error("%s could not be marked as stopped: %s", self.node, error)
             return False
         return True
 
@@ -210,9 +210,9 @@ class Scheduler(BackgroundScheduler):
         database.connection().close()  # this thread's own
 
     def _process_jobs(self) -> float:
-        """One tick. Never raises: a scheduler that has lost its database waits for it."""
+        """Tick once. Never raises: a scheduler that has lost its database waits for it."""
         if not self.running:
-            return LONGEST_WAIT  # APScheduler's loop comes here once more after the shutdown
+            return LONGEST_WAIT  # APScheduler's loop calls this once more after the shutdown
         try:
             wait = self.tick()
             if self._failures:
@@ -237,19 +237,19 @@ class Scheduler(BackgroundScheduler):
         return min(0.05 * 2.0 ** min(self._failures, 10), LONGEST_WAIT)
 
     def _until_due(self) -> float:
-        """Seconds until the next job is due."""
+        """Return the seconds until the next job is due."""
         if self._claimer.next_due is None:
             return LONGEST_WAIT
         seconds: float = (self._claimer.next_due - clock.now()).total_seconds()
         return seconds
 
     def _on_progress(self) -> None:
-        """Runs have ended: what waited for them, or for room, can start."""
+        """Wake the tick after runs have ended: what waited for them, or for room, can start."""
         if self._claimer.more_waits and self._dispatcher.should_poll and self.running:
             self.wakeup()
 
     def _chores(self) -> None:
-        """What is done once a heartbeat. One that fails keeps no other from being done."""
+        """Do what is due once a heartbeat. A chore that fails does not prevent the others."""
         errors = []
         for chore in (
             self._find_unstarted_claims,
@@ -266,7 +266,7 @@ class Scheduler(BackgroundScheduler):
         self._next_chores = time.monotonic() + self._settings.heartbeat
 
     def _check(self) -> None:
-        """What another process may have changed: looked for once a second."""
+        """Look, once a second, for what another process may have changed."""
         if self._dispatcher.active:
             asked = JobRun.objects.running().cancel_requested().filter(node=self.node)
             self._dispatcher.cancel(dict(asked.values_list("pk", "cancel_reason")))
@@ -292,8 +292,8 @@ class Scheduler(BackgroundScheduler):
             unheld.close(running, self._dispatcher.held, clock.now())
 
     def _reconcile(self, seconds: float = math.inf) -> None:
-        """Compare what living code declares with what is stored. While it may not judge others it
-        goes by the nodes that it saw before."""
+        """Compare what living code declares with what is stored. While this scheduler may not judge
+        others, the nodes that it saw before count."""
         judged = self.liveness.snapshot()
         snapshot = judged or self._seen or Node.objects.liveness()
         self._reconciler.reconcile(

@@ -36,7 +36,8 @@ class UnheldRuns:
         """When each was first found so."""
 
     def close(self, running: Collection[int], held: Collection[int], now: datetime) -> None:
-        """`running`: such runs by the ledger. `held`: those that this process knew after that."""
+        """Close what has been unheld for long enough. `running`: such runs by the ledger; `held`:
+        those that this process knew after that."""
         moment, known = self._monotonic(), frozenset(held)
         unheld = [pk for pk in running if pk not in known]
         self._suspects = {pk: self._suspects.get(pk, moment) for pk in unheld}

@@ -1,5 +1,5 @@
-"""Whether the engine of this process works: what its parts tell of their progress, and what follows
-from that. The liveness thread writes it into the heartbeats."""
+"""Whether the engine of this process works, as follows from the progress that its parts report. The
+liveness thread writes it into the heartbeats."""
 
 import sys
 import threading
@@ -62,7 +62,7 @@ class Problem:
     since: float
     """By the monotonic clock."""
     is_blocked: bool = False
-    """Whether it ends as soon as another client of the database gives up a lock."""
+    """Whether it is over as soon as another client of the database releases a lock."""
     is_final: bool = False
     """Whether only a restart mends it."""
 
@@ -94,7 +94,7 @@ class Vitals:
         self.starts = Part("runs do not begin", "runs that were handed over do not begin", now)
 
     def stop(self) -> None:
-        """From now on nothing is claimed, and that is no fault."""
+        """Note that from now on nothing is claimed, which is no fault."""
         self._stopping_since = self.monotonic()
         self.is_stopping = True
 

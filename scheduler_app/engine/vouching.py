@@ -15,22 +15,22 @@ from scheduler_app.processes.guard import Guard, Message
 
 logger = SafeLogger(__name__)
 
-HELD = "its process does not get on: a job may hold the interpreter lock"
+HELD = "its process makes no progress: a job may hold the interpreter lock"
 ADVICE = "Declare a job that computes for long without a pause with isolated=True."
 SILENCE = 0.6
-"""After this share of a heartbeat without a word the warden beats."""
+"""The warden beats after this share of a heartbeat without a message."""
 PULSE = 0.1
 """How often, in heartbeats, the warden hears from this process."""
 BUSY = 0.1
-"""A process that used this share of a processor while it stood still was not stopped from outside:
-on a busy machine it may get no more."""
+"""A process that used this share of a processor while it made no progress was not stopped from
+outside: on a busy machine it may get no more."""
 NAMED = 5
 """How many runs are named."""
 
 
 class Voucher:
     """Keeps the warden informed, in a thread that does nothing else: it waits for nothing but the
-    interpreter's lock, so the warden beats if, and only if, this process does not get on.
+    interpreter's lock, so the warden beats if, and only if, this process makes no progress.
 
     `running` gives the runs that threads of this process carry out, as "run 5 of nightly"."""
 
@@ -55,7 +55,7 @@ class Voucher:
         self._guard.send({"beat": None})
 
     def vouch(self, node_id: int, report: Report) -> None:
-        """Have the warden beat for this node should this process not get on."""
+        """Have the warden beat for this node whenever this process makes no progress."""
         self._known = node_id, report
 
     def _loop(self) -> None:

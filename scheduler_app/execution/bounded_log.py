@@ -9,8 +9,8 @@ PIECES = 1_000
 
 
 class RunLog:
-    """At most `limit` characters: what came first and what came last, and between them a line that
-    tells how many were left out. Any thread may write."""
+    """Keeps at most `limit` characters: the first and the last ones, and between them a line that
+    says how many were left out. Any thread may write."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -37,7 +37,7 @@ class RunLog:
                     self._shorten_tail(self._limit - self._head_size)
 
     def text(self) -> str:
-        """As it was written; storable() makes it fit for a database."""
+        """Return the text as it was written; storable() makes it fit for a database."""
         with self._lock:
             if not (self._head or self._tail):
                 return ""

@@ -1,8 +1,8 @@
-"""What a run logs and prints, kept with the run, beside where it goes anyway.
+"""Keeps what a run logs and prints with the run; it also goes where it would go anyway.
 
 A record is a run's if it is made in the run's context: in the thread that carries the run out, in a
-thread or asyncio task that the run has started, or in a process of the run's own (there also what
-C libraries and the programs that it starts write, see process_main).
+thread or asyncio task that the run has started, or in a process of the run's own (there also what C
+libraries and the programs that it starts write, see process_main).
 
 Not kept are records of loggers that do not propagate, or of a level that the logging configuration
 drops; and, of a job without a process of its own, what threads that the run has not started itself
@@ -18,7 +18,7 @@ from scheduler_app.execution.streams import Tee
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 RUNNER = "scheduler_app.execution.runner"
-"""Its line about a failed job is for the scheduler's log; the run has the traceback of its own."""
+"""Its line about a failed job is for the scheduler's log; the run has a traceback of its own."""
 
 
 class Sink(Protocol):
@@ -48,15 +48,15 @@ class capture:  # noqa: N801
 
 
 def install(everything: Sink | None = None) -> None:
-    """Begin to look at what this process logs and prints. To be called after logging is
-    configured; calling it again does no harm.
+    """Begin to capture what this process logs and prints. Call it after logging is configured;
+    calling it again does no harm.
 
     `everything` takes, in a process that carries out one run only, what comes from outside of any
     context too."""
     global _everything
     with _installing:
         _everything = everything
-        logging.root.addHandler(_handler)  # at most once, says its contract
+        logging.root.addHandler(_handler)  # addHandler() adds it at most once
         threading.Thread.start = _start_in_context  # type: ignore[method-assign]
         for descriptor, name in ((1, "stdout"), (2, "stderr")):
             stream = getattr(sys, name)

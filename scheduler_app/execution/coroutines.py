@@ -45,8 +45,8 @@ async def _run(awaitable: Awaitable[Any]) -> Any:
 
 
 async def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel the tasks that are left, again and again: one may wait when it is cancelled. What has
-    not ended when the patience is at its end, the loop no longer waits for."""
+    """Cancel the tasks that are left, repeatedly: one may wait when it is cancelled. The loop does
+    not wait for tasks that have not ended within PATIENCE."""
     deadline = loop.time() + PATIENCE
     await asyncio.sleep(0)  # a generator that has just been dropped becomes a task here
     while tasks := asyncio.all_tasks(loop) - {asyncio.current_task(loop)}:

@@ -1,5 +1,5 @@
 """What an exception says, as text that any database takes. The exception is the job's own object:
-its text, its notes and even its type's name may raise, so each text has simpler ones behind it."""
+its text, its notes and even its type's name may raise, so each text has simpler fallbacks."""
 
 import traceback
 from collections.abc import Callable

@@ -1,8 +1,8 @@
-"""What a worker process does: carries one run out, and tells the scheduler how it goes.
+"""The work of a worker process: carry out one run, and report it to the scheduler.
 
-It gets one message that describes the run, and later perhaps one that cancels it. It sends what
-the run logs and reports as it comes, so that none of it is lost when the process is killed, and
-the outcome at the end."""
+The process receives one message that describes the run, and perhaps a later one that cancels it. It
+sends logs and reports as they come, so that they survive if it is killed, and the outcome at the
+end."""
 
 import logging
 import os
@@ -24,13 +24,13 @@ from scheduler_app.processes.protocol import Channel, Message
 from scheduler_app.registry import JobContext, registry
 
 BURST = 10
-"""How many reports in quick succession are sent at once; what follows is gathered."""
+"""How many reports in quick succession are sent one by one; those that follow are gathered."""
 GATHER = 0.1
 """How long, in seconds, reports are gathered."""
 
 
 def request(context: JobContext) -> Message:
-    """The message that describes the run."""
+    """Return the message that describes the run."""
     return {
         "job_name": context.job_name,
         "run_id": context.run_id,
@@ -40,15 +40,15 @@ def request(context: JobContext) -> Message:
 
 
 def outcome(message: Message) -> Outcome:
-    """The outcome that a worker has sent."""
+    """Return the outcome that a worker has sent."""
     return Outcome(**message | {"state": RunState(message["state"])})
 
 
 def serve(channel: Channel, output: int) -> None:
-    """The process's whole work."""
+    """Do all the work of the process."""
     messages = channel.receive()
     if not messages:
-        return  # nobody waits for it any more
+        return  # the scheduler no longer waits for this run
     context = _context(messages[0], channel)
     _heed(messages[1:], context)
     threading.Thread(
@@ -73,8 +73,8 @@ class _Log:
 
 
 def _redirect(output: int) -> None:
-    """Have what C libraries, programs and other processes of this run write on descriptors 1 and 2
-    go to the run's log. What this interpreter writes goes on to where they have led."""
+    """Send what C libraries, programs and other processes of this run write to descriptors 1 and 2
+    to the run's log. What this interpreter writes still goes where they led before."""
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
         stream: Any = getattr(sys, name)
         if stream is not None:
@@ -89,7 +89,8 @@ def _redirect(output: int) -> None:
 
 
 def _move_handlers(stream: Any, moved: Any) -> None:
-    """Have what is logged to this stream go where it went: the run's log has it already."""
+    """Have handlers of this stream write where it led before: the run's log has the records
+    already."""
     loggers = [logging.root, *logging.root.manager.loggerDict.values()]
     for logger in loggers:
         for handler in getattr(logger, "handlers", []):
@@ -98,7 +99,7 @@ def _move_handlers(stream: Any, moved: Any) -> None:
 
 
 class _Reports:
-    """Sends what is reported: at once while it is little, and gathered while it is much."""
+    """Sends what is reported: immediately while it is little, gathered while it is much."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -141,7 +142,7 @@ class _Reports:
 
 @dataclass(kw_only=True, eq=False)
 class _Context(JobContext):
-    """Sends what the job reports, and that it has been told to end early."""
+    """Sends what the job reports, and that it has read `cancelled` as True."""
 
     channel: Channel
     reports: _Reports

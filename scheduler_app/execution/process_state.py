@@ -1,4 +1,4 @@
-"""What all threads of a process share, and one run may change for the others."""
+"""What all threads of a process share, so that one run may change it for the others."""
 
 import _locale
 import asyncio
@@ -28,13 +28,13 @@ PATH_LIMIT = 4_096
 class _Item:
     name: str
     read: Callable[[], Any]
-    """Gives something that can be compared without running code of a job's."""
+    """Returns something that can be compared without running a job's code."""
     write: Callable[[Any], object]
 
 
 class ProcessState:
-    """Puts back, after each run, what it has changed for the whole process. While other runs are
-    active that may have made the change, and may rely on it, it waits for their end."""
+    """Puts back, after each run, what it has changed for the whole process. A change that other
+    active runs may have made, and may rely on, is put back when they have ended."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -106,14 +106,14 @@ def _stream_item(name: str, stream: object) -> _Item:
 
 
 def _directory_item() -> _Item:
-    """os.getcwd() lets other threads go on: asked after each run, it had the pool's threads change
-    places several times a run, which took longer than the run. This call keeps the interpreter's
-    lock. Its buffer is read under the lock of the ProcessState."""
+    """Read the working directory without releasing the interpreter's lock. os.getcwd() releases it:
+    called after each run, it made the pool's threads take turns several times a run, which took
+    longer than the run. The lock of the ProcessState guards the buffer."""
     getcwd = ctypes.PyDLL(None).getcwd
     buffer = ctypes.create_string_buffer(PATH_LIMIT)
 
     def read() -> bytes:
-        return buffer.value if getcwd(buffer, PATH_LIMIT) else os.getcwdb()  # or it tells why not
+        return buffer.value if getcwd(buffer, PATH_LIMIT) else os.getcwdb()  # or raise the reason
 
     return _Item("the working directory", read, os.chdir)
 
@@ -128,12 +128,12 @@ def _policy_item() -> _Item:
 
 
 def _handlers_item() -> _Item:
-    """The handlers that a job takes from the root logger; it may add others."""
+    """Put back handlers that a job removed from the root logger; it may add others."""
     handlers = list(logging.root.handlers)
 
     def add(_: object) -> None:
         for handler in handlers:
-            logging.root.addHandler(handler)  # at most once, says its contract
+            logging.root.addHandler(handler)  # at most once
 
     return _Item(
         "the root logger's handlers",
@@ -143,7 +143,8 @@ def _handlers_item() -> _Item:
 
 
 def _loggers_item() -> _Item:
-    """Loggers that a job disables as it configures logging anew. All that exist: this one, too."""
+    """Enable loggers that a job disabled when it configured logging anew. That disables all that
+    exist, so this module's own tells."""
     disabled = {name for name, found in _loggers() if found.disabled}
 
     def enable(_: object) -> None:

@@ -1,7 +1,7 @@
 """Carries one run out: calls the job's function and turns whatever happens into an outcome.
 
-Nothing that a job is, returns, raises or leaves behind gets past this boundary: from the end of
-the function to its outcome each step has a simpler one behind it."""
+Nothing that a job is, returns, raises or leaves behind gets past this boundary: from the end of the
+function to its outcome each step has a simpler fallback."""
 
 import os
 import time
@@ -60,7 +60,7 @@ def execute(definition: JobDefinition, context: JobContext) -> Outcome:
     open included, is an outcome. Never raises, and returns in this process alone."""
     process = os.getpid()
     try:
-        # In a context of its own: the language or zone that it activates is not its successor's.
+        # In a context of its own: a language or zone that it activates does not reach the next run.
         result = copy_context().run(_call, definition, context)
         _end_copy(process, 0)
         outcome = _success(context, result)
@@ -73,7 +73,7 @@ def execute(definition: JobDefinition, context: JobContext) -> Outcome:
 
 
 def run_job(name: str) -> None:
-    """What a timetable row refers to. Runs are handed over by the tick, never through it."""
+    """Raise TypeError. Timetable rows refer to this function, but only the tick hands runs over."""
     raise TypeError(f"{name} is run by `manage.py runscheduler` alone.")
 
 

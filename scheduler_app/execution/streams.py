@@ -43,8 +43,8 @@ def _is_open(descriptor: int) -> bool:
 
 
 class Tee:
-    """A text stream whose text is kept, too, and that never fails: its reader may have gone and its
-    disk may be full, and what is left over is dropped."""
+    """A text stream whose text is kept, too, and that never fails: its reader may be gone or its
+    disk full, and then what cannot be written is dropped."""
 
     def __init__(self, original: Any, keep: Keep, descriptor: int | None = None) -> None:
         self.original = original
@@ -78,11 +78,11 @@ class Tee:
         _attempt(self.original, self.original.flush)
 
     def close(self) -> None:
-        """Only flush: other runs go on writing here."""
+        """Only flush: other runs still write here."""
         self.flush()
 
     def detach(self) -> "_BytesTee":
-        """As `buffer`: other runs go on writing here."""
+        """Return the buffer: other runs still write here."""
         return self.buffer
 
     def __getattr__(self, name: str) -> Any:

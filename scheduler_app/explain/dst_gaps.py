@@ -18,7 +18,8 @@ class Gap:
 
 
 def gap_at(wall: datetime, zone: tzinfo) -> Gap | None:
-    """The gap of this zone in which the time on the wall lies; None: the clock does show it."""
+    """Return the gap of this zone in which the time on the wall lies; None: the clock does show
+    it."""
     aware = wall.replace(tzinfo=zone, fold=0)
     before, after = aware.utcoffset(), aware.replace(fold=1).utcoffset()
     if before is None or after is None or before >= after:  # PEP 495
@@ -33,6 +34,7 @@ def gap_at(wall: datetime, zone: tzinfo) -> Gap | None:
 
 
 def first_pass(moment: datetime, zone: tzinfo) -> datetime | None:
-    """When the clock, at its second showing of a time at this moment, had shown it before."""
+    """Return when the clock first showed the time that it shows again at this moment; None if it
+    shows it for the first time."""
     local = moment.astimezone(zone)
     return local.replace(fold=0).astimezone(UTC) if local.fold else None

@@ -8,7 +8,7 @@ from scheduler_app.explain.dst_gaps import Gap, gap_at
 from scheduler_app.explain.history import History, Occurrence, State
 from scheduler_app.explain.outages import outage_at, schedulers_without
 from scheduler_app.explain.outcome import outcome
-from scheduler_app.explain.unscheduled import no_such_time, not_scheduled, puts_off
+from scheduler_app.explain.unscheduled import fires_after_gap, no_such_time, not_scheduled
 from scheduler_app.models import Job, JobRun, database
 from scheduler_app.models.job import can_be_name
 from scheduler_app.policies import MAX_NAME
@@ -18,9 +18,9 @@ SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
 def explain(job_name: str, moment: datetime, now: datetime | None = None) -> str:
-    """What became, or will become, of the occurrence of this moment; all times are in the job's
-    zone. A moment without a zone is read in it, too. One without seconds stands for its minute if
-    the job is not scheduled for it exactly. Raises JobNotFound."""
+    """Return what became, or will become, of the occurrence of this moment; all times are in the
+    job's zone. A moment without a zone is read in it, too. One without seconds stands for its
+    minute if the job is not scheduled for it exactly. Raises JobNotFound."""
     with database.snapshot():
         known = Job.objects.filter(name=job_name) if can_be_name(job_name) else Job.objects.none()
         job = known.first()
@@ -40,7 +40,7 @@ def explain(job_name: str, moment: datetime, now: datetime | None = None) -> str
 def _in_gap(moment: datetime, gap: Gap, history: History) -> str:
     wall = moment.replace(tzinfo=None)
     told = no_such_time(wall, gap, history)
-    if puts_off(wall, gap, history):
+    if fires_after_gap(wall, gap, history):
         return f"{told} The job was to run right after it. {_at(gap.at, history)}"
     return told
 

@@ -57,16 +57,16 @@ class History:
         return due_at
 
     def period_at(self, moment: datetime) -> SchedulePeriod | None:
-        """The period in which the moment lies; None: it is before the job was declared."""
+        """Return the period in which the moment lies; None: it is before the job was declared."""
         return self.periods.filter(begins_at__lt=moment).last()
 
     def _between(self, since: datetime, until: datetime) -> SchedulePeriodQuerySet:
-        """Those of which some moment lies between these."""
+        """Return the periods of which some moment lies between these."""
         return self.periods.filter(Q(ends_at=None) | Q(ends_at__gte=since), begins_at__lt=until)
 
     def occurrences(self, since: datetime, until: datetime) -> list[Occurrence]:
-        """Those scheduled from `since` on and before `until`; if there are none, those that jitter
-        makes due then. A minute's worth at most should be asked for."""
+        """Return the occurrences scheduled from `since` on and before `until`; if there are none,
+        those that jitter makes due then. Ask for a minute's worth at most."""
         found = list(self._scheduled(Window(since, until), since))
         found.sort(key=lambda each: each.fire.scheduled_for)
         return found or list(self._due(since, until))
@@ -93,8 +93,8 @@ class History:
             yield Occurrence(fire, period)
 
     def unjudged(self, since: datetime, until: datetime) -> str:
-        """Return that, and why, nothing can be told of the schedule that was recorded between these
-        moments; empty if all of it can be computed."""
+        """Return why the schedule recorded between these moments cannot be judged; empty if all of
+        it can be computed."""
         for period in self._between(since, until):
             schedule = period.schedule.compute()
             if isinstance(schedule, Uncomputable):
@@ -102,7 +102,7 @@ class History:
         return ""
 
     def first_attempt(self, fire: Fire) -> JobRun | None:
-        """The row that accounts for this occurrence."""
+        """Return the row that accounts for this occurrence."""
         rows = JobRun.objects.scheduled().filter(job_name=self.job.name, attempt=1)
         moment = fire.scheduled_for
         exact = rows.filter(scheduled_for=moment).first()
@@ -110,14 +110,14 @@ class History:
         return exact or rows.filter(spans_it).order_by("scheduled_for").first()
 
     def attempts(self, first: JobRun) -> list[JobRun]:
-        """All attempts of what this run tried first, in order."""
+        """Return all attempts of which this run is the first, in order."""
         return [
             first,
             *JobRun.objects.filter(first_attempt=first).select_related("node").order_by("attempt"),
         ]
 
     def since(self, period: SchedulePeriod) -> datetime:
-        """Since when the job had been in this period's state."""
+        """Return since when the job had been in this period's state."""
         before = self.periods.filter(begins_at__lte=period.begins_at).exclude(state=period.state)
         other = before.filter(pk__lt=period.pk).last()
         same = self.periods.filter(pk__gt=other.pk) if other else self.periods
@@ -125,7 +125,7 @@ class History:
         return first.begins_at if first else period.begins_at
 
     def pause_at(self, moment: datetime) -> str:
-        """Since when and why the job was paused at this moment, without the stop at the end."""
+        """Return since when and why the job was paused at this moment, without the full stop."""
         before = self.periods.filter(begins_at__lt=moment)
         active = before.filter(state=State.ACTIVE).last()
         inactive = before.filter(pk__gt=active.pk) if active else before

@@ -14,12 +14,12 @@ class Outage:
     """A time in which no scheduler was alive."""
 
     begin: datetime | None
-    """When the last one before was alive last; None: no earlier one is known."""
+    """When an earlier scheduler was last alive; None: none is known."""
     end: datetime | None
-    """When the next one started; None: none has."""
+    """When the next scheduler started; None: none has."""
 
     def words(self, clock: Clock, near: datetime) -> str:
-        """A sentence without its stop."""
+        """Return a sentence without its full stop."""
         begin = clock.near(self.begin, near) if self.begin else ""
         if self.end:
             end = clock.near(self.end, near)
@@ -29,7 +29,8 @@ class Outage:
 
 
 def outage_at(moment: datetime, now: datetime) -> Outage | None:
-    """The outage in which this moment lies; None: some scheduler was alive, as far as is known."""
+    """Return the outage in which this moment lies; None: some scheduler was alive, as far as is
+    known."""
     lives = Node.objects.lives(now)
     if lives.filter(started_at__lte=moment, alive_to__gte=moment).exists():
         return None
@@ -46,7 +47,8 @@ def death_of(node: Node, now: datetime) -> datetime | None:
 
 
 def schedulers_without(job_name: str, moment: datetime, now: datetime) -> list[str]:
-    """The schedulers that were alive at this moment, if none of them had the job in its code."""
+    """Return the schedulers that were alive at this moment, if none of them had the job in its
+    code."""
     alive = Node.objects.lives(now).filter(started_at__lte=moment, alive_to__gte=moment)
     found = list(alive.values_list("name", "declares"))
     return [] if any(job_name in declares for _, declares in found) else [name for name, _ in found]

@@ -16,7 +16,7 @@ PUNCTUAL = timedelta(milliseconds=500)
 
 
 def outcome(attempts: Sequence[JobRun], history: History) -> str:
-    """Sentences about the last of these attempts, and how the earlier ones failed."""
+    """Return sentences about the last of these attempts, and how the earlier ones failed."""
     *failed, last = attempts
     before = f"{_failures(failed)}; " if failed else ""
     return f"{before}{_attempt(last, history)}"
@@ -92,7 +92,7 @@ def _took(run: JobRun) -> str:
 
 
 def _waits_for(run: JobRun, history: History) -> str:
-    """What this queued run waits for, after the word "for"."""
+    """Return what this queued run waits for, to follow the word "for"."""
     if history.job.is_paused and run.is_scheduled:
         return f"the job to be resumed. {history.pause_at(history.now)}"
     if run.due_at > history.now:

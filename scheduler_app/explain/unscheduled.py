@@ -13,7 +13,7 @@ SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
 def not_scheduled(moment: datetime, until: datetime, history: History) -> str:
-    """Why there is no occurrence from this moment on, and before `until`; which are its
+    """Return why there is no occurrence from this moment on, and before `until`, and which are its
     neighbours."""
     period = history.period_at(moment)
     if history.first_period is None:
@@ -27,7 +27,7 @@ def not_scheduled(moment: datetime, until: datetime, history: History) -> str:
     if before and history.occurrences(before, before + MINUTE):
         at = history.clock.full(before)
         return f"the clock showed this time twice, and the schedule has the first alone, {at}."
-    changed = _changed_while_put_off(moment, until, period, schedule, history)
+    changed = _changed_while_delayed(moment, until, period, schedule, history)
     return changed or f"not in the schedule. {_neighbours(moment, period, schedule, history)}"
 
 
@@ -38,10 +38,11 @@ def _before_the_first(period: SchedulePeriod, history: History) -> str:
     return f"the job was declared only at {history.clock.full(period.begins_at)}."
 
 
-def _changed_while_put_off(
+def _changed_while_delayed(
     moment: datetime, until: datetime, period: SchedulePeriod, schedule: Fires, history: History
 ) -> str:
-    """The schedule had it, but was another before its jitter was over."""
+    """Return that the schedule had this occurrence, and was changed before its delay by jitter was
+    over; empty if that is not the reason."""
     scheduled_for = schedule.scheduled_after(moment - SECOND)
     if period.ends_at is None or scheduled_for is None or scheduled_for >= until:
         return ""
@@ -52,14 +53,14 @@ def _changed_while_put_off(
         history.clock.near(at, scheduled_for) for at in (fire.due_at, period.ends_at)
     )
     return (
-        f"did not run. It was put off until {due_at} (jitter "
+        f"did not run. It was delayed until {due_at} (jitter "
         f"{length(fire.due_at - scheduled_for)}), and the schedule was changed before, at "
         f"{changed_at}."
     )
 
 
 def no_such_time(wall: datetime, gap: Gap, history: History) -> str:
-    """That the clock skips this time, and what that means to the schedule."""
+    """Return that the clock skips this time, and what that means for the schedule."""
     told = (
         f"{wall:%H:%M:%S} does not exist on {wall:%Y-%m-%d} in {history.clock.zone}: the clock "
         f"goes from {gap.begin:%H:%M} to {gap.end:%H:%M}."
@@ -70,7 +71,7 @@ def no_such_time(wall: datetime, gap: Gap, history: History) -> str:
     schedule = period.schedule.compute()
     if isinstance(schedule, Uncomputable):
         return f"{told} What that means to the job {cannot_be_judged(period, schedule)}"
-    if puts_off(wall, gap, history):
+    if fires_after_gap(wall, gap, history):
         return told
     if _names(schedule, wall):
         why = f"The schedule, {period.cron!r}, leaves out what the clock skips."
@@ -79,8 +80,8 @@ def no_such_time(wall: datetime, gap: Gap, history: History) -> str:
     return f"{told} {why} {_neighbours(gap.at - SECOND, period, schedule, history)}"
 
 
-def puts_off(wall: datetime, gap: Gap, history: History) -> bool:
-    """Whether the schedule names this time, and fires right after the gap in its place."""
+def fires_after_gap(wall: datetime, gap: Gap, history: History) -> bool:
+    """Return whether the schedule names this time, and fires right after the gap instead."""
     period = history.period_at(gap.at)
     schedule = period.schedule.compute() if period else None
     if schedule is None or isinstance(schedule, Uncomputable):
@@ -96,5 +97,5 @@ def _neighbours(moment: datetime, period: SchedulePeriod, schedule: Fires, histo
 
 
 def _names(schedule: Fires, wall: datetime) -> bool:
-    """Whether the expression names this time, or one within its minute."""
+    """Return whether the expression names this time, or one within its minute."""
     return schedule.names(wall, SECOND if wall.second else MINUTE)

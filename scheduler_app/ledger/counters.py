@@ -36,8 +36,8 @@ def count(runs: Iterable[JobRun], tried_again: Collection[JobRun] = ()) -> None:
 
 
 def fold() -> bool:
-    """Add what has been counted to the jobs' rows, of BATCH jobs at most. False: nothing is left
-    but what is counted of jobs that are locked by others, or have no row."""
+    """Add what has been counted to the jobs' rows, of BATCH jobs at most. Return False if nothing
+    is left except counts of jobs that others have locked, or that have no row."""
     with database.atomic():
         names = Job.objects.to_fold(BATCH)
         if names:

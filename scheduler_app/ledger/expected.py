@@ -20,15 +20,15 @@ class Window:
     until: datetime | None = None
 
     def holds(self, first: datetime, last: datetime) -> bool:
-        """Whether nothing of this range lies outside."""
+        """Return whether nothing of this range lies outside."""
         return (not self.since or first >= self.since) and (not self.until or last < self.until)
 
 
 def fires(
     period: SchedulePeriod, schedule: Fires, window: Window, due_by: datetime = NEVER
 ) -> Iterator[Fire]:
-    """The period's occurrences in the window that are due by this moment, in order. `schedule`: the
-    period's own, computed."""
+    """Yield the period's occurrences in the window that are due by this moment, in order.
+    `schedule`: the period's own, computed."""
     after = period.begins_at
     if window.since:
         after = max(after, window.since - RESOLUTION)

@@ -18,7 +18,7 @@ def retries_of(failed: Sequence[JobRun], now: datetime) -> list[JobRun]:
 
 
 def _spread(run: JobRun) -> float:
-    """A number from 0 to 1; those of runs that follow each other lie far apart (golden ratio)."""
+    """Return a number from 0 to 1; those of successive runs lie far apart (golden ratio)."""
     return run.pk * 0.6180339887498949 % 1
 
 
@@ -36,5 +36,5 @@ def _retry(run: JobRun, now: datetime, due_at: datetime) -> JobRun:
 
 
 def first_attempt(run: JobRun) -> int:
-    """The id of the first attempt of what this run is an attempt of."""
+    """Return the id of the first attempt at this run's occurrence or request."""
     return run.first_attempt_id or run.pk

@@ -13,9 +13,9 @@ from scheduler_app.models.count import latest_not_folded
 
 
 def accounted_to(names: Iterable[str]) -> dict[str, datetime]:
-    """For each of these jobs that has a period: the moment up to which its occurrences are
-    accounted for at least, even if rows of the ledger have been deleted since. It lies in the
-    future if the clock has been put back."""
+    """Return for each of these jobs that has a period the moment up to which, at least, its
+    occurrences are accounted for, even if rows of the ledger have been deleted since. It lies in
+    the future if the clock was put back."""
     latest = JobRun.objects.scheduled().filter(job_name=OuterRef("job_name"), attempt=1)
     job = Job.objects.filter(name=OuterRef("job_name"))
     rows = (
@@ -32,8 +32,8 @@ def accounted_to(names: Iterable[str]) -> dict[str, datetime]:
 
 
 def next_due_by(schedule: Schedule, job_name: str, after: datetime) -> datetime | None:
-    """When the job is due next after this moment; None also if its schedule cannot be computed:
-    it does not fire then, and its status says why."""
+    """Return when the job is due next after this moment; None also if its schedule cannot be
+    computed: then it does not fire, and its status says why."""
     fires = schedule.compute()
     if isinstance(fires, Uncomputable):
         return None
@@ -42,8 +42,8 @@ def next_due_by(schedule: Schedule, job_name: str, after: datetime) -> datetime 
 
 
 def next_fire(fires: Fires, job_name: str, after: datetime) -> Fire | None:
-    """The first occurrence that is due after this moment. Not one that is in the ledger: more
-    jitter than before would have it due a second time."""
+    """Return the first occurrence that is due after this moment, but not one that is in the ledger:
+    more jitter than before would make it due a second time."""
     fire = fires.next(after)
     if fire and fire.scheduled_for <= after and _is_in_ledger(job_name, fire):
         return fires.next(fire.due_at)
@@ -51,8 +51,9 @@ def next_fire(fires: Fires, job_name: str, after: datetime) -> Fire | None:
 
 
 def left_out(old: Schedule, new: Schedule, job_name: str, moment: datetime) -> Fire | None:
-    """The occurrence that a change of jitter alone, at this moment, would lose: its time has come,
-    the old jitter puts it off beyond the moment, and by the new one it was due before."""
+    """Return the occurrence that a change of jitter alone, at this moment, would lose: its
+    scheduled time has come, the old jitter delays it beyond this moment, and by the new jitter it
+    was due before."""
     if replace(old, jitter=new.jitter) != new:
         return None
     before, after = old.compute(), new.compute()
@@ -120,8 +121,8 @@ def write(jobs: Sequence[Job], fields: Iterable[str]) -> None:
 
 
 def restore_entries(names: Collection[str]) -> None:
-    """Add timetable rows for new jobs, and for jobs whose row somebody has deleted: these go on
-    where their ledger ends."""
+    """Add timetable rows for new jobs, and for jobs whose row was deleted: these continue where
+    their ledger ends."""
     lacking = sorted(set(names) - timetable.known(names))
     ends = accounted_to(lacking)
     jobs = Job.objects.filter(name__in=ends)
@@ -135,15 +136,15 @@ def _skip_overdue(
     message: str,
 ) -> None:
     """Record as skipped what is due by these moments and not in the ledger: the (locked) jobs'
-    periods end there. The ledger tells where it ends, whatever the timetable says, and the period
-    which schedule held, whatever has become of the job's row."""
+    periods end there. Only the ledger says where it ends, not the timetable; only the period says
+    which schedule held, not the job's row."""
     rows: list[JobRun] = []
     active = SchedulePeriod.objects.open().filter(state=SchedulePeriod.State.ACTIVE)
     names = [job.name for job in jobs]
     for period in active.filter(bulk.AnyOf("job_name", names)).order_by("job_name"):
         name, fires = period.job_name, period.schedule.compute()
         if isinstance(fires, Uncomputable):
-            continue  # nothing was due that anyone could tell
+            continue  # what was due cannot be known
         moment = moments[name]
         due_at = next_due_by(period.schedule, name, ends.get(name, moment))
         rows += transitions.overdue_not_run(name, fires, due_at, moment, message)
@@ -156,8 +157,8 @@ def _keep_delayed(
     moments: Mapping[str, datetime],
     now: datetime,
 ) -> dict[str, datetime]:
-    """Queue, for the moment that was drawn for it, what jitter has delayed until later and would be
-    lost with the new jitter. Returns the moments: these jobs' old schedule holds until then."""
+    """Queue each occurrence that is delayed by the old jitter and that the new one would lose, for
+    the moment at which it is due. Return these moments: the jobs' old schedule holds until then."""
     kept: list[JobRun] = []
     for job in jobs:
         if job.name not in old or job.schedule == old[job.name]:
@@ -176,7 +177,7 @@ def _keep_delayed(
 
 
 def next_due(job: Job, after: datetime) -> datetime | None:
-    """When the job, as its row is, is due next after this moment; None if it does not fire."""
+    """Return when the job, by its row, is due next after this moment; None if it does not fire."""
     if job.is_paused or job.is_orphaned:
         return None
     return next_due_by(job.schedule, job.name, after)
@@ -184,8 +185,8 @@ def next_due(job: Job, after: datetime) -> datetime | None:
 
 def put_right(jobs: Iterable[Job]) -> set[str]:
     """Set the due moments of those of these (locked) jobs that would lose occurrences, or fire
-    although they should not; return their names. One that is too early the claim puts right, and
-    one that cannot be computed here may be another scheduler's to compute."""
+    although they should not; return their names. The claim corrects one that is too early; one that
+    cannot be computed here is left to schedulers that can."""
     jobs = [
         job for job in jobs if _is_computable(job) or state_of(job) != SchedulePeriod.State.ACTIVE
     ]
@@ -210,7 +211,7 @@ def is_too_late(due_at: datetime | None, right: datetime | None) -> bool:
 
 
 def begin(jobs: Iterable[Job], moments: Mapping[str, datetime], reason: str) -> None:
-    """Open a period for each of these jobs, as its row now is, at its turning point."""
+    """Open a period for each of these jobs, as its row now is, at its moment."""
     states: dict[str, list[Job]] = {}
     for job in jobs:
         states.setdefault(state_of(job), []).append(job)

@@ -1,8 +1,8 @@
 """When each job is due next: django-apscheduler's DjangoJob rows.
 
-The next_run_time column is the truth; a row without one does not fire. The pickled job_state is
-written once and never read by the engine: it holds plain values and a reference to one function,
-so that django-apscheduler can show the row and no deploy can make it unreadable."""
+The next_run_time column is authoritative; a row without a value there does not fire. The pickled
+job_state is written once and never read by the engine: it holds plain values and a reference to one
+function, so that django-apscheduler can show the row and no deploy can make it unreadable."""
 
 import pickle
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ RUNNER = "scheduler_app.execution.runner:run_job"
 
 
 def known(names: Iterable[str]) -> set[str]:
-    """Those of these jobs that have a row."""
+    """Return the names of those of these jobs that have a row."""
     return set(dues(names))
 
 
@@ -40,7 +40,7 @@ def add(dues: Mapping[str, datetime | None]) -> None:
 
 
 def next_due(excluding: Iterable[str] = ()) -> datetime | None:
-    """The earliest due moment of all jobs but those named."""
+    """Return the earliest due moment of all jobs except those named."""
     rows = bulk.fetch(_earliest(database.alias(), frozenset(excluding)))
     return rows[0][0] if rows else None
 
@@ -57,7 +57,7 @@ def lock_due(
     now: datetime, excluding: Iterable[str], limit: int, *, among: Iterable[str] | None = None
 ) -> dict[str, datetime]:
     """Lock the rows of at most `limit` jobs (of those named, if any are) that are due, the earliest
-    first, but those that somebody else has locked: `{name: due moment}`."""
+    first, and skip those that other transactions hold. Return `{name: due moment}`."""
     rows = _due(now, excluding).select_for_update(skip_locked=True)
     if among is not None:
         rows = rows.filter(bulk.AnyOf("id", among))
@@ -65,7 +65,7 @@ def lock_due(
 
 
 def due(now: datetime, excluding: Iterable[str], limit: int) -> list[str]:
-    """The jobs that are due, the earliest first, whoever has locked them."""
+    """Return the jobs that are due, the earliest first, including those that others have locked."""
     return [name for (name,) in bulk.fetch(_due(now, excluding).values_list("id")[:limit])]
 
 
@@ -97,7 +97,7 @@ def advance(next_dues: Mapping[str, datetime | None]) -> None:
 
 
 def state(name: str) -> dict[str, Any]:
-    """The job as APScheduler pickles it."""
+    """Return the job as APScheduler pickles it."""
     return {
         "version": 1,
         "id": name,

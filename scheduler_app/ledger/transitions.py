@@ -23,7 +23,7 @@ _BLANK = JobRun()
 def not_run(
     job_name: str, fires: Sequence[Fire], state: RunState, message: str, now: datetime
 ) -> JobRun:
-    """One unsaved row for these occurrences (at least one, in order), none of which ran."""
+    """Return one unsaved row for these occurrences (at least one, in order), none of which ran."""
     first, last = fires[0], fires[-1]
     return bulk.like(
         _BLANK,
@@ -42,8 +42,9 @@ def not_run(
 def overdue_not_run(
     job_name: str, fires: Fires, due_at: datetime | None, now: datetime, message: str
 ) -> list[JobRun]:
-    """Unsaved SKIPPED rows for all that is due already and will not run: the job's schedule ends
-    here, because it is paused, changed or no longer declared. `due_at`: its next due moment."""
+    """Return unsaved SKIPPED rows for all that is due already and will not run: the job's schedule
+    ends here, because it is paused, changed or no longer declared. `due_at`: its next due
+    moment."""
     rows: list[JobRun] = []
     if due_at is None:
         return rows
@@ -62,8 +63,8 @@ def insert(runs: Iterable[JobRun]) -> None:
 
 
 def finish(ended: Iterable[JobRun], now: datetime) -> None:
-    """For runs that have just ended in this transaction: insert the retries that their jobs want,
-    and count the occurrences for which this was the last attempt."""
+    """Insert the retries of these runs, which have just ended in this transaction, and count the
+    occurrences for which they were the last attempt."""
     ended = list(ended)
     failed = [run for run in ended if run.state in (RunState.FAILED, RunState.LOST)]
     retries = retries_of(failed, now) if failed else []

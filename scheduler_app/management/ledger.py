@@ -75,7 +75,7 @@ def _explain(
 
 
 def text(value: str) -> str:
-    """An argument that any database and any message takes; raises ArgumentTypeError."""
+    """Return an argument that any database and any message takes; raises ArgumentTypeError."""
     if not is_storable(value):
         raise ArgumentTypeError(f"{shown(value)} is not valid text")
     return value
@@ -95,8 +95,8 @@ def _moment(value: str) -> datetime:
 
 
 def _bound(value: str) -> datetime:
-    """In settings.TIME_ZONE unless the text names a zone. A bound outside the years of which
-    schedules are known means their first or last."""
+    """Return a bound, read in settings.TIME_ZONE unless the text names a zone. One outside the
+    years of which schedules are known becomes their first or last moment."""
     try:
         year = datetime.fromisoformat(value).year
     except ValueError:

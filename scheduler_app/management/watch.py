@@ -68,7 +68,7 @@ class Watch:
         threading.Thread(target=self._do, args=(work,), name="scheduler", daemon=True).start()
         while not self._done.wait(GLANCE):
             now = time.monotonic()
-            gap, last = min(now - last, 2 * GLANCE), now  # a time in which we stood still is none
+            gap, last = min(now - last, 2 * GLANCE), now  # frozen time does not count
             if self._stop.is_set():
                 self._end_if_late(now)
             elif not self._has_started:
@@ -128,8 +128,8 @@ class Watch:
             notify("WATCHDOG=1")
 
     def _wants_restart(self, problem: Problem | None) -> bool:
-        """A restart mends neither a database that does not answer nor a lock that another client
-        holds, and would lose the runs that are going."""
+        """Return whether a restart would help. It mends neither a database that does not answer nor
+        a lock that another client holds, and would lose the running runs."""
         if self._hangs:
             return True
         answers = self._scheduler.liveness.database_answers
@@ -147,5 +147,5 @@ class Watch:
 
 
 def longest_stop(settings: SchedulerSettings) -> float:
-    """How long, in seconds, a stop takes at most, before the warden ends it."""
+    """Return how long, in seconds, a stop takes at most, before the warden ends it."""
     return settings.shutdown_timeout + MARGIN + OUTSIDE_MARGIN

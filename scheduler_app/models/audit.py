@@ -15,7 +15,7 @@ NAME_LIMIT = 255
 
 
 class Surface(models.TextChoices):
-    """The door through which a person acted."""
+    """The surface on which a person acted."""
 
     ADMIN = "admin", "admin"
     CLI = "cli", "command line"

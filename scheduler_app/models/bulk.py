@@ -1,8 +1,8 @@
 """Many rows with one statement: what the ORM does, without its work for each value.
 
-For the ledger's hot path alone; `benchmarks/README.md` tells what it gains. On SQLite the values
-travel as JSON, so that one step deals with all rows: at every step Python lets other threads go on,
-and a busy one gives the turn back only after milliseconds."""
+For the ledger's hot path only; `benchmarks/README.md` says what it gains. On SQLite the values are
+passed as JSON, so that one step handles all rows: at every step Python gives other threads a turn,
+and a busy one returns it only after milliseconds."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +20,7 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 def like(template: Row, **values: Any) -> Row:
-    """An unsaved row as this one, but for the values of these columns."""
+    """Return an unsaved copy of this row with these values in its columns."""
     row = template.__class__.__new__(template.__class__)
     columns = template.__dict__.copy()
     columns.update(values)
@@ -45,15 +45,15 @@ class AnyOf(models.Func):
 
 
 def any_of(column: str, values: Sequence[Any], connection: BaseDatabaseWrapper) -> tuple[str, Any]:
-    """The condition that the column has one of these values, and its one parameter."""
+    """Return the condition that the column has one of these values, and its one parameter."""
     if connection.vendor == "sqlite":
         return f"{column} IN (SELECT value FROM json_each(%s))", _json(values)  # noqa: S608
     return f"{column} = ANY(%s)", _array(values)
 
 
 class Compiled(NamedTuple):
-    """A values_list() as SQL, to be asked again and again: Django takes longer to make a statement
-    than any database takes to answer a short one. Its parameters stay as they were."""
+    """A values_list() as SQL, to be executed again and again: Django takes longer to make a
+    statement than any database takes to answer a short one. Its parameters stay as they were."""
 
     alias: str
     statement: str
@@ -64,7 +64,7 @@ class Compiled(NamedTuple):
 
 
 def compiled(query: "models.QuerySet[Any, tuple[Any, ...]]") -> Compiled:
-    """The SQL of this values_list(); its annotations come last."""
+    """Return the SQL of this values_list(), whose annotations come last."""
     compiler = query.query.get_compiler(query.db)
     statement, parameters = compiler.as_sql()
     fields = [expression.output_field for expression, *_ in compiler.select]
@@ -73,7 +73,7 @@ def compiled(query: "models.QuerySet[Any, tuple[Any, ...]]") -> Compiled:
 
 
 def fetch(query: "models.QuerySet[Any, tuple[Any, ...]] | Compiled") -> list[Any]:
-    """What this values_list() gives; annotations come last."""
+    """Return the rows of this values_list(), whose annotations come last."""
     known = query if isinstance(query, Compiled) else compiled(query)
     return read(
         known.statement,
@@ -92,8 +92,8 @@ def read(
     width: int,
     moments: Sequence[int] = (),
 ) -> list[Any]:
-    """The rows of this query, each of `width` columns. SQLite's moments come as they are stored,
-    but for those of the columns named."""
+    """Return the rows of this query, each of `width` columns. SQLite's moments come as they are
+    stored, except in the columns `moments`."""
     with connection.cursor() as cursor:
         if connection.vendor != "sqlite":
             cursor.execute(query, parameters)
@@ -144,7 +144,7 @@ def insert(rows: Sequence[models.Model], connection: BaseDatabaseWrapper) -> Non
 
 
 def append(rows: Sequence[models.Model], connection: BaseDatabaseWrapper) -> None:
-    """Insert these rows of one table; nobody needs to know their ids."""
+    """Insert these rows of one table without learning their ids."""
     options = rows[0]._meta
     fields = [field for field in options.concrete_fields if not field.primary_key]
     columns = ", ".join(str(field.column) for field in fields)
@@ -172,7 +172,8 @@ def update(
 
 
 def _reserve(table: str, count: int, cursor: Any) -> Iterable[int]:
-    """Ids for new rows. On SQLite the transaction has the write lock, so nobody else takes them."""
+    """Return ids for new rows. On SQLite this transaction has the write lock, so no other takes
+    them."""
     if cursor.db.vendor == "sqlite":
         cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
         last = cursor.fetchone()
@@ -190,7 +191,8 @@ def _reserve(table: str, count: int, cursor: Any) -> Iterable[int]:
 def _table(
     rows: Sequence[models.Model], fields: Sequence[Any], connection: BaseDatabaseWrapper
 ) -> tuple[str, list[Any]]:
-    """A query for these values, and its parameters. What all rows share is sent once."""
+    """Return a query for these values, and its parameters. A value that all rows share is sent
+    once."""
     is_sqlite = connection.vendor == "sqlite"
     columns, shared, varying, types = [], list[Any](), list[list[Any]](), list[str]()
     for field in fields:
@@ -216,7 +218,7 @@ def _table(
 
 
 def _is_one(values: list[Any]) -> bool:
-    """Whether these are all the same, not only equal as True, 1 and 1.0 are."""
+    """Return whether these are all the same, not only equal as True, 1 and 1.0 are."""
     first = values[0]
     if values.count(first) < len(values):
         return False
@@ -228,7 +230,7 @@ def _is_one(values: list[Any]) -> bool:
 def _converter(
     field: "models.Field[Any, Any]", connection: BaseDatabaseWrapper
 ) -> Callable[[list[Any]], list[Any]]:
-    """What makes of a column's values what the database takes."""
+    """Return a function that converts a column's values for the database."""
     if isinstance(field, models.DateTimeField) and connection.vendor == "sqlite":
         return _texts
     if isinstance(field, models.JSONField):
@@ -238,7 +240,7 @@ def _converter(
 
 
 def _texts(moments: Iterable[datetime | None]) -> list[str | None]:
-    """As Django keeps them in SQLite. Many rows share a moment."""
+    """Return the moments as Django stores them in SQLite. Many rows share a moment."""
     texts = {moment: _text(moment) for moment in set(moments)}
     return [texts[moment] for moment in moments]
 
@@ -252,13 +254,13 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _type(field: Any, connection: BaseDatabaseWrapper) -> str:
-    """The column's type without its length: what is too long is refused, not cut."""
+    """Return the column's type without its length: a value that is too long is refused, not cut."""
     kind: str = field.rel_db_type(connection)
     return kind.partition("(")[0]
 
 
 def _array(values: Iterable[Any]) -> str:
-    """PostgreSQL's text of an array."""
+    """Return the values as PostgreSQL's text of an array."""
     return f"{{{','.join(map(_element, values))}}}"
 
 

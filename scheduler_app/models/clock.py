@@ -1,5 +1,5 @@
-"""The time by which the engine lives: the database's, so that all nodes agree, carried on between
-two looks at it by this machine's monotonic clock, so that no step of a clock is felt in between."""
+"""The engine's clock: the database's, so that all nodes agree. Between two looks at it this
+machine's monotonic clock counts, so that no step of a clock has an effect in between."""
 
 import time
 from datetime import datetime, timedelta
@@ -12,20 +12,20 @@ _started_at: datetime | None = None
 """What the database's clock said when this machine's monotonic clock was at 0."""
 
 LONGEST_LOOK = 1.0
-"""Seconds. A look at the clock that took longer does not tell the time."""
+"""Seconds. A look at the clock that takes longer is ignored once the time is known."""
 
 
 def now() -> datetime:
-    """The present moment (UTC)."""
+    """Return the present moment (UTC)."""
     if _started_at is None:
         return timezone.now()
     return _started_at + timedelta(seconds=time.monotonic())
 
 
 def synchronise() -> timedelta:
-    """Look at the database's clock; returns by how much it has moved on more than expected. A look
-    that takes long leaves the engine late, never early; once the time is known, it changes
-    nothing: when the answer was given is not known."""
+    """Look at the database's clock; return how much further it has moved than expected. A slow look
+    leaves the engine's clock late, never early; once the time is known, a look slower than
+    LONGEST_LOOK changes nothing, because it is not known when the answer was given."""
     global _started_at
     asked = time.monotonic()
     moment = database.now()

@@ -69,14 +69,15 @@ class JobCount(models.Model):
 
 
 def not_folded(counter: str) -> Coalesce:
-    """What is counted of the job of the outer query, and is not in this counter of its row."""
+    """Return what is counted of the job of the outer query, and not yet in this counter of its
+    row."""
     total = _of_job("name").annotate(total=Sum(counter)).values("total")
     return Coalesce(Subquery(total), 0, output_field=models.BigIntegerField())
 
 
 def latest_not_folded(job_name: str) -> Subquery:
-    """Up to when the job that this column of the outer query names is accounted for, if its row
-    does not tell yet."""
+    """Return up to when the job that this column of the outer query names is accounted for, if its
+    row does not say so yet."""
     return Subquery(_of_job(job_name).annotate(latest=Max("accounted_to")).values("latest"))
 
 

@@ -22,14 +22,15 @@ _writing = threading.Lock()
 
 
 def alias() -> str:
-    """Its alias in settings.DATABASES; a router may have moved it from "default"."""
+    """Return its alias in settings.DATABASES; a router may have moved it from "default"."""
     return router.db_for_write(JobRun)
 
 
 @contextmanager
 def atomic() -> Iterator[None]:
-    """A transaction on it; on SQLite, one that has the write lock from its start. The threads of
-    this process take turns: SQLite itself makes those that wait sleep, for up to 0.1 s a time."""
+    """Run the block in a transaction on it; on SQLite, in one that has the write lock from its
+    start. The threads of this process take turns: SQLite itself makes those that wait sleep, for up
+    to 0.1 s a time."""
     is_outermost = not connection().in_atomic_block
     takes_turns = is_outermost and connection().vendor == "sqlite"
     with _writing if takes_turns else nullcontext(), transaction.atomic(using=alias()):
@@ -40,16 +41,16 @@ def atomic() -> Iterator[None]:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Statements inside, which only read, wait no longer for a lock of the whole table than those
-    of a transaction do. They need not be of one moment."""
+    """Have the statements of the block, which only read, wait no longer for a lock of a whole table
+    than those of atomic() do. They need not all see the same moment."""
     with atomic() if connection().vendor == "postgresql" else nullcontext():
         yield
 
 
 @contextmanager
 def turn(patience: float) -> Iterator[None]:
-    """Take this thread's turn to write on SQLite; after `patience` seconds do without: the thread
-    that has it may be stuck, and SQLite itself keeps writers apart."""
+    """Take this thread's turn to write on SQLite; after `patience` seconds go ahead without it: the
+    thread that has it may be stuck, and SQLite itself keeps writers apart."""
     taken = _writing.acquire(timeout=patience)
     try:
         yield
@@ -59,14 +60,14 @@ def turn(patience: float) -> Iterator[None]:
 
 
 def connection() -> BaseDatabaseWrapper:
-    """This thread's connection to it."""
+    """Return this thread's connection to it."""
     return connections[alias()]
 
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """All that is read inside is of one moment; nobody waits for it. Write nothing inside. Within a
-    transaction of the caller's, that one is used as it is."""
+    """Have everything that the block reads be of one moment, and hold up no other transaction.
+    Write nothing inside. Within a caller's transaction, that one is used as it is."""
     if connection().in_atomic_block:
         yield
     elif connection().vendor == "postgresql":
@@ -87,7 +88,7 @@ def _execute(statement: str, *values: str) -> None:
 
 
 def now() -> datetime:
-    """What its clock says (UTC): the one clock that all machines share."""
+    """Return what its clock says (UTC): the one clock that all machines share."""
     if connection().vendor != "postgresql":
         return timezone.now()
     with connection().cursor() as cursor:
@@ -97,9 +98,9 @@ def now() -> datetime:
 
 
 def serve_engine() -> None:
-    """Call it in a thread of the engine: its transactions are no burden to others. Should the
-    process freeze within one, PostgreSQL ends that within a heartbeat, and so frees the rows it
-    holds before a node that waits for them has been silent for too long itself."""
+    """Mark this thread as one of the engine's, whose transactions must not burden others: if the
+    process freezes in one, PostgreSQL ends it within a heartbeat, and so frees its rows before a
+    node that waits for them has been silent for too long itself."""
     _threads.serves_engine = True
 
 
@@ -108,7 +109,8 @@ def _serves_engine() -> bool:
 
 
 def _transaction_settings() -> Iterator[str]:
-    """For one transaction alone: behind a pooler the session is shared with strangers.
+    """Yield settings for one transaction only: behind a pooler the session is shared with
+    strangers.
 
     After each lock the ledger's code looks again at what it has locked: it needs READ COMMITTED,
     whatever the project has chosen for itself. PostgreSQL also uses indexes for few rows before it
@@ -128,7 +130,7 @@ def _lock_timeout() -> float:
 
 @contextmanager
 def lock_timeout(seconds: float) -> Iterator[None]:
-    """Within it, this engine thread's transactions wait so long for a lock at most."""
+    """Have this engine thread's transactions in the block wait at most this long for a lock."""
     before = getattr(_threads, "lock_timeout", None)
     _threads.lock_timeout = seconds
     try:
@@ -143,7 +145,7 @@ def is_lock_timeout(error: Exception) -> bool:
 
 
 def forget_queries() -> None:
-    """With DEBUG Django keeps this thread's last 9,000 statements, large as they may be, until a
-    request begins; in a scheduler none does."""
+    """Drop this thread's logged statements. With DEBUG Django keeps the last 9,000, however large,
+    until a request begins; in a scheduler none does."""
     if settings.DEBUG:
         django.db.reset_queries()

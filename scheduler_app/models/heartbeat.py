@@ -1,4 +1,4 @@
-"""What a scheduler says of itself, again and again: that it is alive, and whether it works."""
+"""What a scheduler repeats about itself: that it is alive, and whether it works."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ class Heartbeat(models.Model):
 def insertion(
     node_id: int, report: Report, connection: BaseDatabaseWrapper
 ) -> tuple[str, list[Any]]:
-    """Return the statement, with its values, that inserts a heartbeat unless the node is closed.
-    It reads no more than the node's row, which waits for nobody's lock."""
+    """Return the statement, with its values, that inserts a heartbeat unless the node is closed. It
+    reads only the node's row, and reading waits for no lock."""
     cast = "::timestamptz" if connection.vendor == "postgresql" else ""
     moments = [report.claimed_at, report.recorded_at, report.executed_at, report.problem_since]
     claimed, recorded, executed, since = map(connection.ops.adapt_datetimefield_value, moments)

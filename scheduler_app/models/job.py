@@ -21,7 +21,7 @@ def can_be_name(name: str) -> bool:
 
 class JobQuerySet(PrimaryQuerySet["Job"]):
     def declared(self) -> JobQuerySet:
-        """Jobs that some living scheduler's code declares."""
+        """Return the jobs that some living scheduler's code declares."""
         return self.filter(orphaned_at=None)
 
     def orphaned(self) -> JobQuerySet:
@@ -31,15 +31,15 @@ class JobQuerySet(PrimaryQuerySet["Job"]):
         return self.exclude(paused_at=None)
 
     def counted(self) -> JobQuerySet:
-        """The jobs, each with its counters as they are now: `total_run_count` and so on. One
+        """Return the jobs, each with its counters as they are now: `total_run_count` and so on. One
         statement reads what is in the job's row and what is not yet, so that both are of one
         moment. `latest_accounted_to` is what is not in `accounted_to` yet, if anything."""
         totals = {f"total_{counter}": F(counter) + not_folded(counter) for counter in COUNTERS}
         return self.annotate(**totals, latest_accounted_to=latest_not_folded("name"))
 
     def to_fold(self, limit: int) -> list[str]:
-        """Lock jobs of which something is counted that is not in their rows, but for those that
-        somebody else has locked; returns their names."""
+        """Lock jobs that have counts which are not in their rows yet, and skip those that other
+        transactions hold; return their names."""
         jobs = self.filter(name__in=JobCount.objects.order_by().values("job_name"))
         locked = jobs.order_by("name").select_for_update(skip_locked=True)
         return list(locked.values_list("name", flat=True)[:limit])

@@ -19,8 +19,8 @@ SEARCH = 2.0
 
 def around(items: Sequence[T], work: Callable[[Sequence[T]], None]) -> list[T]:
     """Have `work` done, in transactions of its own, for all of these items but those that need a
-    lock that others hold: these are returned. Raises the error if all of them do: then the lock is
-    on a whole table."""
+    lock that others hold: those are returned. Raises the error if all of them need one: then the
+    lock is on a whole table."""
     try:
         work(items)
     except OperationalError as error:
@@ -34,7 +34,7 @@ def around(items: Sequence[T], work: Callable[[Sequence[T]], None]) -> list[T]:
 
 
 def impatiently(items: Sequence[T], work: Callable[[Sequence[T]], None]) -> list[T]:
-    """As around(), but it hardly waits for a lock, and returns all items if all need one."""
+    """Do as around() does, but hardly wait for a lock, and return all items if all need one."""
     with database.lock_timeout(IMPATIENT):
         return _by_halves(items, work, time.monotonic() + SEARCH)
 
@@ -64,8 +64,8 @@ def holder(error: BaseException) -> str:
 
 
 def waits_for(what: Exception | str) -> str:
-    """Who holds a lock that we wait for, in words; empty if that is not known. `what` is the error
-    with which a wait ended, or a table. Never raises."""
+    """Return who holds a lock that we wait for, in words; empty if that is not known. `what` is the
+    error with which a wait ended, or a table. Never raises."""
     try:
         relation = what if isinstance(what, str) else _relation(what)
         if database.connection().vendor != "postgresql":
@@ -83,7 +83,7 @@ def waits_for(what: Exception | str) -> str:
 
 
 def _relation(error: Exception) -> str:
-    """The table that PostgreSQL names in the error; empty if it names none."""
+    """Return the table that PostgreSQL names in the error; empty if it names none."""
     context = getattr(getattr(error.__cause__, "diag", None), "context", None) or ""
     found = re.search(r'relation "([^"]+)"', context)
     return found[1] if found else ""

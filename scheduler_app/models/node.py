@@ -16,7 +16,7 @@ from scheduler_app.models.primary import PrimaryQuerySet
 
 
 class LivenessSnapshot(NamedTuple):
-    """The ids of the nodes that have not said goodbye."""
+    """The ids of the nodes that are not marked as stopped."""
 
     newest: int | None
     """Of all nodes, the one that was the last to start; None if no node is left."""
@@ -26,15 +26,15 @@ class LivenessSnapshot(NamedTuple):
 
 class NodeQuerySet(PrimaryQuerySet["Node"]):
     """Freshness is judged by the database's clock alone, so that machines need not agree. When that
-    clock is put forward or back all nodes look dead until they have beaten anew: before you act,
-    ask whether it was."""
+    clock is put forward or back all nodes seem dead until their next heartbeat: check for that
+    before you act."""
 
     def alive(self) -> NodeQuerySet:
         """Return nodes that have neither stopped nor been silent for too long."""
         return self.unstopped().with_heartbeat().filter(is_fresh())
 
     def dead(self) -> NodeQuerySet:
-        """Return nodes that never said goodbye and have been silent for too long."""
+        """Return nodes that are not marked as stopped and have been silent for too long."""
         return self.unstopped().with_heartbeat().exclude(is_fresh())
 
     def with_heartbeat(self) -> NodeQuerySet:
@@ -46,18 +46,18 @@ class NodeQuerySet(PrimaryQuerySet["Node"]):
         """Annotate each with `alive_to`, the moment up to which it was alive. One that died was
         alive when it was last heard of; others marked it as stopped later."""
         silence = timedelta(seconds=scheduler_settings().dead_after)
-        said_goodbye = models.When(
+        stopped_itself = models.When(
             stopped_at__lt=models.F("heartbeat_at") + silence, then=models.F("stopped_at")
         )
         lives_on = models.When(
             stopped_at=None, heartbeat_at__gte=now - silence, then=models.Value(now)
         )
-        end = models.Case(said_goodbye, lives_on, default=models.F("heartbeat_at"))
+        end = models.Case(stopped_itself, lives_on, default=models.F("heartbeat_at"))
         return self.with_heartbeat().annotate(alive_to=end)
 
     def liveness(self) -> LivenessSnapshot:
-        """Return all that one node wants to know of the others every second; of all nodes, whatever
-        this QuerySet is narrowed down to."""
+        """Return what a node wants to know of the others every second: of all nodes, whatever this
+        QuerySet is filtered by."""
         rows = bulk.fetch(_liveness(self.db, scheduler_settings().dead_after))
         return LivenessSnapshot(
             newest=rows[0][2] if rows else None,
@@ -70,7 +70,7 @@ class NodeQuerySet(PrimaryQuerySet["Node"]):
         return self.unstopped().update(stopped_at=Now()) == 1
 
     def unstopped(self) -> NodeQuerySet:
-        """Return nodes that have not said goodbye, alive or dead."""
+        """Return nodes that are not marked as stopped, alive or dead."""
         return self.filter(stopped_at=None)
 
 

@@ -1,4 +1,4 @@
-"""Looks at the database, and short writes, that wait for nothing longer than they may."""
+"""Reads and short writes with a limit on how long they wait."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -14,8 +14,8 @@ LONGEST = 2_000_000_000
 
 @contextmanager
 def brief_read(seconds: float) -> Iterator[None]:
-    """Within it no statement takes longer than this; one that would raises OperationalError. On
-    SQLite readers wait for nothing. Write nothing inside."""
+    """Limit how long a statement of the block takes; one that would take longer raises
+    OperationalError. On SQLite readers wait for nothing. Write nothing inside."""
     if database.connection().vendor != "postgresql":
         yield
         return
@@ -30,8 +30,9 @@ def brief_read(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def brief_write(seconds: float) -> Iterator[None]:
-    """A transaction in which nothing waits longer than this for a lock or an answer; one that would
-    raises OperationalError. For a thread that uses its connection for nothing else."""
+    """Run the block in a transaction in which nothing waits longer than this for a lock or an
+    answer; what would raises OperationalError. For a thread that uses its connection for nothing
+    else."""
     connection = database.connection()
     if connection.vendor == "postgresql":
         with transaction.atomic(using=database.alias()):

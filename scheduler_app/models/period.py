@@ -16,7 +16,7 @@ from scheduler_app.policies import MAX_NAME
 
 class SchedulePeriodQuerySet(PrimaryQuerySet["SchedulePeriod"]):
     def open(self) -> SchedulePeriodQuerySet:
-        """The periods that have not ended: one for each job."""
+        """Return the periods that have not ended: one for each job."""
         return self.filter(ends_at=None)
 
     def job_names(self) -> models.QuerySet[SchedulePeriod, str]:

@@ -1,5 +1,5 @@
 """Reads of the scheduler's tables, made where they are written: a replica, to which a router may
-send the project's reads, lags behind, and what is decided by it would be wrong."""
+send the project's reads, lags behind, and decisions based on it would be wrong."""
 
 from typing import TypeVar
 
@@ -18,5 +18,5 @@ class PrimaryQuerySet(models.QuerySet[M]):
 
 
 def timetable_rows() -> PrimaryQuerySet[DjangoJob]:
-    """The timetable, which is django-apscheduler's model."""
+    """Return the timetable, which is django-apscheduler's model."""
     return PrimaryQuerySet(DjangoJob)

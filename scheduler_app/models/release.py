@@ -14,8 +14,8 @@ from scheduler_app.zones import ZoneOffsets
 class Release(models.Model):
     """All declarations of one state of the code, with the rules of their time zones.
 
-    Of several releases that declare a job, the one that was first seen last decides. A release
-    that starts while no other is alive counts as first seen then: so a rollback wins."""
+    Of several releases that declare a job, the one that was first seen last decides. A release that
+    starts while no other is alive counts as first seen then, so a rollback wins."""
 
     digest = models.CharField(max_length=32, primary_key=True)
     declares = models.JSONField(help_text="The declared values of each job, by its name.")

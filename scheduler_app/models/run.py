@@ -17,7 +17,7 @@ from scheduler_app.policies import MAX_NAME
 
 
 class RunState(models.TextChoices):
-    """QUEUED and RUNNING are passing; all others are final."""
+    """QUEUED and RUNNING are transient; all others are final."""
 
     QUEUED = "queued", "queued"
     RUNNING = "running", "running"
@@ -41,7 +41,7 @@ index of what has ended costs nothing before the end; run_by_age finds what has 
 TAKE_OVER_AFTER = timedelta(seconds=0.5)
 """A run that its node has not begun so long after its time may be taken over by another."""
 PUT_BACK = timedelta(seconds=10)
-"""A run that was made later than now, by more than this: the clock has been put back since."""
+"""If a run was made this much later than now, the clock has been put back since."""
 
 
 class Trigger(models.TextChoices):
@@ -60,7 +60,7 @@ class Held(NamedTuple):
     nodes: dict[int, int | None]
     """Which node has each of those that are now locked."""
     locked: set[int]
-    """Those that somebody else has locked."""
+    """Those that other transactions hold."""
     created_at: dict[int, datetime]
     """When each of those that are now locked was created: ids begin anew in emptied tables."""
 
@@ -69,7 +69,7 @@ class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
     """The methods that write many runs at once are the hot path, and SQL: see bulk."""
 
     def active(self) -> JobRunQuerySet:
-        """Runs that have not ended: waiting or going."""
+        """Return runs that have not ended: queued or running."""
         return self.filter(_HAS_NOT_ENDED)
 
     def queued(self) -> JobRunQuerySet:
@@ -79,35 +79,38 @@ class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
         return self.filter(_HAS_NOT_ENDED, state=RunState.RUNNING)
 
     def cancel_requested(self) -> JobRunQuerySet:
-        """Runs that somebody has asked to end early."""
+        """Return runs that were asked to end early."""
         return self.exclude(cancel_requested_at=None)
 
     def scheduled(self) -> JobRunQuerySet:
-        """Runs of occurrences, as against requests."""
+        """Return runs of occurrences, as opposed to requests."""
         return self.filter(trigger=Trigger.SCHEDULE)
 
     def accounting_for(self, job_name: str, moment: datetime) -> JobRunQuerySet:
-        """The row, if there is one, of the job's occurrence scheduled for this moment."""
+        """Return the row, if there is one, of the job's occurrence scheduled for this moment."""
         inside = models.Q(first_scheduled_for__lte=moment, scheduled_for__gte=moment)
         rows = self.scheduled().filter(job_name=job_name, attempt=1)
         return rows.filter(inside | models.Q(scheduled_for=moment))
 
     def ranges(self, moment: datetime) -> JobRunQuerySet:
-        """Rows that stand for several occurrences, the last scheduled for this moment or later."""
+        """Return rows that stand for several occurrences, the last scheduled for this moment or
+        later."""
         return self.filter(first_scheduled_for__isnull=False, scheduled_for__gte=moment)
 
     def requests(self) -> JobRunQuerySet:
-        """The first attempts of runs that somebody asked for."""
+        """Return the first attempts of runs on request."""
         return self.filter(trigger=Trigger.MANUAL, attempt=1)
 
     def unassigned(self) -> JobRunQuerySet:
-        """Runs that wait for any node to take them, retries whose time has not come included."""
+        """Return runs that wait for any node to take them, including retries whose time has not
+        come."""
         return self.queued().filter(node=None)
 
     def free(self, now: datetime, node: Node) -> JobRunQuerySet:
-        """Runs that are due, and that this node may take: those that no node has, and those that
-        another has not begun. Whoever loses such a run does not begin it: its row tells whose it
-        is. What waits when the clock is put back does not wait for its time a second time."""
+        """Return runs that are due and that this node may take: those that no node holds, and those
+        that another has not begun. The node that loses such a run does not begin it: the row names
+        the new one. A run that waits while the clock is put back does not wait for its time a
+        second time."""
         late = models.Q(due_at__lte=now - TAKE_OVER_AFTER, created_at__lte=now - TAKE_OVER_AFTER)
         due = models.Q(due_at__lte=now) | models.Q(created_at__gt=now + PUT_BACK)
         return self.queued().filter(due, models.Q(node=None) | (late & ~models.Q(node=node)))
@@ -125,11 +128,11 @@ class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
             return cursor.fetchone() is not None
 
     def due(self, now: datetime) -> JobRunQuerySet:
-        """Runs that were due at this moment or before."""
+        """Return runs that were due at this moment or before."""
         return self.filter(due_at__lte=now)
 
     def assigned(self) -> JobRunQuerySet:
-        """Runs that some node has taken and not ended."""
+        """Return runs that some node has taken and that have not ended."""
         return self.active().exclude(node=None)
 
     def insert(self, runs: Sequence[JobRun]) -> None:
@@ -137,8 +140,8 @@ class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
         bulk.insert(runs, self._connection())
 
     def hold(self, ids: Sequence[int]) -> Held:
-        """Lock those of these runs that have not ended, in the order in which all lock runs, but
-        for those that somebody else has locked."""
+        """Lock those of these runs that have not ended, in the order in which all lock runs, and
+        skip those that other transactions hold."""
         if not ids:
             return Held({}, set(), {})
         connection = self._connection()
@@ -169,7 +172,7 @@ class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
         return connections[router.db_for_write(self.model)]
 
     def of_stopped_nodes(self) -> JobRunQuerySet:
-        """Runs that have not ended although their node has, or has no row any more."""
+        """Return runs that have not ended although their node has, or has no row any more."""
         has_ended = models.Q(node__stopped_at__isnull=False) | models.Q(node__started_at=None)
         return self.active().exclude(node=None).filter(has_ended)
 
@@ -177,13 +180,13 @@ class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
         return self.filter(finished_at__isnull=False)
 
     def ended_before(self, moment: datetime) -> JobRunQuerySet:
-        """First attempts that finished before this moment, as did all their retries."""
+        """Return first attempts that finished before this moment, as did all their retries."""
         retries = self.model._default_manager.filter(first_attempt=models.OuterRef("pk"))
         later = models.Exists(retries.exclude(finished_at__lt=moment))
         return self.filter(~later, first_attempt=None, finished_at__lt=moment)
 
     def executed(self) -> JobRunQuerySet:
-        """Finished runs whose function was called (not skipped, not missed)."""
+        """Return finished runs whose function was called (not skipped, not missed)."""
         return self.finished().filter(started_at__isnull=False)
 
 
@@ -223,7 +226,7 @@ class JobRun(models.Model):
         null=True,
         blank=True,
         on_delete=models.SET_NULL,
-        db_constraint=False,  # to check one, PostgreSQL waits for a row that somebody has locked
+        db_constraint=False,  # to check one, PostgreSQL waits for a locked row
         db_index=False,
         related_name="runs",
     )

@@ -9,8 +9,8 @@ from scheduler_app.processes import linux
 from scheduler_app.processes.protocol import Channel
 
 GIVE_UP = 5.0
-"""How long, in seconds, after its worker a killed group may take to go. One that is longer there
-has processes that somebody else must reap."""
+"""How long, in seconds, a killed group may outlive its worker. One that takes longer has processes
+that some other process must reap."""
 
 
 class Child:
@@ -36,7 +36,7 @@ class Child:
         self._kill_group()
 
     def ended(self, exit_code: int) -> None:
-        """The worker has been reaped; what it has started may live yet."""
+        """Note that the worker has been reaped; what it has started may still live."""
         self._exit_code = exit_code
         self._give_up_at = time.monotonic() + GIVE_UP
 
@@ -53,7 +53,7 @@ class Child:
             self.kill()
 
     def next_look(self, hurry: float) -> float:
-        """The latest moment of the next guard()."""
+        """Return the latest moment of the next guard()."""
         return self._deadline if self._exit_code is None else time.monotonic() + hurry
 
     def report(self) -> None:
@@ -61,7 +61,7 @@ class Child:
         self.control.close()
 
     def _kill_group(self) -> bool:
-        """False if there is no such group any more."""
+        """Kill the group. Return False if there is none any more."""
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):

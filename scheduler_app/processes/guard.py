@@ -46,7 +46,7 @@ class Guard:
         os.register_at_fork(after_in_child=_forget_signals)
 
     def send(self, message: Message) -> None:
-        """Tell the warden; if it does not listen, do without."""
+        """Send to the warden; drop the message if it does not listen."""
         with self._lock, suppress(OSError):
             if self._orders >= 0:
                 os.write(self._orders, json.dumps(message, default=str).encode() + b"\n")
@@ -87,7 +87,7 @@ class Guard:
 
 
 def _forget_signals() -> None:
-    """In a process that a job has forked: signals end it."""
+    """Have signals end this process, which a job has forked."""
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)

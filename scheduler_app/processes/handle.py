@@ -1,4 +1,4 @@
-"""A worker process as the one who asked for it sees it."""
+"""A worker process as its scheduler sees it."""
 
 import codecs
 import os
@@ -96,8 +96,8 @@ class Worker:
         self._data.send(message)
 
     def receive(self, patience: float) -> list[Message]:
-        """What the worker sends within `patience` seconds: as soon as there is something. What it
-        and its programs write is {"log": text}."""
+        """Return what the worker sends within `patience` seconds, as soon as there is something.
+        What it and its programs write is {"log": text}."""
         messages: list[Message] = []
         for key, _ in self._selector.select(patience):
             if key.fileobj is self._control:

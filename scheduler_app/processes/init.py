@@ -19,7 +19,7 @@ PASSED_ON = (
 
 
 def start_again_below() -> None:
-    """If this is process 1: become a small process that does this duty, and start the same program
+    """If this is process 1, become a small process that does this duty, and start the same program
     below it."""
     if os.getpid() == 1:
         os.execv(sys.executable, [sys.executable, "-I", __file__, *sys.orig_argv[1:]])  # noqa: S606

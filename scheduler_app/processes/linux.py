@@ -55,7 +55,8 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 def threads() -> int:
-    """How many threads this process has, those of C libraries included; 0 if that is unknown."""
+    """Return how many threads this process has, those of C libraries included; 0 if that is
+    unknown."""
     return len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 0
 
 

@@ -18,7 +18,7 @@ from scheduler_app.processes.protocol import Channel
 logger = SafeLogger(__name__)
 
 LOOK = 0.5
-"""How often, in seconds, it is seen whether the supervisor answers."""
+"""How often, in seconds, to look whether the supervisor answers."""
 SILENCE = 5.0
 """After how many seconds without an answer a supervisor is replaced."""
 PATIENCE = 10.0
@@ -108,7 +108,7 @@ class Processes:
                 protocol.send_order(self._open_requests(), timeout, control, data, output)
 
     def _open_requests(self) -> socket.socket:
-        """The socket that a living supervisor listens on; the lock is held."""
+        """Return the socket that a living supervisor listens on; the lock is held."""
         if self._closed:
             raise OSError("the scheduler has stopped")
         if self._supervisor is not None and self._supervisor.poll() is not None:

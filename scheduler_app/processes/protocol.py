@@ -46,7 +46,7 @@ class Channel:
         return self._complete(data) if data else None
 
     def drain(self) -> Iterator[Message]:
-        """The messages that have come, without waiting for more."""
+        """Yield the messages that have come, without waiting for more."""
         with suppress(OSError):
             for _ in range(DRAIN):
                 if not (data := self.socket.recv(SLICE, socket.MSG_DONTWAIT)):
@@ -59,7 +59,7 @@ class Channel:
             self.socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        self.hang_up()  # whoever else may hold a copy of this end
+        self.hang_up()  # even if another process holds a copy of this end
         self.socket.close()
 
     def _complete(self, data: bytes) -> list[Message]:
@@ -135,7 +135,7 @@ def has_beaten(requests: socket.socket) -> bool:
 
 
 def is_given_up(control: socket.socket) -> bool:
-    """Whether the request has been given up meanwhile."""
+    """Return whether the request has been given up meanwhile."""
     try:
         return not control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:

@@ -37,9 +37,9 @@ The scheduler alone decides what they mean for its runs."""
 
 
 def interpreter(module: str, *values: int | str) -> list[str]:
-    """What starts an interpreter with the options, import path and sys.argv of this one, to call
-    the module's `main` with these values. A host whose sys.executable is no Python names one by
-    multiprocessing.set_executable()."""
+    """Return the command that starts an interpreter with the options, import path and sys.argv of
+    this one, to call the module's `main` with these values. A host whose sys.executable is no
+    Python names one by multiprocessing.set_executable()."""
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     boot = json.dumps([sys.path, sys.argv, module, values])
     return [os.fsdecode(get_executable()), *flags, "-c", _BOOT, boot]
@@ -50,7 +50,7 @@ def may_fork() -> bool:
 
 
 def fork(serve: Serve, data: socket.socket, output: int, foreign: Iterable[socket.socket]) -> int:
-    """Start a worker as a copy of this process without its `foreign` sockets; its id."""
+    """Start a worker as a copy of this process without its `foreign` sockets; return its id."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):  # full, closed, or missing
             stream.flush()
@@ -73,7 +73,7 @@ def fork(serve: Serve, data: socket.socket, output: int, foreign: Iterable[socke
 
 
 def spawn(prepare: str, serve: str, data: socket.socket, output: int) -> int:
-    """Start a worker as a fresh interpreter; its id."""
+    """Start a worker as a fresh interpreter; return its id."""
     data.set_inheritable(True)
     os.set_inheritable(output, True)
     arguments = interpreter(__name__, prepare, serve, data.fileno(), output, os.getpid())
@@ -81,7 +81,7 @@ def spawn(prepare: str, serve: str, data: socket.socket, output: int) -> int:
 
 
 def main(prepare: str, serve: str, data: int, output: int, supervisor: int) -> NoReturn:
-    """A spawned worker's whole life."""
+    """Run a spawned worker from its start to its end."""
     linux.die_with_parent(supervisor)
     for descriptor in (data, output):
         os.set_inheritable(descriptor, False)
@@ -111,12 +111,12 @@ def _serve(serve: Serve, data: socket.socket, output: int, supervisor: int) -> N
 
 
 def ignore(*_: object) -> None:
-    """A handler that does nothing. Unlike SIG_IGN it is not inherited by the programs that a job
+    """Do nothing. Unlike SIG_IGN, this handler is not inherited by the programs that a job
     starts."""
 
 
 def _unshield() -> None:
-    """Processes that a job forks, such as those of a multiprocessing pool, are ended by SIGTERM."""
+    """Have SIGTERM end processes that a job forks, such as those of a multiprocessing pool."""
     for number in SHIELDED:
         if signal.getsignal(number) is ignore:
             signal.signal(number, signal.SIG_DFL)

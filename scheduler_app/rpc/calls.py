@@ -19,7 +19,8 @@ STATUS_TIME = 8.0
 
 
 def get_status() -> pb.GetSchedulerStatusResponse:
-    """Asked again if the connection is lost meanwhile: nothing but that may be wrong."""
+    """Return the status. Ask again if the connection is lost meanwhile: nothing else may be
+    wrong."""
     try:
         return _status()
     except Error as error:

@@ -77,7 +77,7 @@ class Client:
 
 
 def target_of(endpoint: str) -> str:
-    """The endpoint as gRPC's HOST:PORT. Raises CallError."""
+    """Return the endpoint as gRPC's HOST:PORT. Raises CallError."""
     bad = CallError(
         f"Bad endpoint {shown(endpoint)}: write {DEFAULT_ENDPOINT}, or 127.0.0.1:50051."
     )

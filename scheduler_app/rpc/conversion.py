@@ -101,6 +101,6 @@ def _ms(span: timedelta | None) -> int:
 
 
 def _whole_ms(seconds: float) -> int:
-    """At least one unless there is nothing: 0 may mean none. At most what the field holds: one
-    row that says more does not take the others' status away."""
+    """Return whole milliseconds: at least one unless there is nothing, as 0 may mean none; at most
+    what the field holds, so that one bad row does not take the others' status away."""
     return int(min(max(1, round(seconds * 1000)), LONGEST)) if seconds else 0

@@ -20,7 +20,7 @@ INTERVAL = 2.0
 LONGEST_LOOK = 4.0
 """How old, in seconds, the last answer may be. One that is older proves nothing."""
 WATCH = 0.5
-"""Seconds between two glances at the age of the last answer."""
+"""Seconds between two checks of the age of the last answer."""
 PATIENCE = 5.0
 """How long, in seconds, a stop waits for a look that is under way."""
 
@@ -64,7 +64,7 @@ class HealthReporter:
             thread.start()
 
     def stop(self) -> None:
-        """NOT_SERVING from now on."""
+        """Say NOT_SERVING from now on."""
         self._stopped.set()
         deadline = time.monotonic() + PATIENCE
         for thread in self._threads:

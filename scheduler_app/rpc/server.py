@@ -103,7 +103,7 @@ class Server:
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """Host (an IPv6 one in brackets) and port. Raises AddressError."""
+    """Return host (an IPv6 one in brackets) and port. Raises AddressError."""
     host, colon, port = address.rpartition(":")
     valid = colon and host and port.isdecimal() and int(port) <= 65535
     if not valid or (":" in host and not (host.startswith("[") and host.endswith("]"))):

@@ -11,7 +11,7 @@ from scheduler_app.rpc.identity import ACTOR_KEY, SURFACE_KEY
 
 
 class SchedulerService(Service):
-    """The seed's calls, and one for runs. An unknown job or run is an answer, not an error."""
+    """The calls of the service. An unknown job or run is an answer, not an error."""
 
     def GetSchedulerStatus(  # noqa: N802
         self, request: pb.GetSchedulerStatusRequest, context: grpc.ServicerContext

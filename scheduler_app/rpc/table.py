@@ -1,4 +1,4 @@
-"""The status as text for people, in the seed's form."""
+"""The status as a table for people."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -12,12 +12,13 @@ M = TypeVar("M")
 
 HEADER = ("JOB", "STATUS", "LAST RUN", "NEXT RUN", "RUNS", "ERRORS")
 WORDS = {"failed": "error"}
-"""What stands before the reason of an outcome, where it is not the outcome's own name."""
+"""The word before the reason of an outcome, where it is not the outcome's own name."""
 WIDTHS = (20, 12, 20, 20, 10, 10)
 
 
 def status_lines(status: pb.GetSchedulerStatusResponse) -> Iterator[str]:
-    """The lines to print; moments in local time. A column grows when a value needs it."""
+    """Yield the lines to print, with moments in local time. A column grows when a value needs
+    it."""
     yield f"Scheduler: {printable(_scheduler(status))}"
     for node in _first(status.nodes):
         if not node.well and status.scheduler_running:
@@ -69,11 +70,11 @@ def _row(job: pb.JobStatusProto) -> tuple[str, ...]:
 
 
 def _state(job: pb.JobStatusProto) -> str:
-    return job.state or _seeds_state(job)
+    return job.state or _older_state(job)
 
 
-def _seeds_state(job: pb.JobStatusProto) -> str:
-    """As a server tells it that has no field for it."""
+def _older_state(job: pb.JobStatusProto) -> str:
+    """Return the state that the flags of an older server say, which has no field for it."""
     if job.is_paused:
         return "PAUSED"
     if job.is_running:

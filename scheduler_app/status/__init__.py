@@ -1,4 +1,4 @@
-"""The one door through which every surface reads how things are now."""
+"""The one place from which every surface reads how things are now."""
 
 from scheduler_app.status.current import (
     InterruptedRun,

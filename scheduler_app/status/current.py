@@ -22,7 +22,7 @@ QUERY_PARAMETERS = 30_000
 
 
 class JobState(StrEnum):
-    """What a job is doing now. A job that is both is the first of these."""
+    """What a job is doing now. A job in several states is shown in the first of these."""
 
     BROKEN = "BROKEN"
     """Its schedule cannot be computed, so it does not fire."""
@@ -80,7 +80,7 @@ class JobStatus:
     policies: Policies
     state: JobState
     running_run_ids: tuple[int, ...]
-    """The runs that are going now, the oldest first."""
+    """The runs that are running now, the oldest first."""
     interrupted_runs: tuple[InterruptedRun, ...]
     """Runs that nothing carries out any more, though they have not ended; the oldest first."""
     is_paused: bool
@@ -132,24 +132,25 @@ def scheduler_running() -> bool:
 
 
 def living_nodes() -> tuple[str, ...]:
-    """The names of the living scheduler processes."""
+    """Return the names of the living scheduler processes."""
     return tuple(Node.objects.alive().order_by("name").values_list("name", flat=True))
 
 
 def scheduler_status() -> SchedulerStatus:
-    """All nodes and jobs, in a number of queries that does not depend on how many there are."""
+    """Return all nodes and jobs, in a number of queries that does not depend on how many there
+    are."""
     return SchedulerStatus(scheduler_health(), tuple(job_statuses(Job.objects.all())))
 
 
 def job_status(name: str) -> JobStatus:
-    """One job. Raises JobNotFound."""
+    """Return one job. Raises JobNotFound."""
     for status in job_statuses(Job.objects.filter(name=name)) if can_be_name(name) else ():
         return status
     raise JobNotFound(one_line(name, MAX_NAME))
 
 
 def run_summary(run_id: int) -> RunSummary:
-    """One run. Raises RunNotFound."""
+    """Return one run. Raises RunNotFound."""
     run = JobRun.objects.filter(pk=run_id).defer("traceback", "log").first()
     if run is None:
         raise RunNotFound(run_id)
@@ -157,7 +158,7 @@ def run_summary(run_id: int) -> RunSummary:
 
 
 def job_statuses(jobs: JobQuerySet) -> list[JobStatus]:
-    """The statuses of these jobs, in their order, in a constant number of queries."""
+    """Return the statuses of these jobs, in their order, in a constant number of queries."""
     rows: list[Any] = list(
         jobs.counted().annotate(
             last_outcome_id=_latest(JobRun.objects.finished()),
@@ -199,7 +200,7 @@ def _on_dead_node() -> Q:
 
 
 def _latest(runs: "QuerySet[JobRun]") -> Subquery:
-    """The newest of these runs for the job of the outer query."""
+    """Return the newest of these runs for the job of the outer query."""
     newest = runs.filter(job_name=OuterRef("name")).order_by("-finished_at")
     return Subquery(newest.values("pk")[:1])
 
@@ -215,7 +216,7 @@ def _summaries(ids: Iterable[int]) -> dict[int, RunSummary]:
 
 
 def summary(run: JobRun) -> RunSummary:
-    """A run as it is shown."""
+    """Return a run as it is shown."""
     return RunSummary(
         id=run.pk,
         state=RunState(run.state),

@@ -1,6 +1,6 @@
-"""Whether schedulers are alive, and whether they work: the one place from which every surface,
-health check and other reader has it. What keeps a scheduler from working it writes itself, into
-its heartbeats (engine/vitals)."""
+"""Whether schedulers are alive, and whether they work: the one place that every surface and health
+check asks. A scheduler itself writes into its heartbeats what keeps it from working
+(engine/vitals)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,7 +33,7 @@ class SchedulerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NodeHealth:
-    """One scheduler that has not said goodbye. All moments are in UTC."""
+    """One scheduler that is not marked as stopped. All moments are in UTC."""
 
     id: int
     name: str
@@ -63,7 +63,7 @@ class SchedulerHealth:
     since: datetime | None
     """Since when none has worked; None while at least one does, and if there never was any."""
     nodes: tuple[NodeHealth, ...]
-    """Those that have not said goodbye, the dead ones included, in order of their names."""
+    """Those that are not marked as stopped, the dead ones included, in order of their names."""
 
     @property
     def is_running(self) -> bool:

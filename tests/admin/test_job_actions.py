@@ -97,7 +97,7 @@ def test_refusal_is_a_message(admin_client: Client, nightly: Job) -> None:
     press(admin_client, "trigger")
     (level, text) = told(press(admin_client, "trigger"))[0]
     assert level == "error"
-    assert text.startswith("nightly is asked for already")
+    assert text.startswith("Job nightly is queued already")
 
 
 def test_unknown_job_is_a_message(admin_client: Client) -> None:

@@ -336,7 +336,7 @@ def test_put_off_when_other_jitter_was_deployed(declare: Declare, start: Start) 
 def test_put_off_when_another_schedule_was_deployed(declare: Declare, start: Start) -> None:
     until = deployed_while_put_off(declare, start, "0 15 * * *")
     text = why(now=T0 + MINUTE)
-    assert f"did not run. It was put off until {until} (jitter " in text
+    assert f"did not run. It was delayed until {until} (jitter " in text
     assert text.endswith("and the schedule was changed before, at 12:01:00.")
     assert "not in the schedule" in why(T0 + 2 * MINUTE, now=T0 + 3 * MINUTE)
 

@@ -54,7 +54,7 @@ class Command(BaseCommand):
     def _serve(
         self, address: str, max_workers: int, insecure: bool, stop: threading.Event | None
     ) -> None:
-        """Until `stop` is set; without it, until the process ends."""
+        """Serve until `stop` is set; without it, until the process ends."""
         try:
             server = Server(address, insecure=insecure, max_workers=max_workers)
         except AddressError as error:

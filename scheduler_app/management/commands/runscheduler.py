@@ -65,7 +65,7 @@ class Command(BaseCommand):
         )
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """As a process of its own: whatever hangs then, it ends."""
+        """Run as a process of its own, which ends whatever hangs."""
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # before there is anything to be ended
         init.start_again_below()
         streams.close_input()
@@ -139,7 +139,7 @@ def _is_well(scheduler: Scheduler) -> bool:
 
 
 def _spare_what_is_loaded() -> None:
-    """All that is loaded now lives as long as the process. Have the garbage collector leave it
-    alone: going through it takes 50 ms, in which no run starts."""
+    """Have the garbage collector leave alone what is loaded now, which lives as long as the
+    process: going through it takes 50 ms, in which no run starts."""
     gc.collect()
     gc.freeze()

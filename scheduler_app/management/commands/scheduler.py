@@ -57,7 +57,7 @@ class Command(BaseCommand):
             help="Again and again, every 2 seconds unless told otherwise, until Ctrl-C.",
         )
         for name, help_text in (
-            ("pause", "Stop firing a job; a run that is going goes on."),
+            ("pause", "Stop firing a job; a running run continues."),
             ("resume", "Fire a paused job again."),
         ):
             commands.add_parser(name, help=help_text).add_argument(
