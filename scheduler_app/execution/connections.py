@@ -2,9 +2,15 @@
 
 import sqlite3
 from contextlib import suppress
+from typing import Any
+from weakref import WeakSet
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+
+_rolled_back: "WeakSet[BaseDatabaseWrapper]" = WeakSet()
+"""Connections on which a COMMIT has rolled back."""
 
 
 def discard() -> str:
@@ -31,6 +37,10 @@ def _discard(connection: BaseDatabaseWrapper) -> str:
 
 def _fault(connection: BaseDatabaseWrapper) -> str:
     alias = connection.alias
+    if connection in _rolled_back:
+        return (
+            f'A statement had failed in a transaction on "{alias}", and the COMMIT rolled it back.'
+        )
     if connection.closed_in_transaction:
         return f'It closed its connection to "{alias}" in a transaction, which was rolled back.'
     if connection.in_atomic_block or _has_begun(connection):
@@ -58,3 +68,22 @@ def _close(connection: BaseDatabaseWrapper) -> None:
     if raw is not None and connection.vendor == "postgresql":
         raw.close()  # a pool, too, must not hand what was set on this session to another run
     connection.close()
+
+
+def _watch_commits(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """Note when PostgreSQL answers a COMMIT by rolling back: in a transaction in which a statement
+    has failed it does so without an error."""
+    commit: Any = getattr(connection, "_commit", None)
+    if connection.vendor != "postgresql" or "_commit" in vars(connection):
+        return
+
+    def noting() -> Any:
+        raw = connection.connection
+        if raw is not None and raw.info.transaction_status == raw.info.transaction_status.INERROR:
+            _rolled_back.add(connection)
+        return commit()
+
+    connection._commit = noting  # type: ignore[attr-defined]
+
+
+connection_created.connect(_watch_commits)

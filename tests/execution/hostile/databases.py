@@ -77,6 +77,28 @@ def closes_its_connection_in_a_transaction() -> None:
         connection.close()
 
 
+@hostile(*((FAILED, "COMMIT rolled it back") if connection.vendor == "postgresql" else (OK, "")))
+def swallows_an_error_in_a_transaction() -> None:
+    """PostgreSQL then takes no more statements but the end, and rolls back whatever that says."""
+    with transaction.atomic():
+        Group.objects.filter(name="no such").update(name="lost")
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT no_such_column")
+        except DatabaseError:
+            pass
+
+
+@hostile(OK)
+def swallows_an_error_in_a_savepoint() -> None:
+    with transaction.atomic():
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SELECT no_such_column")
+        except DatabaseError:
+            pass
+
+
 @hostile(OK)
 def closes_the_connection_below_django() -> None:
     connection.ensure_connection()
