@@ -132,6 +132,15 @@ def test_scheduler_that_cannot_record_says_so_and_exits(make_site: MakeSite) -> 
     assert scheduler.process.wait(PATIENCE) == 4
 
 
+def test_scheduler_that_has_lost_a_thread_of_its_own_exits(make_site: MakeSite) -> None:
+    site = make_site(stuck_after=600)  # it waits for nothing: only a restart can mend that
+    scheduler = site.start()
+    ticks(site)
+    site.trigger("ends-recorder")
+    assert scheduler.process.wait(PATIENCE) == 4
+    assert "this scheduler cannot work any more" in scheduler.output()
+
+
 def test_scheduler_works_again_once_it_can(make_site: MakeSite) -> None:
     site = make_site()
     scheduler = site.start()

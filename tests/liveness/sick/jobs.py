@@ -1,5 +1,6 @@
 """Jobs that hold what others need."""
 
+import ctypes
 import multiprocessing
 import os
 import re
@@ -47,3 +48,11 @@ def leaves_pool() -> None:
 def leaves_child() -> None:
     """Leave a process that does not end, for which Python waits at its exit."""
     multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,)).start()
+
+
+@job(cron="0 0 1 1 *")
+def ends_recorder() -> None:
+    """Raise what nobody catches in the thread that records."""
+    (recorder,) = (thread for thread in threading.enumerate() if "recorder" in thread.name)
+    number = ctypes.c_ulong(recorder.ident or 0)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(number, ctypes.py_object(SystemExit))
