@@ -1,7 +1,7 @@
 """Every change of a run's state, with its retries and counts. Nothing else changes one."""
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
 
@@ -15,6 +15,8 @@ from scheduler_app.models import Held, Job, JobRun, JobRunQuerySet, Node, RunSta
 BATCH = 10_000
 """How many occurrences of one job are dealt with at a time. More (a job of every second after a
 night without a scheduler) are left to the next tick, so that no tick takes long."""
+DUMPED = timedelta(milliseconds=1)
+"""How exactly a dump in JSON keeps a moment."""
 SUPERSEDED = "Cancelled: the next occurrence took its place."
 UNDECLARED = "Cancelled: no scheduler's code declares the job any more."
 _BLANK = JobRun()
@@ -114,9 +116,12 @@ def record(starts: Sequence[JobRun], ends: Sequence[JobRun], now: datetime) -> R
 
 
 def _is_held(run: JobRun, held: Held) -> bool:
-    """Return whether this very run is still its node's."""
-    node, created_at = held.nodes.get(run.pk), held.created_at.get(run.pk)
-    return (node, created_at) == (run.node_id, run.created_at)
+    """Return whether this very run is still its node's: in an emptied table ids begin anew."""
+    return (
+        held.nodes.get(run.pk) == run.node_id
+        and run.pk in held.created_at
+        and abs(held.created_at[run.pk] - run.created_at) < DUMPED
+    )
 
 
 def assign(runs: Sequence[JobRun], node: Node) -> None:
@@ -162,9 +167,10 @@ def cancel_previous(names: Collection[str], now: datetime) -> set[str]:
     of which others have locked a run: nothing is done to these."""
     active = JobRun.objects.active().filter(bulk.AnyOf("job_name", names))
     job_of = dict(active.values_list("pk", "job_name"))
-    held, locked, _ = JobRun.objects.hold(list(job_of))
-    blocked = {job_of[pk] for pk in locked}
-    ours = JobRun.objects.filter(bulk.AnyOf("pk", [pk for pk in held if job_of[pk] not in blocked]))
+    held = JobRun.objects.hold(list(job_of))
+    blocked = {job_of[pk] for pk in held.locked}
+    free = [pk for pk in held.nodes if job_of[pk] not in blocked]
+    ours = JobRun.objects.filter(bulk.AnyOf("pk", free))
     close_queued(ours.queued().scheduled(), RunState.CANCELLED, now, SUPERSEDED)
     _request_cancel(ours.running(), now, SUPERSEDED)
     return blocked
@@ -194,8 +200,8 @@ def release_runs(node: Node, now: datetime, message: str) -> list[JobRun]:
     those queued are left for any node to take, or end here if no code declares their job any more.
     Runs whose rows others have locked are left as they are. Call it in a transaction."""
     active = JobRun.objects.active().filter(node=node)
-    held, _, _ = JobRun.objects.hold(list(active.values_list("pk", flat=True)))
-    ours = JobRun.objects.filter(bulk.AnyOf("pk", list(held)))
+    held = JobRun.objects.hold(list(active.values_list("pk", flat=True)))
+    ours = JobRun.objects.filter(bulk.AnyOf("pk", list(held.nodes)))
     lost = lose(ours.running(), now, message)
     orphaned = ours.queued().filter(job_name__in=Job.objects.orphaned().values("name"))
     close_queued(orphaned, RunState.CANCELLED, now, UNDECLARED)

@@ -94,11 +94,40 @@ def test_restored_dump_stops_no_job(scheduler: Scheduler) -> None:
     eventually(is_clean)
 
 
+def test_run_that_is_going_while_a_dump_is_restored_is_recorded(
+    registry: Registry, declare: Declare, settings: Settings
+) -> None:
+    """A dump in JSON keeps milliseconds of its moments."""
+    settings.SCHEDULER = {"heartbeat": 1.0}
+    begun, may_end = Event(), Event()
+
+    def slow() -> None:
+        begun.set()
+        may_end.wait(60)
+
+    declare("a", slow, cron="0 0 1 1 *")
+    scheduler = Scheduler(registry)
+    scheduler.start()
+    try:
+        control.trigger("a", by=ADA)
+        assert begun.wait(30)
+        with database.snapshot():
+            dump = connection.creation.serialize_db_to_string()
+        with transaction.atomic():
+            JobRun.objects.all()._raw_delete(connection.alias)
+            connection.creation.deserialize_db_from_string(dump)
+        may_end.set()
+        eventually(lambda: JobRun.objects.get().finished_at is not None)
+        assert JobRun.objects.get().state == RunState.SUCCESS
+    finally:
+        may_end.set()
+        scheduler.stop()
+
+
 def test_outcome_from_before_a_flush_is_not_that_of_a_later_run(
     registry: Registry, declare: Declare, settings: Settings
 ) -> None:
-    """Ids begin anew: a later run of a later node may have those of the run that was
-    going."""
+    """Ids begin anew: a later run of a later node may have those of the run that was going."""
     settings.SCHEDULER = {"heartbeat": 1.0}
     begun, may_end = [Event(), Event()], Event()
 
