@@ -50,6 +50,8 @@ class Watch:
         self._result = False
         self._signals = 0
         self._has_started = False
+        self._start_is_known = False
+        """Whether the warden has been told of the start: it may be frozen, and its pipe full."""
         self._longest_start = max(settings.stuck_after, LONGEST_START)
         self._stop_at = 0.0
         self._stuck_for = 0.0
@@ -90,7 +92,6 @@ class Watch:
 
     def _started(self) -> None:
         self._has_started = True
-        self._guard.send({"start_within": None})
         notify(f"READY=1\nMAINPID={os.getpid()}")
 
     def _take_signal(self, number: int, _: FrameType | None) -> None:
@@ -115,6 +116,8 @@ class Watch:
 
     def _check(self, gap: float) -> None:
         """Stop a scheduler that cannot work any more; tell systemd that any other is fine."""
+        if not self._start_is_known:
+            self._start_is_known = self._guard.send({"start_within": None})
         problem = self._scheduler.liveness.problem
         is_final = problem is not None and problem.is_final
         self._stuck_for = self._stuck_for + gap if self._wants_restart(problem) else 0.0

@@ -45,11 +45,13 @@ class Guard:
         signal.set_wakeup_fd(self._signals, warn_on_full_buffer=False)
         os.register_at_fork(after_in_child=_forget_signals)
 
-    def send(self, message: Message) -> None:
-        """Send to the warden; drop the message if it does not listen."""
+    def send(self, message: Message) -> bool:
+        """Send to the warden. Drop the message, and return False, if it does not listen."""
         with self._lock, suppress(OSError):
             if self._orders >= 0:
                 os.write(self._orders, json.dumps(message, default=str).encode() + b"\n")
+                return True
+        return False
 
     def close(self) -> None:
         """Have the warden end."""

@@ -149,6 +149,16 @@ def test_warden_ends_a_process_that_does_not_start(has_started: bool, code: int)
         assert process.wait(30) == code
 
 
+def test_message_that_a_frozen_warden_does_not_take_is_reported(guard: Guard) -> None:
+    assert guard.pid is not None
+    os.kill(guard.pid, signal.SIGSTOP)
+    long = {"beat": None, "filler": "x" * 4_000}
+    assert guard.send(long)
+    eventually(lambda: not guard.send(long))
+    os.kill(guard.pid, signal.SIGCONT)
+    eventually(lambda: guard.send(long))
+
+
 def test_warden_ends_with_its_scheduler() -> None:
     script = (
         "import os; from scheduler_app.processes.guard import Guard; "
