@@ -9,6 +9,9 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
+ACTIVE, IN_TRANSACTION, IN_ERROR = 1, 2, 3
+"""PGTransactionStatusType of libpq; psycopg 2 has other names for them than psycopg 3."""
+
 _rolled_back: "WeakSet[BaseDatabaseWrapper]" = WeakSet()
 """Connections on which a COMMIT has rolled back."""
 
@@ -58,8 +61,7 @@ def _has_begun(connection: BaseDatabaseWrapper) -> bool:
             return bool(raw.in_transaction)
         return False
     if connection.vendor == "postgresql":
-        status = raw.info.transaction_status
-        return status in (status.ACTIVE, status.INTRANS, status.INERROR)
+        return raw.info.transaction_status in (ACTIVE, IN_TRANSACTION, IN_ERROR)
     return not connection.get_autocommit()
 
 
@@ -79,7 +81,7 @@ def _watch_commits(connection: BaseDatabaseWrapper, **_: Any) -> None:
 
     def noting() -> Any:
         raw = connection.connection
-        if raw is not None and raw.info.transaction_status == raw.info.transaction_status.INERROR:
+        if raw is not None and raw.info.transaction_status == IN_ERROR:
             _rolled_back.add(connection)
         return commit()
 

@@ -52,7 +52,7 @@ def leaves_child() -> None:
 
 @job(cron="0 0 1 1 *")
 def ends_recorder() -> None:
-    """Raise what nobody catches in the thread that records."""
+    """Raise an exception in the thread that records, which that does not catch."""
     (recorder,) = (thread for thread in threading.enumerate() if "recorder" in thread.name)
     number = ctypes.c_ulong(recorder.ident or 0)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(number, ctypes.py_object(SystemExit))
