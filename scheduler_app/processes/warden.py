@@ -27,6 +27,8 @@ from typing import Any
 
 WATCH = 0.5
 """How often, in seconds, it looks."""
+FROZEN = 4 * WATCH
+"""Longer between two looks, in seconds, and it stood still, not only the scheduler."""
 LAST_SECONDS = 1.0
 """How long, in seconds, the scheduler may take to obey a second signal."""
 
@@ -49,16 +51,23 @@ class Warden:
         self._selector.register(signals, selectors.EVENT_READ, self._take_signals)
 
     def run(self) -> None:
+        now = time.monotonic()
         while os.getppid() == self._scheduler:
-            for key, _ in self._selector.select(WATCH):
-                key.data()
-            now = time.monotonic()
+            self._listen(WATCH)
+            self._listen(0)  # after a freeze the first returns without having looked
+            last, now = now, time.monotonic()
+            if now - last > FROZEN:
+                self._start_until += now - last  # it may have missed that the start is over
             if now >= min(self._end_at, self._start_until):
                 os.kill(self._scheduler, signal.SIGKILL)
                 return
             if self._beat and now >= self._beat_at and is_going(self._scheduler):
                 self._beat_at = now + self._beat["every"]
                 self._say(self._beat)
+
+    def _listen(self, seconds: float) -> None:
+        for key, _ in self._selector.select(seconds):
+            key.data()
 
     def _take_orders(self) -> None:
         data = os.read(self._orders, 65_536)

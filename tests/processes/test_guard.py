@@ -149,6 +149,33 @@ def test_warden_ends_a_process_that_does_not_start(has_started: bool, code: int)
         assert process.wait(30) == code
 
 
+def test_warden_that_was_frozen_past_the_time_for_the_start_ends_nothing(file: Path) -> None:
+    """It hears of the start when it is thawed, after the time is up."""
+    script = (
+        "import json, sys, time; from scheduler_app.processes.guard import Guard; "
+        "guard = Guard(600); guard.start(); guard.send({'start_within': 3}); "
+        "guard.send(json.loads(sys.argv[1])); print(guard.pid, flush=True); input(); "
+        "guard.send({'start_within': None}); time.sleep(7)"
+    )
+    message = json.dumps({"beat": order(file) | {"every": 600}, "after": 0.0})
+    with subprocess.Popen(
+        [sys.executable, "-c", script, message],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        warden = int(process.stdout.readline())
+        eventually(lambda: beats(file))  # it has read both messages
+        os.kill(warden, signal.SIGSTOP)
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        time.sleep(4)
+        os.kill(warden, signal.SIGCONT)
+        assert process.wait(30) == 0
+
+
 def test_message_that_a_frozen_warden_does_not_take_is_reported(guard: Guard) -> None:
     assert guard.pid is not None
     os.kill(guard.pid, signal.SIGSTOP)
