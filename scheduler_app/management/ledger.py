@@ -7,11 +7,13 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.management.base import OutputWrapper
+from django.db import DatabaseError
 from django.utils import timezone
 
 from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.consistency.report import Tally
 from scheduler_app.explain.explain import explain
+from scheduler_app.models.faults import fault_of
 from scheduler_app.status import scheduler_health
 from scheduler_app.text import Clock, is_storable, printable, shown
 
@@ -60,12 +62,20 @@ def _audit(
     for discrepancy in audit_ledger(since, until, jobs, tally):
         stdout.write(printable(str(discrepancy)))
     stdout.write(str(tally))
-    health = scheduler_health()
-    if not health.is_running:  # the ledger of a scheduler that was stopped in order agrees
-        clock = Clock(ZoneInfo(settings.TIME_ZONE))
-        stderr.write(f"Scheduler: {printable(health.words(clock))}")
+    if problem := _scheduler_problem():
+        stderr.write(f"Scheduler: {printable(problem)}")
     if tally.discrepancies:
         raise SystemExit(1)
+
+
+def _scheduler_problem() -> str:
+    """Say why no scheduler works; empty while one does. The ledger of a scheduler that was stopped
+    in order agrees, and it agrees or not whether this can be told."""
+    try:
+        health = scheduler_health()
+    except DatabaseError as error:
+        return f"unknown: {fault_of(error).value}"
+    return "" if health.is_running else health.words(Clock(ZoneInfo(settings.TIME_ZONE)))
 
 
 def _explain(

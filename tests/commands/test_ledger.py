@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
 
 from scheduler_app.engine.claim import Claimer
+from scheduler_app.management import ledger
 from scheduler_app.models import JobRun, Node, RunState
 from tests.engine.conftest import T0, declare, early, node, registry, set_clock, start
 
@@ -94,6 +96,19 @@ def test_audit_says_that_no_scheduler_runs(call: Call, capsys: pytest.CaptureFix
     Node.objects.create(name="here:1")
     call_command("scheduler", "audit-ledger", "--since", "2026-03-02")
     assert capsys.readouterr().err == ""
+
+
+def test_audit_agrees_although_the_heartbeats_cannot_be_read(
+    call: Call, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise OperationalError("secret")
+
+    monkeypatch.setattr(ledger, "scheduler_health", refuse)
+    call_command("scheduler", "audit-ledger", "--since", "2026-03-02")
+    written = capsys.readouterr()
+    assert written.out.endswith("no discrepancy\n")
+    assert written.err == "Scheduler: unknown: The database does not answer.\n"
 
 
 def test_explain_tells_what_became_of_it(call: Call) -> None:
