@@ -37,6 +37,9 @@ LOOK = 1.0
 LONGEST_GAP = 1.5
 """After a gap of so many heartbeats between two of its own a node waits before it judges: what held
 it up may have held up others, too, so that they only seem dead."""
+RECOVERY = 2
+"""How long it waits then, in heartbeats: another node may first have to give up a question that the
+database never answers, which it does after one heartbeat, and then connect anew."""
 PRUNE_EVERY = 20
 """One in so many heartbeats deletes those that are superseded."""
 
@@ -182,7 +185,7 @@ class Liveness:
             return
         self._tell(problem)
         if self._monotonic() - before > LONGEST_GAP * self._settings.heartbeat:
-            self.judge_later(max(self._settings.heartbeat, 2 * LOOK))
+            self.judge_later(RECOVERY * self._settings.heartbeat)
         self.beat_at, self._next_beat = began, began + self._settings.heartbeat
         self._beats += 1
         if self._beats % PRUNE_EVERY == 0:

@@ -86,12 +86,16 @@ def test_judge_beats_before_it_judges(judge: Liveness, dead: Node, node: Node) -
 def test_judge_whose_beat_is_old_waits_for_the_others(
     judge: Liveness, dead: Node, monotonic: Clock
 ) -> None:
-    """It was held up; what held it up may have held up others."""
+    """It was held up; what held it up may have held up others, who may have to give up a question
+    before they connect anew."""
     monotonic.now += 8
     judge.look()
     assert not is_closed(dead)
     assert judge.snapshot() is None
     monotonic.now += 5.1
+    judge.look()
+    assert not is_closed(dead)
+    monotonic.now += 5
     judge.look()
     assert is_closed(dead)
 
