@@ -16,7 +16,7 @@ from scheduler_app.cron import Fire
 from scheduler_app.engine import pickup
 from scheduler_app.engine.active_runs import ActiveRuns, active_runs
 from scheduler_app.engine.firing_rules import FiringRules, rules_of
-from scheduler_app.engine.plan import Circumstances, Plan, plan
+from scheduler_app.engine.plan import Circumstances, Plan, is_of_stop, plan
 from scheduler_app.ledger import schedules, timetable, transitions
 from scheduler_app.logs import SafeLogger
 from scheduler_app.models import JobRun, Node, RunState, bulk, database, locks
@@ -42,7 +42,8 @@ class Claimer:
     node: Node
     registry: Registry
     after_stop: bool = False
-    """Whether no scheduler was alive before this one; until the first claim is complete."""
+    """Whether no scheduler was alive before this one; until all that was due at its first claim is
+    dealt with."""
     undeclared: set[str] = field(default_factory=set)
     """Due jobs that this node's code lacks. Other nodes fire them."""
     other_rules: frozenset[str] = frozenset()
@@ -54,6 +55,8 @@ class Claimer:
     is_held_up: bool = False
     """Whether the last claim could claim nothing of what is due, because others have locked it."""
     backlogs: pickup.Backlogs = field(default_factory=pickup.Backlogs)
+    _back_at: datetime | None = None
+    """After a stop: when it first claimed."""
     _has_claimed: bool = False
     """Whether this claim has dealt with a due job."""
     _has_more: bool = False
@@ -74,7 +77,8 @@ class Claimer:
         it does not begin. An overloaded node leaves what is due to others, or to its own next
         look."""
         if self.after_stop:
-            pickup.miss_what_is_too_late(now, _grace())
+            self._back_at = self._back_at or now
+            pickup.miss_what_is_too_late(self._back_at, _grace())
         self._has_claimed = False
         runs = list[JobRun]()
         with database.reading():
@@ -104,7 +108,8 @@ class Claimer:
     def _look_at_the_rest(self, now: datetime, room: int, is_overloaded: bool) -> None:
         """Note what this claim leaves, after a look at what is due."""
         is_due = self._is_due(now)
-        self.after_stop = is_due and self.after_stop
+        if not (self._back_at and self._is_due(self._back_at)):
+            self.after_stop, self._back_at = False, None
         self.is_held_up = is_due and not is_overloaded and not self._has_claimed
         if is_due and is_overloaded:
             self.next_due = now + timedelta(seconds=RETRY_LOCKED)
@@ -247,7 +252,7 @@ class Claimer:
             policies=rules.policies,
             is_busy=is_busy,
             has_waiting=has_waiting,
-            after_stop=self.after_stop,
+            back_at=self._back_at,
         )
         return plan(rules.schedule.compute(), due_at, circumstances)
 
@@ -258,10 +263,14 @@ class Claimer:
         if planned.waits:
             blank = JobRun(scheduled_for=now, due_at=now, created_at=now)
             rows += [_like(blank, name, fire) for fire in planned.waits]
-        if planned.missed:
-            why = "no scheduler was running" if self.after_stop else "the scheduler came too late"
-            message = f"Missed: {why}."
-            rows.append(transitions.not_run(name, planned.missed, RunState.MISSED, message, now))
+        of_stop = [fire for fire in planned.missed if is_of_stop(fire, self._back_at)]
+        for missed, why in (
+            (of_stop, "no scheduler was running"),
+            (planned.missed[len(of_stop) :], "the scheduler came too late"),
+        ):
+            if missed:
+                message = f"Missed: {why}."
+                rows.append(transitions.not_run(name, missed, RunState.MISSED, message, now))
         if planned.skipped and earlier:
             message = f"Skipped: run {earlier.run_id} had not ended."
             rows.append(transitions.not_run(name, planned.skipped, RunState.SKIPPED, message, now))

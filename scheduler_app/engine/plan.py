@@ -21,13 +21,8 @@ class Circumstances:
     """Whether an earlier run of the job has not ended, be it running or waiting."""
     has_waiting: bool = False
     """Whether an earlier run waits for another to end."""
-    after_stop: bool = False
-    """Whether no scheduler was alive until just now."""
-
-    @property
-    def only_latest_runs(self) -> bool:
-        """Whether an occurrence that is not too late is missed because a later one is due, too."""
-        return self.after_stop or self.policies.overlap != Overlap.ALLOW
+    back_at: datetime | None = None
+    """Until when no scheduler was alive; None if one was alive all the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +45,11 @@ class Plan:
     def size(self) -> int:
         """How many occurrences it deals with."""
         return len(self.runs) + len(self.waits) + len(self.skipped) + len(self.missed)
+
+
+def is_of_stop(fire: Fire, back_at: datetime | None) -> bool:
+    """Return whether it was due while no scheduler was alive, which was until `back_at`."""
+    return back_at is not None and fire.due_at <= back_at
 
 
 def plan(schedule: Fires | Uncomputable, due_at: datetime, circumstances: Circumstances) -> Plan:
@@ -77,8 +77,8 @@ def _batch(fires: list[Fire], circumstances: Circumstances) -> Plan:
     may_run = {CatchUp.SKIP: 0, CatchUp.ONCE: 1, CatchUp.ALL: policies.catch_up_limit}
     end = BATCH - may_run[policies.catch_up]
     runs = []
-    if policies.catch_up != CatchUp.ALL and not circumstances.only_latest_runs:
-        runs = _in_time(fires[:end], circumstances)
+    if policies.catch_up != CatchUp.ALL and _may_overlap(policies):
+        runs = _beside_later_ones(_in_time(fires[:end], circumstances), circumstances)
     return Plan(missed=fires[: end - len(runs)], runs=runs, next_due=fires[end].due_at)
 
 
@@ -88,11 +88,20 @@ def _chosen(fires: list[Fire], circumstances: Circumstances) -> list[Fire]:
     if policies.catch_up == CatchUp.ALL:
         return fires[-policies.catch_up_limit :]
     in_time = _in_time(fires, circumstances)
-    if circumstances.only_latest_runs:
-        in_time = in_time[-1:]
+    together = _beside_later_ones(in_time, circumstances) if _may_overlap(policies) else []
+    chosen = together or in_time[-1:]
     if policies.catch_up == CatchUp.ONCE:
-        return in_time or fires[-1:]
-    return in_time
+        return chosen or fires[-1:]
+    return chosen
+
+
+def _may_overlap(policies: Policies) -> bool:
+    return policies.overlap == Overlap.ALLOW
+
+
+def _beside_later_ones(fires: list[Fire], circumstances: Circumstances) -> list[Fire]:
+    """Return those that run although later ones are due: not those of a stop."""
+    return [fire for fire in fires if not is_of_stop(fire, circumstances.back_at)]
 
 
 def _in_time(fires: list[Fire], circumstances: Circumstances) -> list[Fire]:

@@ -9,7 +9,7 @@ from django.db import OperationalError, connection
 from django_apscheduler.models import DjangoJob
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from scheduler_app.engine import plan
+from scheduler_app.engine import claim, plan
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.ledger import timetable
 from scheduler_app.models import Job, JobRun, Node, RunState, Trigger
@@ -86,6 +86,22 @@ def test_after_stop_holds_for_the_first_claim_only(declare: Declare, start: Star
     claimer = start(after_stop=True)
     claimer.claim(T0)
     assert len(claimer.claim(T0 + timedelta(minutes=2))) == 2
+
+
+def test_occurrence_due_after_the_first_claim_is_not_one_of_the_stop(
+    declare: Declare, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although no claim is complete: more is due all the time than one claims."""
+    monkeypatch.setattr(claim, "LIMIT", 1)
+    declare("a", overlap="allow")
+    declare("b", overlap="allow")
+    claimer = start(after_stop=True)
+    first, second, third = (claimer.claim(T0 + timedelta(minutes=number)) for number in range(3))
+    assert [run.job_name for run in first] == ["a"]
+    assert [run.job_name for run in second] == ["b"]
+    assert [run.job_name for run in third] == ["a", "a"]
+    missed = JobRun.objects.get(state=RunState.MISSED)
+    assert (missed.job_name, missed.message) == ("b", "Missed: no scheduler was running.")
 
 
 def test_start_after_a_stop_is_over_although_nothing_was_due(

@@ -23,19 +23,25 @@ def decide(
     late: float = 0.0,
     overlap: Overlap = Overlap.SKIP,
     busy: bool = False,
-    after_stop: bool = False,
+    back_after: float | None = None,
     waiting: bool = False,
     **policies: Any,
 ) -> Plan:
+    """`late` and `back_after`: in seconds from noon."""
     circumstances = Circumstances(
         now=NOON + timedelta(seconds=late),
         grace=timedelta(seconds=60),
         policies=Policies(overlap=overlap, **policies),
         is_busy=busy,
         has_waiting=waiting,
-        after_stop=after_stop,
+        back_at=None if back_after is None else NOON + timedelta(seconds=back_after),
     )
     return plan(schedule, NOON, circumstances)
+
+
+def moments(fires: list[Fire]) -> list[float]:
+    """Seconds since noon."""
+    return [(fire.scheduled_for - NOON).total_seconds() for fire in fires]
 
 
 def test_occurrence_on_time_runs() -> None:
@@ -68,9 +74,15 @@ def test_busy_job_that_may_overlap_runs() -> None:
 
 
 def test_after_a_stop_only_the_latest_runs() -> None:
-    planned = decide(SECONDLY, late=20, overlap=Overlap.ALLOW, after_stop=True)
-    assert [fire.scheduled_for for fire in planned.runs] == [NOON + timedelta(seconds=20)]
+    planned = decide(SECONDLY, late=20, overlap=Overlap.ALLOW, back_after=20)
+    assert moments(planned.runs) == [20]
     assert len(planned.missed) == 20
+
+
+def test_of_what_was_due_before_and_after_the_end_of_a_stop_the_latter_runs() -> None:
+    planned = decide(SECONDLY, late=20, overlap=Overlap.ALLOW, back_after=17)
+    assert moments(planned.runs) == [18, 19, 20]
+    assert moments(planned.missed) == list(range(18))
 
 
 def test_after_a_stall_all_within_their_grace_run_if_they_may_overlap() -> None:
@@ -95,7 +107,7 @@ def test_long_downtime_is_dealt_with_in_slices() -> None:
     late=st.integers(0, 300),
     overlap=st.sampled_from(Overlap),
     busy=st.booleans(),
-    after_stop=st.booleans(),
+    back_after=st.none() | st.integers(0, 300),
     waiting=st.booleans(),
     catch_up=st.sampled_from(CatchUp),
     limit=st.integers(1, 20),
@@ -105,7 +117,7 @@ def test_every_due_occurrence_is_planned_exactly_once(
     late: int,
     overlap: Overlap,
     busy: bool,
-    after_stop: bool,
+    back_after: int | None,
     waiting: bool,
     catch_up: CatchUp,
     limit: int,
@@ -113,7 +125,7 @@ def test_every_due_occurrence_is_planned_exactly_once(
 ) -> None:
     schedule = fires_of(f"*/{step} * * * * *", "UTC")
     policies = {"catch_up": catch_up, "catch_up_limit": limit}
-    planned = decide(schedule, late, overlap, busy, after_stop, busy and waiting, **policies)
+    planned = decide(schedule, late, overlap, busy, back_after, busy and waiting, **policies)
     now = NOON + timedelta(seconds=late)
     fires = [*planned.missed, *planned.skipped, *planned.runs, *planned.waits]
     assert fires == list(schedule.due(NOON, now))
@@ -121,13 +133,8 @@ def test_every_due_occurrence_is_planned_exactly_once(
     assert planned.next_due > now
 
 
-def moments(fires: list[Fire]) -> list[float]:
-    """Seconds since noon."""
-    return [(fire.scheduled_for - NOON).total_seconds() for fire in fires]
-
-
 def test_catch_up_once_runs_the_latest_however_late() -> None:
-    planned = decide(late=600.5, after_stop=True, catch_up=CatchUp.ONCE)
+    planned = decide(late=600.5, back_after=600.5, catch_up=CatchUp.ONCE)
     assert moments(planned.runs) == [600]
     assert moments(planned.missed) == [0, 60, 120, 180, 240, 300, 360, 420, 480, 540]
 
@@ -138,7 +145,7 @@ def test_catch_up_once_of_a_daily_job_a_night_later() -> None:
 
 
 def test_catch_up_all_lets_each_wait_for_the_one_before() -> None:
-    planned = decide(late=180, after_stop=True, catch_up=CatchUp.ALL)
+    planned = decide(late=180, back_after=180, catch_up=CatchUp.ALL)
     assert moments(planned.waits) == [0, 60, 120, 180]
     assert not planned.missed
 
@@ -163,6 +170,7 @@ def test_more_than_one_plan_deals_with_loses_nothing(
     monkeypatch.setattr(module, "BATCH", 8)
     missed: list[Fire] = []
     due_at: datetime | None = NOON
+    """`late` and `back_after`: in seconds from noon."""
     circumstances = Circumstances(
         now=NOON + timedelta(seconds=1200),
         grace=timedelta(seconds=60),

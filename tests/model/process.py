@@ -34,7 +34,13 @@ class Process:
     """Claimed, not begun."""
     going: list[JobRun] = field(default_factory=list)
     after_stop: bool = False
-    """Whether it began alone, and has not yet dealt with all that was due."""
+    """Whether it began alone, and has not yet dealt with all that was due at its first claim."""
+    first_claim: datetime | None = None
+
+    @property
+    def back_at(self) -> datetime | None:
+        """Until when no scheduler was alive, if it still has to deal with what was due then."""
+        return (self.first_claim or CLOCK.now) if self.after_stop else None
 
     def start(self) -> None:
         self.after_stop = not Node.objects.alive().exists()
@@ -70,6 +76,7 @@ class Process:
         self.reconciler.reconcile(self.node, snapshot, CLOCK.now, orphans=orphans)
 
     def claim(self, room: int) -> list[JobRun]:
+        self.first_claim = self.back_at
         runs = self.claimer.claim(CLOCK.now, room)
         self.pending += runs
         return runs

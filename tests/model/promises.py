@@ -19,7 +19,8 @@ class Moment:
 
     job: Job
     now: datetime
-    after_stop: bool
+    back_at: datetime | None
+    """Until when no scheduler was alive, if that is not long ago."""
     due: Sequence[Fire]
     """All that was due before the claim, in order."""
     active: Sequence[JobRun]
@@ -37,7 +38,8 @@ class Moment:
             return newer >= self.job.catch_up_limit
         if fire.due_at < self.now - GRACE:
             return newer > 0 or self.job.catch_up == CatchUp.SKIP
-        may_run_together = self.job.overlap == Overlap.ALLOW and not self.after_stop
+        was_alive = self.back_at is None or fire.due_at > self.back_at
+        may_run_together = self.job.overlap == Overlap.ALLOW and was_alive
         return newer > 0 and not may_run_together
 
     def is_skipped(self) -> bool:
@@ -108,14 +110,12 @@ def check_nothing_waits_in_vain(after: Snapshot, names: Sequence[str], now: date
             assert run.job_name not in after.dues or not after.is_allowed(run), f"{run!r} waits"
 
 
-def check_end_of_waiting(
-    before: Snapshot, after: Snapshot, after_stop: bool, now: datetime
-) -> None:
+def check_end_of_waiting(before: Snapshot, after: Snapshot, back_at: datetime | None) -> None:
     """What was claimed is missed only after a stop, and if its job wants nothing late."""
     for pk, run in before.runs.items():
         if after.runs[pk].state == RunState.MISSED and run.state == RunState.QUEUED:
-            assert after_stop
+            assert back_at
             assert is_occurrence(run)
             assert is_waiting(run)
-            assert run.due_at <= now - GRACE
+            assert run.due_at <= back_at - GRACE
             assert after.jobs[run.job_name].catch_up == CatchUp.SKIP

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime
 from typing import Any, NoReturn
 from unittest import mock
 
@@ -107,9 +108,9 @@ class World:
         after = self.held
         assert len([run for run in taken if run.pk in before.runs]) <= room
         promises.check_taken(before, after, taken, process.node.pk, CLOCK.now)
-        promises.check_end_of_waiting(before, after, process.after_stop, CLOCK.now)
+        promises.check_end_of_waiting(before, after, process.back_at)
         self._check_claimed(moments, found)
-        process.after_stop = process.after_stop and self.is_due(process)
+        self._note_end_of_stop(process)
         if room and not taken and not self.is_due(process):
             promises.check_nothing_waits_in_vain(after, process.registry.names, CLOCK.now)
         return taken
@@ -121,14 +122,18 @@ class World:
         with suppress(OperationalError), FAULTS[fault]():
             process.claim(9)
         found = self.observe()
-        promises.check_end_of_waiting(before, self.held, process.after_stop, CLOCK.now)
+        promises.check_end_of_waiting(before, self.held, process.back_at)
         self._check_claimed(moments, found)
-        process.after_stop = process.after_stop and self.is_due(process)
+        self._note_end_of_stop(process)
 
-    def is_due(self, process: Process) -> bool:
+    def is_due(self, process: Process, now: datetime | None = None) -> bool:
         """Whether something is still to be claimed, of the jobs that this process declares."""
         dues = [self.held.dues.get(name) for name in process.registry.names]
-        return any(due is not None and due <= CLOCK.now for due in dues)
+        return any(due is not None and due <= (now or CLOCK.now) for due in dues)
+
+    def _note_end_of_stop(self, process: Process) -> None:
+        if process.back_at and not self.is_due(process, process.back_at):
+            process.after_stop, process.first_claim = False, None
 
     def crash(self, process: Process) -> None:
         self.processes.remove(process)
@@ -145,7 +150,7 @@ class World:
             due = self.jobs[name].due(CLOCK.now) if name in self.jobs else []
             active = [run for run in self.held.of(name) if is_active(run)]
             job = self.held.jobs[name]
-            moments[name] = Moment(job, CLOCK.now, process.after_stop, due, active)
+            moments[name] = Moment(job, CLOCK.now, process.back_at, due, active)
         return moments
 
     def _check_claimed(self, moments: dict[str, Moment], found: Found) -> None:
