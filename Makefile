@@ -47,11 +47,12 @@ soak: $(BIN)/.dev ## Random faults for MINUTES=10 on each DATABASE="postgres sql
 bench: $(BIN)/.dev ## Measure against plain django-apscheduler (a quarter of an hour); PARTS="idle --seconds 20" for less
 	$(BIN)/python -m benchmarks $(PARTS)
 
-proto: .venv-proto/.made ## Make the stubs of protos/memory.proto anew
-	.venv-proto/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. protos/memory.proto
+STUBS = scheduler_app/rpc/stubs
+proto: $(BIN)/.dev ## Make what the stubs read anew from protos/memory.proto
+	$(BIN)/python -m grpc_tools.protoc -Iprotos --descriptor_set_out=$(STUBS)/memory.binpb --pyi_out=$(STUBS) memory.proto
 
 clean: ## Remove the environments; keep .env and the database
-	rm -rf .venv .venv-proto .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -65,8 +66,3 @@ $(BIN)/.run: requirements.txt | $(BIN)/python
 $(BIN)/.dev: requirements.txt requirements-dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(BIN)/.run
-
-.venv-proto/.made: requirements-proto.txt
-	$(PYTHON) -m venv .venv-proto
-	.venv-proto/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-proto.txt
-	@touch $@

@@ -10,8 +10,6 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from protos import memory_pb2 as pb
-from protos import memory_pb2_grpc
 from scheduler_app import control, status
 from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.consistency.report import Kind
@@ -21,6 +19,8 @@ from scheduler_app.explain.explain import explain
 from scheduler_app.models import AuditEntry, Job, JobRun, SchedulePeriod, Surface, Trigger
 from scheduler_app.registry import Registry
 from scheduler_app.rpc.server import Server
+from scheduler_app.rpc.stubs import memory_pb2 as pb
+from scheduler_app.rpc.stubs import memory_pb2_grpc
 from scheduler_app.rpc.table import status_lines
 from scheduler_app.text import shown
 from tests.admin.conftest import page

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from django.db import Error
 
-from protos import memory_pb2 as pb
 from scheduler_app import control, status
 from scheduler_app.control import Actor
 from scheduler_app.exceptions import JobNotFound, RunNotFound
@@ -13,6 +12,7 @@ from scheduler_app.models import RunState, database
 from scheduler_app.models.faults import Fault, fault_of
 from scheduler_app.models.patience import brief_read
 from scheduler_app.rpc.conversion import scheduler_to_proto
+from scheduler_app.rpc.stubs import memory_pb2 as pb
 
 STATUS_TIME = 8.0
 """Seconds that one statement of a status may take: less than our client waits."""

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 import grpc
 
-from protos import memory_pb2 as pb
-from protos import memory_pb2_grpc
 from scheduler_app.exceptions import SchedulerError
 from scheduler_app.rpc.identity import ACTOR_KEY, SURFACE_KEY
+from scheduler_app.rpc.stubs import memory_pb2 as pb
+from scheduler_app.rpc.stubs import memory_pb2_grpc
 from scheduler_app.text import printable, shown
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:50051"

@@ -4,8 +4,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from protos import memory_pb2 as pb
 from scheduler_app.models import RunState
+from scheduler_app.rpc.stubs import memory_pb2 as pb
 from scheduler_app.status import JobStatus, SchedulerStatus
 
 LONGEST = 2**63 - 1

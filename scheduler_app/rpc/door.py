@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from protos import memory_pb2 as pb
 from scheduler_app.control import Actor
 from scheduler_app.models import Surface, database
 from scheduler_app.rpc import calls
 from scheduler_app.rpc.client import Client, NoAnswer, user
+from scheduler_app.rpc.stubs import memory_pb2 as pb
 
 T = TypeVar("T")
 

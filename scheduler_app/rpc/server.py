@@ -5,15 +5,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
+from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from protos import memory_pb2, memory_pb2_grpc
 from scheduler_app.exceptions import SchedulerError
 from scheduler_app.rpc.framework import grpc_settings
 from scheduler_app.rpc.guard import GuardInterceptor
 from scheduler_app.rpc.health import HealthReporter
 from scheduler_app.rpc.servicer import SchedulerService
+from scheduler_app.rpc.stubs import memory_pb2, memory_pb2_grpc
 from scheduler_app.status import scheduler_running
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
@@ -32,7 +33,7 @@ OPTIONS = (
     ("grpc.max_connection_age_ms", 10 * MINUTE),
     ("grpc.max_connection_age_grace_ms", MINUTE // 2),
 )
-SERVICE: str = memory_pb2.DESCRIPTOR.services_by_name["MemoryService"].full_name
+SERVICE: str = memory_pb2_grpc.SERVICE.full_name
 HEALTH: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 
@@ -76,7 +77,7 @@ class Server:
         self._health = HealthReporter(("", SERVICE), look)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
         names = (SERVICE, HEALTH, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server)
+        reflection.enable_server_reflection(names, self._server, _pool())
         self.address = f"{host}:{self._bind(address)}" if port is not None else address
 
     def start(self) -> None:
@@ -100,6 +101,14 @@ class Server:
                 f"Cannot listen on {address}: the port is taken, or the address is not this "
                 "machine's. Give another one, as HOST:PORT."
             ) from error
+
+
+def _pool() -> DescriptorPool:
+    """All that reflection tells of; our messages are not in the default pool."""
+    pool = DescriptorPool()
+    for module in (memory_pb2, health_pb2, reflection_pb2):
+        pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
+    return pool
 
 
 def split_address(address: str) -> tuple[str, int]:

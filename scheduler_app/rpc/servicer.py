@@ -2,12 +2,12 @@
 
 import grpc
 
-from protos import memory_pb2 as pb
 from scheduler_app.control import Actor
 from scheduler_app.models import Surface
 from scheduler_app.rpc import calls
 from scheduler_app.rpc.framework import Service
 from scheduler_app.rpc.identity import ACTOR_KEY, SURFACE_KEY
+from scheduler_app.rpc.stubs import memory_pb2 as pb
 
 
 class SchedulerService(Service):

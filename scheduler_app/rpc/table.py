@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
-from protos import memory_pb2 as pb
+from scheduler_app.rpc.stubs import memory_pb2 as pb
 from scheduler_app.text import LONGEST_LIST, first_line, listed, printable
 
 M = TypeVar("M")

@@ -8,9 +8,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from protos import memory_pb2 as pb
 from scheduler_app.models import AuditEntry, Job, JobRun, RunState
 from scheduler_app.rpc.server import Server
+from scheduler_app.rpc.stubs import memory_pb2 as pb
 from scheduler_app.rpc.table import status_lines
 from scheduler_app.text import first_line, printable
 from tests.fires import computed

@@ -6,8 +6,8 @@ from typing import Any
 import grpc
 import pytest
 
-from protos import memory_pb2_grpc
 from scheduler_app.rpc.server import Server
+from scheduler_app.rpc.stubs import memory_pb2_grpc
 
 
 @pytest.fixture

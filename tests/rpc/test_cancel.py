@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from protos import memory_pb2 as pb
 from scheduler_app.models import AuditEntry, Job, JobRun, RunState
+from scheduler_app.rpc.stubs import memory_pb2 as pb
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,11 +11,11 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from protos import memory_pb2 as pb
-from protos import memory_pb2_grpc
 from scheduler_app.models import Job
 from scheduler_app.rpc import guard
 from scheduler_app.rpc.server import Server
+from scheduler_app.rpc.stubs import memory_pb2 as pb
+from scheduler_app.rpc.stubs import memory_pb2_grpc
 from tests.harness import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -12,11 +12,11 @@ from grpc import _server
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from protos import memory_pb2 as pb
-from protos import memory_pb2_grpc
 from scheduler_app import status
 from scheduler_app.models import Node
 from scheduler_app.rpc.server import SERVICE, AddressError, Server, is_loopback, split_address
+from scheduler_app.rpc.stubs import memory_pb2 as pb
+from scheduler_app.rpc.stubs import memory_pb2_grpc
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Serve = Callable[..., Server]

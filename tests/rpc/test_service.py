@@ -15,13 +15,13 @@ from django.db import (
 )
 from django.utils import timezone
 
-from protos import memory_pb2 as pb
 from scheduler_app import control, status
 from scheduler_app.exceptions import ActionRefused, Busy, JobNotFound, RunNotFound, SchedulerError
 from scheduler_app.models import AuditEntry, Heartbeat, Job, JobRun, Node, RunState
 from scheduler_app.rpc import calls
 from scheduler_app.rpc.client import LARGEST_ANSWER
 from scheduler_app.rpc.conversion import RESULTS
+from scheduler_app.rpc.stubs import memory_pb2 as pb
 from tests.fires import computed
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from protos import memory_pb2, memory_pb2_grpc
+from scheduler_app.rpc.stubs import memory_pb2, memory_pb2_grpc
 from tests.harness import ROOT
 from tests.soak import ledger
 from tests.soak.firing import Firing

@@ -12,12 +12,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
-from protos import memory_pb2 as pb
 from scheduler_app.exceptions import SchedulerError
 from scheduler_app.management import ledger
 from scheduler_app.models.faults import Fault, fault_of
 from scheduler_app.rpc.client import DEFAULT_ENDPOINT, CallError
 from scheduler_app.rpc.door import Door
+from scheduler_app.rpc.stubs import memory_pb2 as pb
 from scheduler_app.rpc.table import status_lines
 from scheduler_app.rpc.values import as_dict
 from scheduler_app.text import printable

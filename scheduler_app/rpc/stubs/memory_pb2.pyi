@@ -93,7 +93,7 @@ class JobStatusProto(_message.Message):
     state: str
     problem: str
     interrupted_runs: _containers.RepeatedCompositeFieldContainer[InterruptedRunProto]
-    def __init__(self, job_name: _Optional[str] = ..., cron_expr: _Optional[str] = ..., last_run_ms: _Optional[int] = ..., last_duration_ms: _Optional[int] = ..., last_result: _Optional[_Union[JobResultStatus, str]] = ..., last_error: _Optional[str] = ..., next_run_ms: _Optional[int] = ..., run_count: _Optional[int] = ..., error_count: _Optional[int] = ..., is_running: bool = ..., is_paused: bool = ..., last_run_metadata: _Optional[_Mapping[str, str]] = ..., timezone: _Optional[str] = ..., description: _Optional[str] = ..., skip_count: _Optional[int] = ..., schedule: _Optional[str] = ..., miss_count: _Optional[int] = ..., is_orphaned: bool = ..., last_lateness_ms: _Optional[int] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[str] = ..., catch_up_limit: _Optional[int] = ..., retries: _Optional[int] = ..., retry_delay_ms: _Optional[int] = ..., retry_max_delay_ms: _Optional[int] = ..., timeout_ms: _Optional[int] = ..., isolated: bool = ..., jitter_ms: _Optional[int] = ..., running_run_ids: _Optional[_Iterable[int]] = ..., last_outcome: _Optional[str] = ..., state: _Optional[str] = ..., problem: _Optional[str] = ..., interrupted_runs: _Optional[_Iterable[_Union[InterruptedRunProto, _Mapping]]] = ...) -> None: ...
+    def __init__(self, job_name: _Optional[str] = ..., cron_expr: _Optional[str] = ..., last_run_ms: _Optional[int] = ..., last_duration_ms: _Optional[int] = ..., last_result: _Optional[_Union[JobResultStatus, str]] = ..., last_error: _Optional[str] = ..., next_run_ms: _Optional[int] = ..., run_count: _Optional[int] = ..., error_count: _Optional[int] = ..., is_running: _Optional[bool] = ..., is_paused: _Optional[bool] = ..., last_run_metadata: _Optional[_Mapping[str, str]] = ..., timezone: _Optional[str] = ..., description: _Optional[str] = ..., skip_count: _Optional[int] = ..., schedule: _Optional[str] = ..., miss_count: _Optional[int] = ..., is_orphaned: _Optional[bool] = ..., last_lateness_ms: _Optional[int] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[str] = ..., catch_up_limit: _Optional[int] = ..., retries: _Optional[int] = ..., retry_delay_ms: _Optional[int] = ..., retry_max_delay_ms: _Optional[int] = ..., timeout_ms: _Optional[int] = ..., isolated: _Optional[bool] = ..., jitter_ms: _Optional[int] = ..., running_run_ids: _Optional[_Iterable[int]] = ..., last_outcome: _Optional[str] = ..., state: _Optional[str] = ..., problem: _Optional[str] = ..., interrupted_runs: _Optional[_Iterable[_Union[InterruptedRunProto, _Mapping]]] = ...) -> None: ...
 
 class InterruptedRunProto(_message.Message):
     __slots__ = ("run_id", "node", "last_heartbeat_ms")
@@ -123,7 +123,7 @@ class GetSchedulerStatusResponse(_message.Message):
     since_ms: int
     problem: str
     nodes: _containers.RepeatedCompositeFieldContainer[NodeProto]
-    def __init__(self, scheduler_running: bool = ..., jobs: _Optional[_Iterable[_Union[JobStatusProto, _Mapping]]] = ..., state: _Optional[str] = ..., since_ms: _Optional[int] = ..., problem: _Optional[str] = ..., nodes: _Optional[_Iterable[_Union[NodeProto, _Mapping]]] = ...) -> None: ...
+    def __init__(self, scheduler_running: _Optional[bool] = ..., jobs: _Optional[_Iterable[_Union[JobStatusProto, _Mapping]]] = ..., state: _Optional[str] = ..., since_ms: _Optional[int] = ..., problem: _Optional[str] = ..., nodes: _Optional[_Iterable[_Union[NodeProto, _Mapping]]] = ...) -> None: ...
 
 class NodeProto(_message.Message):
     __slots__ = ("name", "well", "problem")
@@ -133,7 +133,7 @@ class NodeProto(_message.Message):
     name: str
     well: bool
     problem: str
-    def __init__(self, name: _Optional[str] = ..., well: bool = ..., problem: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., well: _Optional[bool] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class PauseJobRequest(_message.Message):
     __slots__ = ("job_name",)
@@ -147,7 +147,7 @@ class PauseJobResponse(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     success: bool
     error: str
-    def __init__(self, success: bool = ..., error: _Optional[str] = ...) -> None: ...
+    def __init__(self, success: _Optional[bool] = ..., error: _Optional[str] = ...) -> None: ...
 
 class ResumeJobRequest(_message.Message):
     __slots__ = ("job_name",)
@@ -161,7 +161,7 @@ class ResumeJobResponse(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     success: bool
     error: str
-    def __init__(self, success: bool = ..., error: _Optional[str] = ...) -> None: ...
+    def __init__(self, success: _Optional[bool] = ..., error: _Optional[str] = ...) -> None: ...
 
 class CancelRunRequest(_message.Message):
     __slots__ = ("run_id", "reason")
@@ -179,4 +179,4 @@ class CancelRunResponse(_message.Message):
     success: bool
     error: str
     is_running: bool
-    def __init__(self, success: bool = ..., error: _Optional[str] = ..., is_running: bool = ...) -> None: ...
+    def __init__(self, success: _Optional[bool] = ..., error: _Optional[str] = ..., is_running: _Optional[bool] = ...) -> None: ...

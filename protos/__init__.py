@@ -1,1 +1,0 @@
-"""The wire contract, and the stubs that `make proto` makes of it."""
