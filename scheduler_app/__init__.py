@@ -3,3 +3,5 @@
 from scheduler_app.registry import JobContext, command_job, job
 
 __all__ = ["JobContext", "command_job", "job"]
+
+__version__ = "0.1.0"

@@ -6,6 +6,7 @@ from django.apps import AppConfig
 class SchedulerConfig(AppConfig):
     name = "scheduler_app"
     verbose_name = "Scheduler"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         from scheduler_app import checks, registry
