@@ -2,7 +2,7 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,28 @@ OLDEST_SQLITE = (3, 33)
 """The first with UPDATE ... FROM."""
 
 
+RUNNING = "scheduler_running"
+"""The tag of the checks that runscheduler and grpcrunserver want: they tell what keeps these from
+running, and concern none of the project's other commands."""
+
+
 def register() -> None:
     """Have Django run the checks of this module."""
-    for check in (check_declarations, check_settings, check_databases, check_installed_apps):
-        checks.register(check)
+    checks.register(check_declarations)
+    checks.register(check_settings)
+    checks.register(check_installed_apps)
+    checks.register(check_running, RUNNING, deploy=True)
+    checks.register(check_databases, checks.Tags.database)
+
+
+def check_running(**_: Any) -> list[CheckMessage]:
+    """Report what would keep a scheduler from running: scheduler.E003, and check_databases()."""
+    return [*check_time_zones(), *check_database()]
+
+
+def check_databases(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Report check_database() if the scheduler's is among those that are checked."""
+    return check_database() if database.alias() in (databases or ()) else []
 
 
 def check_declarations(**_: Any) -> list[CheckMessage]:
@@ -57,23 +75,28 @@ def _unknown_commands() -> Iterator[Problem]:
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """Report scheduler.E002: settings.SCHEDULER; scheduler.E003: time zones are off."""
-    found: list[CheckMessage] = []
+    """Report scheduler.E002: settings.SCHEDULER."""
     try:
         scheduler_settings()
     except SettingsError as error:
-        found.append(Error(str(error), hint="See the README's settings.", id="scheduler.E002"))
-    if not settings.USE_TZ:
-        hint = "Set USE_TZ = True."
-        found.append(Error("The scheduler needs aware times.", hint=hint, id="scheduler.E003"))
-    return found
+        return [Error(str(error), hint="See the README's settings.", id="scheduler.E002")]
+    return []
 
 
-def check_databases(**_: Any) -> list[CheckMessage]:
+def check_time_zones() -> list[CheckMessage]:
+    """Report scheduler.E003: time zones are off."""
+    if settings.USE_TZ:
+        return []
+    hint = "Set USE_TZ = True."
+    return [Error("The scheduler needs aware times.", hint=hint, id="scheduler.E003")]
+
+
+def check_database() -> list[CheckMessage]:
     """Report scheduler.E004: a claim could not be one transaction; scheduler.E005: an engine that
     the scheduler cannot use; scheduler.E006: SQLite settings under which it would die;
     scheduler.W001: SQLite settings that let a power failure undo a claim; scheduler.W002: a path
-    that depends on the working directory."""
+    that depends on the working directory; scheduler.W003: SQLite settings under which jobs may
+    fail that read and write."""
     alias = database.alias()
     if {router.db_for_write(Job), router.db_for_write(DjangoJob)} != {alias}:
         text = "The tables of scheduler_app and django_apscheduler are in different databases."
@@ -116,6 +139,10 @@ def _sqlite(alias: str) -> Iterator[CheckMessage]:
         more = "While a job has changed the working directory, it is another file."
         hint = f'DATABASES["{alias}"]["NAME"] = BASE_DIR / "db.sqlite3"'
         yield checks.Warning(f"{text} {more}", hint=hint, id="scheduler.W002")
+    if configured.get("OPTIONS", {}).get("transaction_mode") != "IMMEDIATE":
+        text = "A transaction of a job that reads before it writes fails if others have written"
+        hint = f'DATABASES["{alias}"]["OPTIONS"]["transaction_mode"] = "IMMEDIATE"'
+        yield checks.Warning(f"{text} meanwhile.", hint=hint, id="scheduler.W003")
 
 
 def _is_relative(configured: dict[str, Any]) -> bool:
@@ -132,9 +159,9 @@ def _may_forget(configured: dict[str, Any]) -> bool:
 
 def _sqlite_faults(configured: dict[str, Any]) -> Iterator[str]:
     options = configured.get("OPTIONS", {})
-    if options.get("transaction_mode") != "IMMEDIATE":
-        yield "SQLite without IMMEDIATE transactions fails as soon as two threads write."
-    if "journal_mode=wal" not in options.get("init_command", "").replace(" ", "").lower():
+    command = str(options.get("init_command", ""))
+    modes = re.findall(r"journal_mode\s*[=(]\s*(\w+)", command, re.IGNORECASE)
+    if modes and modes[-1].upper() != "WAL":
         yield "SQLite without WAL blocks readers while the scheduler writes."
     if options.get("timeout", SHORTEST_TIMEOUT) < SHORTEST_TIMEOUT:
         yield f"SQLite must wait at least {SHORTEST_TIMEOUT:.0f} s for a lock."

@@ -10,6 +10,7 @@ from unittest import mock
 
 import pytest
 from django.conf import settings as project
+from django.core import checks as project_checks
 from django.core.checks import CheckMessage
 from django.db import connections
 from pytest_django import Settings
@@ -26,7 +27,7 @@ def ids(found: list[CheckMessage]) -> list[str | None]:
 def test_the_project_itself_has_no_faults() -> None:
     assert checks.check_declarations() == []
     assert checks.check_settings() == []
-    assert checks.check_databases() == []
+    assert checks.check_running() == []
     assert checks.check_installed_apps() == []
 
 
@@ -70,12 +71,12 @@ def test_bad_setting_is_named(settings: Settings, given: dict[str, Any], text: s
 
 def test_naive_times_are_refused(settings: Settings) -> None:
     settings.USE_TZ = False
-    assert ids(checks.check_settings()) == ["scheduler.E003"]
+    assert ids(checks.check_running()) == ["scheduler.E003"]
 
 
 def test_tables_in_two_databases_are_refused(settings: Settings) -> None:
     settings.DATABASE_ROUTERS = ["tests.test_checks.Elsewhere"]
-    assert ids(checks.check_databases()) == ["scheduler.E004"]
+    assert ids(checks.check_database()) == ["scheduler.E004"]
 
 
 class Elsewhere:
@@ -91,16 +92,17 @@ GOOD: dict[str, Any] = {
 }
 
 
-def test_good_sqlite_settings_pass() -> None:
-    assert list(checks._sqlite_faults(GOOD)) == []
+@pytest.mark.parametrize("configured", [GOOD, {"NAME": "db.sqlite3"}])
+def test_good_sqlite_settings_pass(configured: dict[str, Any]) -> None:
+    """Those of Django's startproject, too."""
+    assert list(checks._sqlite_faults(configured)) == []
 
 
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
-        ({"transaction_mode": None}, "without IMMEDIATE"),
-        ({"transaction_mode": "DEFERRED"}, "without IMMEDIATE"),
-        ({"init_command": "PRAGMA synchronous=NORMAL"}, "without WAL"),
+        ({"init_command": "PRAGMA journal_mode=DELETE"}, "without WAL"),
+        ({"init_command": "PRAGMA journal_mode(truncate); PRAGMA cache_size=1"}, "without WAL"),
         ({"timeout": 1}, "at least 5 s"),
     ],
 )
@@ -129,7 +131,7 @@ def test_sqlite_that_may_forget_a_claim_is_warned_of(
     monkeypatch.setattr(type(connections["default"]), "vendor", "sqlite")
     monkeypatch.setitem(connections["default"].settings_dict, "OPTIONS", options)
     monkeypatch.setitem(connections["default"].settings_dict, "NAME", "/srv/db.sqlite3")
-    assert ids(checks.check_databases()) == found
+    assert ids(checks.check_database()) == found
 
 
 @pytest.mark.parametrize(
@@ -165,17 +167,17 @@ def test_sqlite_fault_comes_with_the_settings_to_write(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(type(connections["default"]), "vendor", "sqlite")
-    monkeypatch.setitem(connections["default"].settings_dict, "OPTIONS", {})
+    monkeypatch.setitem(connections["default"].settings_dict, "OPTIONS", {"timeout": 1})
     monkeypatch.setitem(connections["default"].settings_dict, "NAME", "/srv/db.sqlite3")
-    errors = checks.check_databases()
-    assert set(ids(errors)) == {"scheduler.E006"}
+    errors = checks.check_database()
+    assert ids(errors) == ["scheduler.E006", "scheduler.W003"]
     assert errors[0].hint is not None
     assert '"transaction_mode": "IMMEDIATE"' in errors[0].hint
 
 
 def test_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(connections["default"]), "vendor", "mysql")
-    assert ids(checks.check_databases()) == ["scheduler.E005"]
+    assert ids(checks.check_database()) == ["scheduler.E005"]
 
 
 def test_sqlite_without_the_statements_that_are_needed_is_refused(
@@ -183,9 +185,25 @@ def test_sqlite_without_the_statements_that_are_needed_is_refused(
 ) -> None:
     monkeypatch.setattr(type(connections["default"]), "vendor", "sqlite")
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 32, 3))
-    (error,) = checks.check_databases()
+    (error,) = checks.check_database()
     assert error.id == "scheduler.E005"
     assert "3.33 or newer" in str(error.hint)
+
+
+def test_what_keeps_only_a_scheduler_from_running_concerns_no_other_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A host with MySQL may route our tables elsewhere, or only look at the admin."""
+    monkeypatch.setattr(type(connections["default"]), "vendor", "mysql")
+    assert registered() == []
+    assert registered(tags=["database"], databases=["default"]) == ["scheduler.E005"]
+    assert registered(tags=[checks.RUNNING], include_deployment_checks=True) == ["scheduler.E005"]
+
+
+def registered(**how: Any) -> list[str | None]:
+    """Our messages of `manage.py check`."""
+    found = project_checks.run_checks(**how)
+    return [message.id for message in found if str(message.id).startswith("scheduler.")]
 
 
 def test_order_of_apps_that_hides_our_command_is_refused(

@@ -1,9 +1,15 @@
 """What the engine asks of its database's transactions."""
 
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from django.db import connections
+from django.db.backends.sqlite3 import base as sqlite3_backend
 from django.test import override_settings
 
 from scheduler_app.models import database
@@ -82,3 +88,35 @@ def test_our_transactions_look_again_after_each_lock(
                 return str(cursor.fetchone()[0])
 
     assert in_engine_thread(within) == "read committed"
+
+
+@pytest.fixture
+def own_file(db: None, tmp_path: Path) -> Iterator[Path]:
+    """A SQLite database as Django's startproject configures it; it is the scheduler's."""
+    path = tmp_path / "host.sqlite3"
+    configured = {**connections["default"].settings_dict, "NAME": str(path), "OPTIONS": {}}
+    wrapper = sqlite3_backend.DatabaseWrapper(configured, "host")
+    connections["host"] = wrapper
+    with patch.object(database, "alias", return_value="host"):
+        yield path
+    wrapper.close()
+    del connections["host"]
+
+
+def test_our_transactions_take_the_write_lock_at_their_start(own_file: Path) -> None:
+    """Django's default would take it at the first write, and then fail if somebody else has written
+    since the first read."""
+    with closing(sqlite3.connect(own_file, timeout=0, isolation_level=None)) as other:
+        with database.atomic(), pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        assert getattr(database.connection(), "transaction_mode", "") is None
+        other.execute("BEGIN IMMEDIATE")
+
+
+def test_sqlite_lets_readers_read_while_somebody_writes(own_file: Path) -> None:
+    with closing(sqlite3.connect(own_file)) as other:
+        other.execute("CREATE TABLE any (n)")
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+        database.let_readers_read()
+        other.execute("SELECT n FROM any")
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)

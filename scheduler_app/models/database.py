@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
+from typing import Any
 
 import django.db
 from django.conf import settings
@@ -32,11 +33,34 @@ def atomic() -> Iterator[None]:
     start. The threads of this process take turns: SQLite itself makes those that wait sleep, for up
     to 0.1 s a time."""
     is_outermost = not connection().in_atomic_block
-    takes_turns = is_outermost and connection().vendor == "sqlite"
-    with _writing if takes_turns else nullcontext(), transaction.atomic(using=alias()):
+    with (
+        _turn_to_write() if is_outermost and connection().vendor == "sqlite" else nullcontext(),
+        transaction.atomic(using=alias()),
+    ):
         if is_outermost and connection().vendor == "postgresql":
             _execute("; ".join(_transaction_settings()))
         yield
+
+
+@contextmanager
+def _turn_to_write() -> Iterator[None]:
+    """Have the transaction of the block take the write lock at its start, whatever the project has
+    chosen for its own: one that reads first fails at once when somebody else has written since."""
+    with _writing:
+        ours: Any = connection()
+        ours.ensure_connection()
+        mode, ours.transaction_mode = ours.transaction_mode, "IMMEDIATE"
+        try:
+            yield
+        finally:
+            ours.transaction_mode = mode
+
+
+def let_readers_read() -> None:
+    """Have SQLite keep a write-ahead log, as a file's own property: without it readers wait while
+    somebody writes, and the other way round. Raises DatabaseError."""
+    if connection().vendor == "sqlite":
+        _execute("PRAGMA journal_mode=WAL")
 
 
 @contextmanager

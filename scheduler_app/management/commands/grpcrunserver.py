@@ -8,16 +8,17 @@ import threading
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import autoreload
 
+from scheduler_app.management.running import RunningCommand
 from scheduler_app.rpc.server import DEFAULT_ADDRESS, DEFAULT_WORKERS, AddressError, Server
 
 GRACE = 5.0
 """How long, in seconds, calls that are under way at the stop may take."""
 
 
-class Command(BaseCommand):
+class Command(RunningCommand):
     help = "Serves gRPC until SIGTERM or SIGINT."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, OutputWrapper
+from django.core.management.base import CommandError, OutputWrapper
 from django.db import DatabaseError
 
 from scheduler_app.conf import scheduler_settings
@@ -19,6 +19,7 @@ from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.exceptions import SchedulerError
 from scheduler_app.execution import streams
 from scheduler_app.management.ending import ExitCode, end_process
+from scheduler_app.management.running import RunningCommand
 from scheduler_app.management.watch import Watch, longest_stop
 from scheduler_app.models import database
 from scheduler_app.processes import init
@@ -30,7 +31,7 @@ GRACE = 5.0
 """How long, in seconds, gRPC calls that are under way at the stop may take."""
 
 
-class Command(BaseCommand):
+class Command(RunningCommand):
     help = (
         "Fires the declared jobs until SIGTERM, SIGINT or SIGHUP, and serves gRPC beside them. At "
         "the signal nothing more is begun, and the runs that are going may end within "
