@@ -5,6 +5,7 @@ process takes of the processor in a second, those ten runs included."""
 
 import math
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from statistics import median
 
@@ -95,7 +96,7 @@ def _costs(database: Database, jobs: int, seconds: int) -> Costs:
 
 
 def _status(daemon: Daemon) -> float:
-    with Client(daemon.said) as client:
+    with closing(Client(daemon.said)) as client:
         _call(client)  # reads the database's pages in
         return median(_call(client) for _ in range(CALLS))
 

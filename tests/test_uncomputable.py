@@ -18,6 +18,7 @@ from scheduler_app.engine.claim import Claimer
 from scheduler_app.explain.explain import explain
 from scheduler_app.models import AuditEntry, Job, JobRun, SchedulePeriod, Surface, Trigger
 from scheduler_app.registry import Registry
+from scheduler_app.rpc.messages import as_dict
 from scheduler_app.rpc.server import Server
 from scheduler_app.rpc.stubs import memory_pb2 as pb
 from scheduler_app.rpc.stubs import memory_pb2_grpc
@@ -150,7 +151,7 @@ def test_command_line_tells_of_it(
 
 def test_table_of_an_older_server_shows_states_of_its_flags() -> None:
     job = pb.JobStatusProto(job_name="a", is_paused=True)
-    assert "PAUSED" in "".join(status_lines(pb.GetSchedulerStatusResponse(jobs=[job])))
+    assert "PAUSED" in "".join(status_lines(as_dict(pb.GetSchedulerStatusResponse(jobs=[job]))))
 
 
 @each_way

@@ -9,7 +9,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from scheduler_app.exceptions import SchedulerError
+from scheduler_app.rpc.endpoint import DEFAULT_ADDRESS, DEFAULT_WORKERS, AddressError
 from scheduler_app.rpc.framework import grpc_settings
 from scheduler_app.rpc.guard import GuardInterceptor
 from scheduler_app.rpc.health import HealthReporter
@@ -17,8 +17,6 @@ from scheduler_app.rpc.servicer import SchedulerService
 from scheduler_app.rpc.stubs import memory_pb2, memory_pb2_grpc
 from scheduler_app.status import scheduler_running
 
-DEFAULT_ADDRESS = "127.0.0.1:50051"
-DEFAULT_WORKERS = 10
 MARGIN = 1.0
 """How many seconds later than it should the server may stop."""
 MINUTE = 60_000
@@ -35,10 +33,6 @@ OPTIONS = (
 )
 SERVICE: str = memory_pb2_grpc.SERVICE.full_name
 HEALTH: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-
-
-class AddressError(SchedulerError):
-    """An address that the server cannot or should not listen on."""
 
 
 def add_services(server: grpc.Server) -> None:
@@ -79,6 +73,10 @@ class Server:
         names = (SERVICE, HEALTH, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server, _pool())
         self.address = f"{host}:{self._bind(address)}" if port is not None else address
+
+    @property
+    def words(self) -> str:
+        return f"gRPC at {self.address}"
 
     def start(self) -> None:
         self._guard.patience.start()

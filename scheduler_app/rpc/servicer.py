@@ -16,22 +16,23 @@ class SchedulerService(Service):
     def GetSchedulerStatus(  # noqa: N802
         self, request: pb.GetSchedulerStatusRequest, context: grpc.ServicerContext
     ) -> pb.GetSchedulerStatusResponse:
-        return calls.get_status()
+        return pb.GetSchedulerStatusResponse(**calls.get_status())
 
     def PauseJob(  # noqa: N802
         self, request: pb.PauseJobRequest, context: grpc.ServicerContext
     ) -> pb.PauseJobResponse:
-        return calls.pause(request.job_name, _caller(context))
+        return pb.PauseJobResponse(**calls.pause(request.job_name, _caller(context)))
 
     def ResumeJob(  # noqa: N802
         self, request: pb.ResumeJobRequest, context: grpc.ServicerContext
     ) -> pb.ResumeJobResponse:
-        return calls.resume(request.job_name, _caller(context))
+        return pb.ResumeJobResponse(**calls.resume(request.job_name, _caller(context)))
 
     def CancelRun(  # noqa: N802
         self, request: pb.CancelRunRequest, context: grpc.ServicerContext
     ) -> pb.CancelRunResponse:
-        return calls.cancel(request.run_id, _caller(context), request.reason)
+        answer = calls.cancel(request.run_id, _caller(context), request.reason)
+        return pb.CancelRunResponse(**answer)
 
 
 def _caller(context: grpc.ServicerContext) -> Actor:

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
-from scheduler_app.rpc.stubs import memory_pb2 as pb
+from scheduler_app.rpc.values import RESULT, Values
 from scheduler_app.text import LONGEST_LIST, first_line, listed, printable
 
 M = TypeVar("M")
@@ -16,41 +16,41 @@ WORDS = {"failed": "error"}
 WIDTHS = (20, 12, 20, 20, 10, 10)
 
 
-def status_lines(status: pb.GetSchedulerStatusResponse) -> Iterator[str]:
+def status_lines(status: Values) -> Iterator[str]:
     """Yield the lines to print, with moments in local time. A column grows when a value needs
     it."""
     yield f"Scheduler: {printable(_scheduler(status))}"
-    for node in _first(status.nodes):
-        if not node.well and status.scheduler_running:
-            yield f"    {printable(node.name)} does not work: {printable(node.problem)}"
+    for node in _first(status["nodes"]):
+        if not node["well"] and status["scheduler_running"]:
+            yield f"    {printable(node['name'])} does not work: {printable(node['problem'] or '')}"
     yield ""
-    if not status.jobs:
+    if not status["jobs"]:
         yield "No jobs registered."
         return
-    rows = [_row(job) for job in status.jobs]
+    rows = [_row(job) for job in status["jobs"]]
     widths = [
         max(width, *(len(row[column]) for row in rows)) for column, width in enumerate(WIDTHS)
     ]
     yield _line(HEADER, widths)
     yield "-" * sum(widths)
-    for job, row in zip(status.jobs, rows, strict=True):
+    for job, row in zip(status["jobs"], rows, strict=True):
         yield _line(row, widths)
-        if job.problem:
-            yield f"    problem: {printable(job.problem)}"
-        if job.running_run_ids:
-            yield f"    running: run {listed(map(str, job.running_run_ids))}"
-        for run in _first(job.interrupted_runs):
-            at = _local(run.last_heartbeat_ms)
-            died = f"was running when {printable(run.node)} died, last heard of at {at}"
-            yield f"    run {run.run_id} {died}"
-        if job.last_error:
-            yield f"    {_word(job)}: {printable(first_line(job.last_error))}"
+        if job["problem"]:
+            yield f"    problem: {printable(job['problem'])}"
+        if job["running_run_ids"]:
+            yield f"    running: run {listed(map(str, job['running_run_ids']))}"
+        for run in _first(job["interrupted_runs"]):
+            at = _local(run["last_heartbeat_ms"])
+            died = f"was running when {printable(run['node'])} died, last heard of at {at}"
+            yield f"    run {run['run_id']} {died}"
+        if job["last_error"]:
+            yield f"    {_word(job)}: {printable(first_line(job['last_error']))}"
 
 
-def _scheduler(status: pb.GetSchedulerStatusResponse) -> str:
-    state = status.state or ("RUNNING" if status.scheduler_running else "STOPPED")
-    since = f" since {_local(status.since_ms, seconds=True)}" if status.since_ms else ""
-    problem = f": {status.problem}" if status.problem else ""
+def _scheduler(status: Values) -> str:
+    state = status["state"] or ("RUNNING" if status["scheduler_running"] else "STOPPED")
+    since = f" since {_local(status['since_ms'], seconds=True)}" if status["since_ms"] else ""
+    problem = f": {status['problem']}" if status["problem"] else ""
     return f"{state}{since}{problem}"
 
 
@@ -58,34 +58,35 @@ def _first(messages: Iterable[M]) -> Iterator[M]:
     return islice(messages, LONGEST_LIST)
 
 
-def _row(job: pb.JobStatusProto) -> tuple[str, ...]:
+def _row(job: Values) -> tuple[str, ...]:
     return (
-        printable(job.job_name),
+        printable(job["job_name"]),
         _state(job),
-        _local(job.last_run_ms) if job.last_run_ms > 0 else "Never",
-        _local(job.next_run_ms) if job.next_run_ms > 0 and not job.is_paused else "-",
-        str(job.run_count),
-        str(job.error_count),
+        _local(job["last_run_ms"]) if job["last_run_ms"] > 0 else "Never",
+        _local(job["next_run_ms"]) if job["next_run_ms"] > 0 and not job["is_paused"] else "-",
+        str(job["run_count"]),
+        str(job["error_count"]),
     )
 
 
-def _state(job: pb.JobStatusProto) -> str:
-    return job.state or _older_state(job)
+def _state(job: Values) -> str:
+    return job["state"] or _older_state(job)
 
 
-def _older_state(job: pb.JobStatusProto) -> str:
+def _older_state(job: Values) -> str:
     """Return the state that the flags of an older server say, which has no field for it."""
-    if job.is_paused:
+    if job["is_paused"]:
         return "PAUSED"
-    if job.is_running:
+    if job["is_running"]:
         return "RUNNING"
-    return "ORPHANED" if job.is_orphaned else "IDLE"
+    return "ORPHANED" if job["is_orphaned"] else "IDLE"
 
 
-def _word(job: pb.JobStatusProto) -> str:
-    if job.last_outcome:
-        return WORDS.get(job.last_outcome, job.last_outcome)
-    return "not run" if job.last_result == pb.JOB_RESULT_STATUS_SKIPPED else "error"
+def _word(job: Values) -> str:
+    outcome: str = job["last_outcome"]
+    if outcome:
+        return WORDS.get(outcome, outcome)
+    return "not run" if job["last_result"] == f"{RESULT}SKIPPED" else "error"
 
 
 def _local(ms: int, *, seconds: bool = False) -> str:

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from scheduler_app.models import AuditEntry, Job, JobRun, RunState
+from scheduler_app.rpc.messages import as_dict
 from scheduler_app.rpc.server import Server
 from scheduler_app.rpc.stubs import memory_pb2 as pb
 from scheduler_app.rpc.table import status_lines
@@ -129,7 +130,7 @@ def test_watch_shows_again_until_interrupted(
 
 def lines(**fields: object) -> list[str]:
     job = pb.JobStatusProto(**({"job_name": "a"} | fields))  # type: ignore[arg-type]
-    return list(status_lines(pb.GetSchedulerStatusResponse(jobs=[job])))
+    return list(status_lines(as_dict(pb.GetSchedulerStatusResponse(jobs=[job]))))
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,10 @@ def test_many_runs_are_the_first_twenty_and_how_many_more() -> None:
 def test_node_that_does_not_work_beside_one_that_does() -> None:
     nodes = [pb.NodeProto(name="a", well=True), pb.NodeProto(name="b", problem="stuck")]
     answer = pb.GetSchedulerStatusResponse(scheduler_running=True, state="RUNNING", nodes=nodes)
-    assert list(status_lines(answer))[:2] == ["Scheduler: RUNNING", "    b does not work: stuck"]
+    assert list(status_lines(as_dict(answer)))[:2] == [
+        "Scheduler: RUNNING",
+        "    b does not work: stuck",
+    ]
 
 
 @pytest.mark.parametrize(

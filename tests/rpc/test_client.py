@@ -1,9 +1,12 @@
 """The command line's client."""
 
+from contextlib import closing
+
 import grpc
 import pytest
 
-from scheduler_app.rpc.client import CallError, Client, target_of
+from scheduler_app.rpc.client import Client
+from scheduler_app.rpc.endpoint import CallError, target_of
 
 
 @pytest.mark.parametrize(
@@ -32,7 +35,7 @@ def test_encryption_is_not_there_yet() -> None:
 
 
 def test_absent_server_is_told_in_one_line() -> None:
-    with Client("127.0.0.1:1") as client, pytest.raises(CallError) as caught:
+    with closing(Client("127.0.0.1:1")) as client, pytest.raises(CallError) as caught:
         client.status()
     assert "No server answers at 127.0.0.1:1" in str(caught.value)
     assert "\n" not in str(caught.value)

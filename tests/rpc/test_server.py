@@ -14,7 +14,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from scheduler_app import status
 from scheduler_app.models import Node
-from scheduler_app.rpc.server import SERVICE, AddressError, Server, is_loopback, split_address
+from scheduler_app.rpc.endpoint import AddressError
+from scheduler_app.rpc.server import SERVICE, Server, is_loopback, split_address
 from scheduler_app.rpc.stubs import memory_pb2 as pb
 from scheduler_app.rpc.stubs import memory_pb2_grpc
 

@@ -20,8 +20,8 @@ from scheduler_app.exceptions import ActionRefused, Busy, JobNotFound, RunNotFou
 from scheduler_app.models import AuditEntry, Heartbeat, Job, JobRun, Node, RunState
 from scheduler_app.rpc import calls
 from scheduler_app.rpc.client import LARGEST_ANSWER
-from scheduler_app.rpc.conversion import RESULTS
 from scheduler_app.rpc.stubs import memory_pb2 as pb
+from scheduler_app.rpc.values import RESULTS
 from tests.fires import computed
 
 pytestmark = pytest.mark.django_db(transaction=True)

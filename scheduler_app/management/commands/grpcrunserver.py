@@ -12,7 +12,13 @@ from django.core.management.base import CommandError
 from django.utils import autoreload
 
 from scheduler_app.management.running import RunningCommand
-from scheduler_app.rpc.server import DEFAULT_ADDRESS, DEFAULT_WORKERS, AddressError, Server
+from scheduler_app.rpc.endpoint import (
+    DEFAULT_ADDRESS,
+    DEFAULT_WORKERS,
+    NO_GRPC,
+    AddressError,
+    has_grpc,
+)
 
 GRACE = 5.0
 """How long, in seconds, calls that are under way at the stop may take."""
@@ -44,6 +50,8 @@ class Command(RunningCommand):
     def handle(
         self, *, address: str, max_workers: int, dev: bool, insecure: bool, **options: Any
     ) -> None:
+        if not has_grpc():
+            raise CommandError(f"{NO_GRPC}.")
         if dev:
             autoreload.run_with_reloader(self._serve, address, max_workers, insecure, None)
             return
@@ -56,12 +64,14 @@ class Command(RunningCommand):
         self, address: str, max_workers: int, insecure: bool, stop: threading.Event | None
     ) -> None:
         """Serve until `stop` is set; without it, until the process ends."""
+        from scheduler_app.rpc.server import Server
+
         try:
             server = Server(address, insecure=insecure, max_workers=max_workers)
         except AddressError as error:
             raise CommandError(str(error)) from error
         server.start()
-        self.stdout.write(f"gRPC at {server.address}.")
+        self.stdout.write(f"{server.words}.")
         (stop or threading.Event()).wait()
         server.stop(GRACE)
 

@@ -9,7 +9,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, OutputWrapper
 from django.db import DatabaseError
@@ -24,8 +24,11 @@ from scheduler_app.management.watch import Watch, longest_stop
 from scheduler_app.models import database
 from scheduler_app.processes import init
 from scheduler_app.processes.guard import Guard
-from scheduler_app.rpc.server import DEFAULT_ADDRESS, Server
+from scheduler_app.rpc.endpoint import DEFAULT_ADDRESS, NO_GRPC, AddressError, has_grpc
 from scheduler_app.status import node_health
+
+if TYPE_CHECKING:
+    from scheduler_app.rpc.server import Server
 
 GRACE = 5.0
 """How long, in seconds, gRPC calls that are under way at the stop may take."""
@@ -50,7 +53,6 @@ class Command(RunningCommand):
         parser.add_argument(
             "address",
             nargs="?",
-            default=DEFAULT_ADDRESS,
             help=f"Where to serve gRPC, HOST:PORT (default: {DEFAULT_ADDRESS}).",
         )
         parser.add_argument(
@@ -82,7 +84,9 @@ class Command(RunningCommand):
             code = ExitCode.NOT_STARTED
         end_process(code, self._say_goodbye)
 
-    def handle(self, *, address: str, insecure: bool, adopt_database: bool, **options: Any) -> None:
+    def handle(
+        self, *, address: str | None, insecure: bool, adopt_database: bool, **options: Any
+    ) -> None:
         settings = scheduler_settings()
         guard = Guard(longest_stop(settings))
         scheduler = Scheduler(guard=guard, adopt_database=adopt_database)
@@ -90,7 +94,7 @@ class Command(RunningCommand):
         watch.follow_signals()
         try:
             guard.start()
-            bind = partial(Server, address, insecure=insecure, look=lambda: _is_well(scheduler))
+            bind = partial(_bind, address, insecure, scheduler)
             has_ended = watch.run(partial(self._serve, scheduler, bind))
         except (SchedulerError, DatabaseError, OSError) as error:
             raise CommandError(str(error)) from error
@@ -99,7 +103,7 @@ class Command(RunningCommand):
     def _serve(
         self,
         scheduler: Scheduler,
-        bind: Callable[[], Server],
+        bind: Callable[[], "Server | NoServer"],
         stop: threading.Event,
         started: Callable[[], None],
     ) -> bool:
@@ -114,7 +118,7 @@ class Command(RunningCommand):
             _spare_what_is_loaded()
             self._has_run = True
             started()
-            self._say(f"Scheduler {scheduler.node} is running; gRPC at {server.address}.")
+            self._say(f"Scheduler {scheduler.node} is running; {server.words}.")
             stop.wait()
             self._say("Stopping: waiting for the runs that are going.")
         finally:
@@ -132,6 +136,29 @@ class Command(RunningCommand):
         with suppress(OSError, ValueError):  # its reader may be gone; a log is no reason to fail
             self.stdout.write(text)
             self.stdout.flush()
+
+
+class NoServer:
+    """In the place of Server where gRPC is not installed."""
+
+    words = f"there is no gRPC server: {NO_GRPC}"
+
+    def start(self) -> None:
+        """Nothing is served."""
+
+    def stop(self, grace: float) -> None:
+        """Nothing is served."""
+
+
+def _bind(address: str | None, insecure: bool, scheduler: Scheduler) -> "Server | NoServer":
+    if not has_grpc():
+        if address:
+            raise AddressError(f"Nothing can be served at {address}: {NO_GRPC}.")
+        return NoServer()
+    from scheduler_app.rpc.server import Server
+
+    look = partial(_is_well, scheduler)
+    return Server(address or DEFAULT_ADDRESS, insecure=insecure, look=look)
 
 
 def _is_well(scheduler: Scheduler) -> bool:

@@ -15,11 +15,10 @@ from django.db import DatabaseError, InterfaceError
 from scheduler_app.exceptions import SchedulerError
 from scheduler_app.management import ledger
 from scheduler_app.models.faults import Fault, fault_of
-from scheduler_app.rpc.client import DEFAULT_ENDPOINT, CallError
 from scheduler_app.rpc.door import Door
-from scheduler_app.rpc.stubs import memory_pb2 as pb
+from scheduler_app.rpc.endpoint import DEFAULT_ENDPOINT, CallError
 from scheduler_app.rpc.table import status_lines
-from scheduler_app.rpc.values import as_dict
+from scheduler_app.rpc.values import Values
 from scheduler_app.text import printable
 
 CLEAR = "\033[2J\033[H"
@@ -96,7 +95,7 @@ class Command(BaseCommand):
 
     def _status(self, door: Door, *, as_json: bool, watch: float | None, **_: Any) -> None:
         if as_json:
-            status = as_dict(door.status())
+            status = door.status()
             source = "database" if door.note else "server"
             self.stdout.write(json.dumps({"source": source} | status, indent=2))
         elif watch is None:
@@ -113,9 +112,9 @@ class Command(BaseCommand):
     def _cancel(self, door: Door, *, run_id: int, reason: str, **_: Any) -> None:
         answer = door.cancel(run_id, reason)
         self._note(door)
-        if not answer.success:
-            raise CommandError(f"Failed to cancel run {run_id}: {answer.error}")
-        done = "asked to end" if answer.is_running else "cancelled"
+        if not answer["success"]:
+            raise CommandError(f"Failed to cancel run {run_id}: {answer['error']}")
+        done = "asked to end" if answer["is_running"] else "cancelled"
         self.stdout.write(f"Run {run_id} {done}.")
 
     def _report(
@@ -123,12 +122,12 @@ class Command(BaseCommand):
         verb: str,
         done: str,
         name: str,
-        answer: pb.PauseJobResponse | pb.ResumeJobResponse,
+        answer: Values,
         door: Door,
     ) -> None:
         self._note(door)
-        if not answer.success:
-            raise CommandError(printable(f"Failed to {verb} '{name}': {answer.error}"))
+        if not answer["success"]:
+            raise CommandError(printable(f"Failed to {verb} '{name}': {answer['error']}"))
         self.stdout.write(printable(f"Job '{name}' {done}."))
 
     def _note(self, door: Door) -> None:
