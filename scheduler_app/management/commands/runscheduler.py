@@ -110,6 +110,7 @@ class Command(BaseCommand):
             scheduler.start()
             database.connection().close()  # this thread only waits from here on
             server.start()
+            scheduler.vitals.threads += server.threads
             _spare_what_is_loaded()
             self._has_run = True
             started()
