@@ -11,6 +11,10 @@ from typing import Any, TypeAlias
 import grpc
 from google.protobuf.message import DecodeError
 
+from scheduler_app.logs import SafeLogger
+
+logger = SafeLogger(__name__)
+
 LOOK = 0.25
 """Seconds between two looks at the calls that wait for a message."""
 MESSAGE_LOOKS = 4
@@ -25,6 +29,18 @@ HEALTH_PREFIX = "/grpc.health."
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Messages: TypeAlias = Iterator[Any]
+
+
+class Pool(ThreadPoolExecutor):
+    """One that takes a call although no thread can be started for it: the call waits for a thread
+    that is there, or that the next call starts. An error here would end the one thread that serves
+    all calls, for good."""
+
+    def _adjust_thread_count(self) -> None:
+        try:
+            super()._adjust_thread_count()  # type: ignore[misc]  # not in the stubs
+        except (RuntimeError, MemoryError) as error:
+            logger.warning("cannot start a thread for a gRPC call, which waits: %s", error)
 
 
 class Malformed:
@@ -106,8 +122,8 @@ class GuardInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
 
     def __init__(self) -> None:
         self.patience = Patience()
-        self._health_pool = ThreadPoolExecutor(HEALTH_WORKERS, "scheduler-grpc-health")
-        self._stream_pool = ThreadPoolExecutor(STREAMS, "scheduler-grpc-stream")
+        self._health_pool = Pool(HEALTH_WORKERS, "scheduler-grpc-health")
+        self._stream_pool = Pool(STREAMS, "scheduler-grpc-stream")
         self._streams, self._watches = Slots(STREAMS), Slots(WATCHES)
 
     def shutdown(self) -> None:

@@ -1,8 +1,8 @@
 """The gRPC server: address, services, start and stop."""
 
 import ipaddress
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from scheduler_app.rpc.endpoint import DEFAULT_ADDRESS, DEFAULT_WORKERS, AddressError
 from scheduler_app.rpc.framework import grpc_settings
-from scheduler_app.rpc.guard import GuardInterceptor
+from scheduler_app.rpc.guard import GuardInterceptor, Pool
 from scheduler_app.rpc.health import HealthReporter
 from scheduler_app.rpc.servicer import SchedulerService
 from scheduler_app.rpc.stubs import memory_pb2, memory_pb2_grpc
@@ -60,8 +60,10 @@ class Server:
                 f"{address} can be reached from other machines, and gRPC has neither encryption "
                 "nor sign-in yet: use a loopback address, or say --insecure."
             )
+        self.threads: list[threading.Thread] = []
+        """Those of gRPC without which no call is answered, once it has been started."""
         self._guard = GuardInterceptor()
-        self._pool = ThreadPoolExecutor(max_workers, thread_name_prefix="scheduler-grpc")
+        self._pool = Pool(max_workers, thread_name_prefix="scheduler-grpc")
         self._server = grpc.server(
             self._pool,
             interceptors=[self._guard, *grpc_settings.SERVER_INTERCEPTORS],
@@ -80,7 +82,10 @@ class Server:
 
     def start(self) -> None:
         self._guard.patience.start()
+        before = set(threading.enumerate())
         self._server.start()
+        new = set(threading.enumerate()) - before
+        self.threads = [thread for thread in new if "_serve" in thread.name]
         self._health.start()
 
     def stop(self, grace: float) -> None:

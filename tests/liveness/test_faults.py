@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from tests.harness import eventually
 from tests.liveness.conftest import MakeSite, SickSite, health_of
 from tests.liveness.database import allow, execute, held, refuse
@@ -132,11 +134,12 @@ def test_scheduler_that_cannot_record_says_so_and_exits(make_site: MakeSite) -> 
     assert scheduler.process.wait(PATIENCE) == 4
 
 
-def test_scheduler_that_has_lost_a_thread_of_its_own_exits(make_site: MakeSite) -> None:
+@pytest.mark.parametrize("job", ["ends-recorder", "ends-grpc"])
+def test_scheduler_that_has_lost_a_thread_of_its_own_exits(make_site: MakeSite, job: str) -> None:
     site = make_site(stuck_after=600)  # it waits for nothing: only a restart can mend that
     scheduler = site.start()
     ticks(site)
-    site.trigger("ends-recorder")
+    site.trigger(job)
     assert scheduler.process.wait(PATIENCE) == 4
     assert "this scheduler cannot work any more" in scheduler.output()
 

@@ -252,3 +252,29 @@ def test_name_that_no_job_can_have_is_an_answer(
 def test_number_that_no_run_can_have_is_an_answer(stub: Any, run_id: int) -> None:
     answer = stub.CancelRun(pb.CancelRunRequest(run_id=run_id), timeout=DEADLINE)
     assert answer.error == f"Run not found: {run_id}"
+
+
+def test_call_for_which_no_thread_can_be_started_waits_for_the_next(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a limit of memory or threads. It must not end the one thread that serves all calls."""
+    server = serve()
+    start = threading.Thread.start
+    refused = threading.Event()
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith("scheduler-grpc"):
+            refused.set()
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with grpc.insecure_channel(server.address) as channel:
+        check = health_pb2_grpc.HealthStub(channel).Check
+        with monkeypatch.context() as limited:
+            limited.setattr(threading.Thread, "start", refuse)
+            first = check.future(health_pb2.HealthCheckRequest(), timeout=DEADLINE)
+            assert refused.wait(DEADLINE)
+        assert check(health_pb2.HealthCheckRequest(), timeout=DEADLINE).status
+        assert first.result().status
+    (serving,) = server.threads
+    assert serving.is_alive()

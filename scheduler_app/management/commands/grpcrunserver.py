@@ -22,6 +22,8 @@ from scheduler_app.rpc.endpoint import (
 
 GRACE = 5.0
 """How long, in seconds, calls that are under way at the stop may take."""
+GLANCE = 1.0
+"""Seconds between two looks whether calls are still answered."""
 
 
 class Command(RunningCommand):
@@ -72,7 +74,10 @@ class Command(RunningCommand):
             raise CommandError(str(error)) from error
         server.start()
         self.stdout.write(f"{server.words}.")
-        (stop or threading.Event()).wait()
+        stop = stop or threading.Event()
+        while not stop.wait(GLANCE):
+            if not all(thread.is_alive() for thread in server.threads):
+                raise CommandError("gRPC's own thread has ended: no call is answered any more.")
         server.stop(GRACE)
 
 

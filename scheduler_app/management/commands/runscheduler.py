@@ -115,6 +115,7 @@ class Command(RunningCommand):
             scheduler.start()
             database.connection().close()  # this thread only waits from here on
             server.start()
+            scheduler.vitals.threads += server.threads
             _spare_what_is_loaded()
             self._has_run = True
             started()
@@ -142,6 +143,7 @@ class NoServer:
     """In the place of Server where gRPC is not installed."""
 
     words = f"there is no gRPC server: {NO_GRPC}"
+    threads: tuple[()] = ()
 
     def start(self) -> None:
         """Nothing is served."""

@@ -52,7 +52,16 @@ def leaves_child() -> None:
 
 @job(cron="0 0 1 1 *")
 def ends_recorder() -> None:
-    """Raise an exception in the thread that records, which that does not catch."""
-    (recorder,) = (thread for thread in threading.enumerate() if "recorder" in thread.name)
-    number = ctypes.c_ulong(recorder.ident or 0)
+    _end_thread("recorder")
+
+
+@job(cron="0 0 1 1 *")
+def ends_grpc() -> None:
+    _end_thread("_serve")
+
+
+def _end_thread(name: str) -> None:
+    """Raise an exception in this thread of the scheduler's, which that does not catch."""
+    (thread,) = (thread for thread in threading.enumerate() if name in thread.name)
+    number = ctypes.c_ulong(thread.ident or 0)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(number, ctypes.py_object(SystemExit))

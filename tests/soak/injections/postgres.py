@@ -12,6 +12,8 @@ from tests.soak.injections.registry import injection
 from tests.soak.stage import Stage
 
 MODES = ("SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE")
+ALL = 1_000_000
+TIMETABLE = "django_apscheduler_djangojob"
 OTHERS = "datname = current_database() AND pid <> pg_backend_pid() AND application_name <> 'soak'"
 
 
@@ -19,13 +21,15 @@ OTHERS = "datname = current_database() AND pid <> pg_backend_pid() AND applicati
 def lock_rows(stage: Stage, draw: random.Random) -> None:
     """SELECT ... FOR UPDATE of one row, some, or all of a table, and think about it."""
     table = draw.choice(stage.store.tables())
-    rows = draw.choice([1, 1, 10, 1_000_000])
+    rows = draw.choice([1, 1, 10, ALL])
+    is_all_due = (table, rows) == (TIMETABLE, ALL)  # a claim takes the job's row of the timetable
     query = sql.SQL("SELECT 1 FROM {} ORDER BY {} LIMIT {} FOR UPDATE").format(
         sql.Identifier(table),
         sql.SQL(draw.choice(["random()", "1", "ctid DESC"])),
         sql.Literal(rows),
     )
-    _hold_locks(stage, draw, ("lock rows", "block", f"{rows} of {table}"), query)
+    category = "outage" if is_all_due else "block"
+    _hold_locks(stage, draw, ("lock rows", category, f"{rows} of {table}"), query)
 
 
 @injection("postgres", weight=2)
