@@ -38,7 +38,7 @@ class Pool(ThreadPoolExecutor):
 
     def _adjust_thread_count(self) -> None:
         try:
-            super()._adjust_thread_count()  # type: ignore[misc]  # not in the stubs
+            super()._adjust_thread_count()
         except (RuntimeError, MemoryError) as error:
             logger.warning("cannot start a thread for a gRPC call, which waits: %s", error)
 
