@@ -2,7 +2,7 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -40,17 +40,11 @@ def register() -> None:
     checks.register(check_settings)
     checks.register(check_installed_apps)
     checks.register(check_running, RUNNING, deploy=True)
-    checks.register(check_databases, checks.Tags.database)
 
 
 def check_running(**_: Any) -> list[CheckMessage]:
-    """Report what would keep a scheduler from running: scheduler.E003, and check_databases()."""
+    """Report what would keep a scheduler from running: scheduler.E003, and check_database()."""
     return [*check_time_zones(), *check_database()]
-
-
-def check_databases(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """Report check_database() if the scheduler's is among those that are checked."""
-    return check_database() if database.alias() in (databases or ()) else []
 
 
 def check_declarations(**_: Any) -> list[CheckMessage]:

@@ -196,7 +196,8 @@ def test_what_keeps_only_a_scheduler_from_running_concerns_no_other_command(
     """A host with MySQL may route our tables elsewhere, or only look at the admin."""
     monkeypatch.setattr(type(connections["default"]), "vendor", "mysql")
     assert registered() == []
-    assert registered(tags=["database"], databases=["default"]) == ["scheduler.E005"]
+    # migrate asks so, and manage.py test, of a database in memory
+    assert registered(tags=["database"], databases=["default"]) == []
     assert registered(tags=[checks.RUNNING], include_deployment_checks=True) == ["scheduler.E005"]
 
 
