@@ -23,7 +23,7 @@ from scheduler_app.ledger import timetable
 from scheduler_app.models import Heartbeat, Job, JobRun, Node, RunState, Surface, clock, database
 from scheduler_app.registry import JobContext, Registry, job
 from tests.engine.conftest import counted, eventually, mark_orphans, nothing, sync_jobs
-from tests.harness.heartbeats import close_dead_nodes, heard_at, silent_for
+from tests.harness.heartbeats import give_up, heard_at, silent_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Declare = Callable[..., None]
@@ -306,8 +306,7 @@ def test_runs_of_a_scheduler_taken_for_dead_are_told_and_not_recorded(
     scheduler.start()
     control.trigger("a", by=ADA)
     eventually(lambda: JobRun.objects.running().exists())
-    silent_for(scheduler.node, 86_400)
-    close_dead_nodes()
+    give_up(scheduler.node)
     scheduler.hurry()
     assert told.wait(30)
     eventually(lambda: not scheduler._dispatcher.active)

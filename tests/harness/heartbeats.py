@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from scheduler_app.engine.liveness import close_dead_node
 from scheduler_app.models import Heartbeat, Node
+from tests.harness.waiting import eventually
 
 
 def heard_at(node: Node, moment: datetime, **report: Any) -> None:
@@ -26,3 +27,13 @@ def close_dead_nodes() -> int:
     closed = sum(close_dead_node(pk, judge.pk) for pk in sorted(dead))
     judge.delete()
     return closed
+
+
+def give_up(node: Node) -> None:
+    """Have another node take this one for dead, which may beat meanwhile."""
+
+    def is_closed() -> bool:
+        silent_for(node, 86_400)
+        return close_dead_nodes() > 0
+
+    eventually(is_closed)
