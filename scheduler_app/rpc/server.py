@@ -3,8 +3,10 @@
 import ipaddress
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import grpc
+from django.conf import settings
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
@@ -13,6 +15,7 @@ from scheduler_app.rpc.endpoint import DEFAULT_ADDRESS, DEFAULT_WORKERS, Address
 from scheduler_app.rpc.framework import grpc_settings
 from scheduler_app.rpc.guard import GuardInterceptor, Pool
 from scheduler_app.rpc.health import HealthReporter
+from scheduler_app.rpc.interceptors import errors
 from scheduler_app.rpc.servicer import SchedulerService
 from scheduler_app.rpc.stubs import memory_pb2, memory_pb2_grpc
 from scheduler_app.status import scheduler_running
@@ -36,7 +39,7 @@ HEALTH: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 
 def add_services(server: grpc.Server) -> None:
-    """Add our service; the default of settings.GRPC_FRAMEWORK["ROOT_HANDLERS_HOOK"]."""
+    """Add our service. A project's own GRPC_FRAMEWORK["ROOT_HANDLERS_HOOK"] adds others."""
     memory_pb2_grpc.add_MemoryServiceServicer_to_server(SchedulerService.as_servicer(), server)
 
 
@@ -66,10 +69,12 @@ class Server:
         self._pool = Pool(max_workers, thread_name_prefix="scheduler-grpc")
         self._server = grpc.server(
             self._pool,
-            interceptors=[self._guard, *grpc_settings.SERVER_INTERCEPTORS],
+            interceptors=[self._guard, *_interceptors()],
             options=OPTIONS,
         )
-        grpc_settings.ROOT_HANDLERS_HOOK(self._server)
+        add_services(self._server)
+        if (hook := _hook()) is not add_services:
+            hook(self._server)
         self._health = HealthReporter(("", SERVICE), look)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
         names = (SERVICE, HEALTH, reflection.SERVICE_NAME)
@@ -104,6 +109,20 @@ class Server:
                 f"Cannot listen on {address}: the port is taken, or the address is not this "
                 "machine's. Give another one, as HOST:PORT."
             ) from error
+
+
+def _hook() -> Callable[[grpc.Server], None]:
+    """The project's own; without one the library would look for a function in its urls."""
+    if not getattr(settings, "GRPC_FRAMEWORK", {}).get("ROOT_HANDLERS_HOOK"):
+        return add_services
+    hook: Callable[[grpc.Server], None] = grpc_settings.ROOT_HANDLERS_HOOK
+    return hook
+
+
+def _interceptors() -> list[Any]:
+    """The project's own, or ours."""
+    configured = grpc_settings.SERVER_INTERCEPTORS
+    return [errors] if configured is None else list(configured)
 
 
 def _pool() -> DescriptorPool:

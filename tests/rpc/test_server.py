@@ -134,6 +134,22 @@ def test_bad_address_is_named(address: str) -> None:
         split_address(address)
 
 
+def test_project_without_settings_of_the_framework_is_served(serve: Serve, settings: Any) -> None:
+    del settings.GRPC_FRAMEWORK
+    with grpc.insecure_channel(serve().address) as channel:
+        stub = memory_pb2_grpc.MemoryServiceStub(channel)
+        assert not stub.PauseJob(pb.PauseJobRequest(job_name="none")).success
+
+
+def test_hook_of_the_project_adds_its_services(serve: Serve, settings: Any) -> None:
+    asked: list[grpc.Server] = []
+    settings.GRPC_FRAMEWORK = {"ROOT_HANDLERS_HOOK": asked.append}
+    with grpc.insecure_channel(serve().address) as channel:
+        stub = memory_pb2_grpc.MemoryServiceStub(channel)
+        assert not stub.PauseJob(pb.PauseJobRequest(job_name="none")).success
+    assert len(asked) == 1
+
+
 def test_interceptors_of_the_settings_are_used(
     serve: Serve, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
