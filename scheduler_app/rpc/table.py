@@ -89,7 +89,7 @@ def _word(job: pb.JobStatusProto) -> str:
 
 
 def _local(ms: int, *, seconds: bool = False) -> str:
-    form = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
+    form = "%Y-%m-%d %H:%M:%S %Z" if seconds else "%Y-%m-%d %H:%M"
     return datetime.fromtimestamp(ms / 1000).astimezone().strftime(form)
 
 

@@ -1,8 +1,12 @@
 """Faults under which a scheduler stays alive, or says what is wrong."""
 
+import re
 import time
+from collections.abc import Callable
 
-from tests.harness import eventually
+import pytest
+
+from tests.harness import Daemon, eventually
 from tests.liveness.conftest import MakeSite, SickSite, health_of
 from tests.liveness.database import allow, execute, held, refuse
 
@@ -10,6 +14,12 @@ SERVING, NOT_SERVING = 1, 2
 JOBRUN = "scheduler_app_jobrun"
 PATIENCE = 40
 """Seconds; the machine may be busy."""
+MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+BANNER = (
+    "from scheduler_app.admin.banner import banner; shown = banner(); "
+    'print(f\'{shown["state"]}: {shown["problem"]}\')'
+)
+"""Code that prints what the admin's banner shows."""
 
 
 def ticks(site: SickSite, more: int = 2) -> None:
@@ -120,6 +130,49 @@ def test_scheduler_whose_claims_fail_says_so_and_exits(make_site: MakeSite) -> N
     assert "refused by a trigger" in shown
     eventually(lambda: health_of(scheduler) == NOT_SERVING)
     assert scheduler.process.wait(PATIENCE) == 4
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda site: refuse(site, "INSERT", JOBRUN), "every claim fails: "),
+        (lambda site: refuse(site, "UPDATE", JOBRUN), "no outcome can be recorded: "),
+        (lambda site: site.trigger("wakes-no-thread"), "runs that were handed over do not begin"),
+    ],
+    ids=["claims", "recorder", "executor"],
+)
+def test_part_that_is_stuck_is_told_alike_on_all_surfaces(
+    make_site: MakeSite, spoil: Callable[[SickSite], None], why: str
+) -> None:
+    site = make_site(stuck_after=600)
+    scheduler = site.start()
+    ticks(site)
+    eventually(lambda: health_of(scheduler) == SERVING, PATIENCE)
+    assert site.cli(scheduler, "status").stdout.startswith("Scheduler: RUNNING\n")
+
+    spoil(site)
+
+    told = eventually(lambda: _first_line(site, scheduler, "NOT WORKING since "), 2 * PATIENCE)
+    assert re.fullmatch(rf"Scheduler: NOT WORKING since {MOMENT} UTC: {why}.*", told)
+    status = site.status(scheduler)
+    assert (status["source"], status["state"]) == ("server", "NOT WORKING")
+    assert status["scheduler_running"] is False
+    assert status["problem"].startswith(why)
+    assert status["since_ms"] > 0
+    [node] = status["nodes"]
+    assert (node["well"], node["problem"]) == (False, status["problem"])
+    eventually(lambda: health_of(scheduler) == NOT_SERVING, PATIENCE)
+    banner = site.manage("shell", "-v0", "-c", BANNER).stdout
+    assert banner.startswith(f"NOT WORKING: {why}")
+    before = site.last_beat()
+    eventually(lambda: site.last_beat() > before, PATIENCE)  # it is alive all the time
+    assert site.given_up() == 0
+
+
+def _first_line(site: SickSite, scheduler: Daemon, words: str) -> str:
+    """Return the first line of `status`, if it has these words; else nothing."""
+    first = site.cli(scheduler, "status").stdout.partition("\n")[0]
+    return first if words in first else ""
 
 
 def test_scheduler_that_cannot_record_says_so_and_exits(make_site: MakeSite) -> None:
