@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from scheduler_app.rpc import health
 from tests.harness import Daemon, eventually
 from tests.liveness.conftest import MakeSite, SickSite, health_of
 from tests.liveness.database import allow, execute, held, refuse
@@ -14,6 +15,9 @@ SERVING, NOT_SERVING = 1, 2
 JOBRUN = "scheduler_app_jobrun"
 PATIENCE = 40
 """Seconds; the machine may be busy."""
+OLDEST_ANSWER = 3 * (health.INTERVAL + health.LONGEST_LOOK + health.WATCH)
+"""Three times as long, in seconds, as an answer of the health service may be older than the truth.
+A server that only waits would say SERVING for as long as the lock is held."""
 MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 BANNER = (
     "from scheduler_app.admin.banner import banner; shown = banner(); "
@@ -215,3 +219,17 @@ def test_health_of_a_database_that_does_not_answer(make_site: MakeSite) -> None:
         eventually(lambda: health_of(scheduler) == NOT_SERVING)
     ticks(site)
     eventually(lambda: health_of(scheduler) == SERVING)
+
+
+@pytest.mark.parametrize("table", ["node", "heartbeat"])
+def test_server_beside_a_locked_table_is_not_serving_within_seconds(
+    make_site: MakeSite, table: str
+) -> None:
+    """A gRPC server without a scheduler has no heartbeat that fails: only its own look can tell."""
+    site = make_site()
+    site.start()
+    server = site.start("grpcrunserver")
+    eventually(lambda: health_of(server) == SERVING, PATIENCE)
+    with held(site, f"LOCK TABLE scheduler_app_{table} IN ACCESS EXCLUSIVE MODE"):
+        eventually(lambda: health_of(server) == NOT_SERVING, OLDEST_ANSWER)
+    eventually(lambda: health_of(server) == SERVING, PATIENCE)
