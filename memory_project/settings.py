@@ -41,6 +41,7 @@ WSGI_APPLICATION = "memory_project.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "memory_project" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

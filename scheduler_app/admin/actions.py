@@ -37,6 +37,8 @@ class ActionResult(NamedTuple):
     level: int
     words: str
     row: str
+    needs_scheduler: bool = False
+    """What was asked for happens only once a scheduler works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +119,12 @@ class ActingAdmin(ReadOnlyAdmin[M]):
     ) -> None:
         """Do it to each of these rows, and tell the user what became of it."""
         by = Actor(request.user.get_username(), Surface.ADMIN)
-        rows: dict[tuple[int, str], list[str]] = {}
-        for level, words, row in _perform(action, list(keys), by, reason):
-            rows.setdefault((level, words), []).append(row)
-        waits = obstacle() if any(level == messages.SUCCESS for level, _ in rows) else ""
-        for (level, words), found in sorted(rows.items()):
-            if waits and level == messages.SUCCESS:
+        rows: dict[tuple[int, str, bool], list[str]] = {}
+        for level, words, row, needs_scheduler in _perform(action, list(keys), by, reason):
+            rows.setdefault((level, words, needs_scheduler), []).append(row)
+        waits = obstacle() if any(needs_scheduler for _, _, needs_scheduler in rows) else ""
+        for (level, words, needs_scheduler), found in sorted(rows.items()):
+            if waits and needs_scheduler:
                 level, words = messages.WARNING, f"{words}, but {waits}"
             text = f"{words}: {listed(found)}." if words else listed(found, separator=" ")
             self.message_user(request, text, level)

@@ -49,9 +49,9 @@ def obstacle() -> str:
 def _obstacle(health: SchedulerHealth) -> str:
     if health.is_running:
         return ""
-    since = ""
-    if health.since:
-        since = f" since {timezone.localtime(health.since):%Y-%m-%d %H:%M:%S %Z}"
+    since = f"{timezone.localtime(health.since):%Y-%m-%d %H:%M:%S %Z}" if health.since else ""
     if health.state == SchedulerState.STOPPED:
-        return f"no scheduler is running{since}"
-    return f"no scheduler works{since}: {health.problem}"
+        return (
+            f"no scheduler has been running since {since}" if since else "no scheduler is running"
+        )
+    return f"no scheduler has worked since {since}: {health.problem}"

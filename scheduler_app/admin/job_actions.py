@@ -16,12 +16,12 @@ Change = Callable[..., control.Changes]
 
 
 def _on_jobs(
-    change: Change, done: str, unchanged_message: str = ""
+    change: Change, done: str, unchanged_message: str = "", needs_scheduler: bool = True
 ) -> Callable[..., Iterator[ActionResult]]:
     def perform(names: list[str], by: Actor, reason: str) -> Iterator[ActionResult]:
         changes = change(names, by=by, reason=reason)
         for name in changes.changed:
-            yield ActionResult(messages.SUCCESS, done, name)
+            yield ActionResult(messages.SUCCESS, done, name, needs_scheduler)
         for name in changes.unchanged:
             yield ActionResult(messages.WARNING, unchanged_message, name)
         for error in changes.refused.values():
@@ -31,7 +31,10 @@ def _on_jobs(
 
 
 PAUSE = Action(
-    "pause", "Pause", "pause_job", _on_jobs(control.pause_many, "Paused", "Paused already")
+    "pause",
+    "Pause",
+    "pause_job",
+    _on_jobs(control.pause_many, "Paused", "Paused already", needs_scheduler=False),
 )
 RESUME = Action(
     "resume", "Resume", "resume_job", _on_jobs(control.resume_many, "Resumed", "Not paused")

@@ -9,7 +9,6 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from scheduler_app.admin.banner import banner
 from scheduler_app.text import is_storable
 
 M = TypeVar("M", bound=Model)
@@ -55,7 +54,7 @@ class ReadOnlyAdmin(ModelAdmin[M]):
         selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if not (all(map(is_storable, asked)) and all(map(self.is_key, selected))):
             return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")  # as for a bad filter
-        return super().changelist_view(request, {"banner": banner()} | (extra_context or {}))
+        return super().changelist_view(request, extra_context)
 
     def render_change_form(
         self,
@@ -71,7 +70,7 @@ class ReadOnlyAdmin(ModelAdmin[M]):
 
     def page_context(self, request: HttpRequest, row: M) -> dict[str, Any]:
         """Return what the page of this row shows besides its fields."""
-        return {"banner": banner()}
+        return {}
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

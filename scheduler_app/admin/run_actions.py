@@ -20,7 +20,7 @@ def cancel_runs(keys: list[str], by: Actor, reason: str) -> Iterator[ActionResul
     for key in changes.changed:
         is_ended = states[int(key)] == RunState.CANCELLED
         words = "Cancelled" if is_ended else "Asked to end"
-        yield ActionResult(messages.SUCCESS, words, f"run {key}")
+        yield ActionResult(messages.SUCCESS, words, f"run {key}", needs_scheduler=not is_ended)
     for key in changes.unchanged:
         is_running = states[int(key)] == RunState.RUNNING
         words = "Asked to end already" if is_running else "Ended already"

@@ -18,6 +18,7 @@ from scheduler_app.cron import Uncomputable
 from scheduler_app.exceptions import JobNotFound
 from scheduler_app.ledger import expected
 from scheduler_app.ledger.expected import RESOLUTION, Window
+from scheduler_app.ledger.history import accounted_to
 from scheduler_app.models import Job, Node, SchedulePeriod, database, timetable_rows
 from scheduler_app.policies import MAX_NAME
 from scheduler_app.text import one_line
@@ -93,7 +94,7 @@ class _History:
     ) -> None:
         """`horizon`: what is due then, or later, has not been claimed."""
         self._job_name, self._periods, self._window = job.name, periods, window
-        self._accounted_to = state.accounted_to(job)
+        self._accounted_to = accounted_to(job)
         self._horizon, self._tally = horizon, tally
         self._begins = [period.begins_at for period in periods]
         self._unjudgeable = unjudgeable(periods, database.now())

@@ -69,12 +69,6 @@ def _heartbeat() -> timedelta:
     return timedelta(seconds=scheduler_settings().heartbeat)
 
 
-def accounted_to(job: Job) -> datetime | None:
-    """Return up to when the (counted) job's occurrences have had rows, as far as is known."""
-    known = (job.accounted_to, getattr(job, "latest_accounted_to", None))
-    return max(filter(None, known), default=None)
-
-
 def counters(job: Job) -> Iterator[Discrepancy]:
     """Yield each counter that differs from what all rows together say; only while none has been
     pruned.

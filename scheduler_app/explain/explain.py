@@ -22,8 +22,8 @@ def explain(job_name: str, moment: datetime, now: datetime | None = None) -> str
     job's zone. A moment without a zone is read in it, too. One without seconds stands for its
     minute if the job is not scheduled for it exactly. Raises JobNotFound."""
     with database.snapshot():
-        known = Job.objects.filter(name=job_name) if can_be_name(job_name) else Job.objects.none()
-        job = known.first()
+        known = Job.objects.counted() if can_be_name(job_name) else Job.objects.none()
+        job = known.filter(name=job_name).first()
         if job is None:
             raise JobNotFound(one_line(job_name, MAX_NAME))
         history = History(job, now or database.now())
@@ -84,6 +84,8 @@ def _occurrence(occurrence: Occurrence, history: History) -> str:
     if history.job.pruned_to and fire.scheduled_for <= history.job.pruned_to:
         to = history.clock.full(history.job.pruned_to)
         return f"was due. What became of it is deleted, like more of the history up to {to}."
+    if history.accounted_to and fire.due_at <= history.accounted_to:
+        return "was due; history incomplete: the row that accounted for it has been deleted."
     if period.ends_at is None and history.next_due and fire.due_at >= history.next_due:
         return _unclaimed(occurrence, history)
     return (

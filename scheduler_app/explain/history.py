@@ -11,6 +11,7 @@ from django.db.models import Max, Q
 from scheduler_app.cron import MAX_JITTER, Fire, Uncomputable, find_zone
 from scheduler_app.ledger import expected
 from scheduler_app.ledger.expected import RESOLUTION, Window
+from scheduler_app.ledger.history import accounted_to
 from scheduler_app.models import Job, JobRun, SchedulePeriod, timetable_rows
 from scheduler_app.models.period import SchedulePeriodQuerySet
 from scheduler_app.text import Clock, shown
@@ -28,7 +29,7 @@ class Occurrence:
 
 @dataclass
 class History:
-    """What is known of a job at this moment."""
+    """What is known of a (counted) job at this moment."""
 
     job: Job
     now: datetime
@@ -55,6 +56,11 @@ class History:
         entries = timetable_rows().filter(id=self.job.name)
         due_at: datetime | None = entries.values_list("next_run_time", flat=True).first()
         return due_at
+
+    @cached_property
+    def accounted_to(self) -> datetime | None:
+        """Up to when every occurrence has had a row."""
+        return accounted_to(self.job)
 
     def period_at(self, moment: datetime) -> SchedulePeriod | None:
         """Return the period in which the moment lies; None: it is before the job was declared."""

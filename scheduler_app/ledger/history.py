@@ -1,4 +1,4 @@
-"""How far the records of a job reach when its row, or its open period, has been deleted."""
+"""How far the records of a job reach when rows of it have been deleted."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -7,7 +7,14 @@ from django.db.models import F, Max
 
 from scheduler_app.ledger import timetable
 from scheduler_app.ledger.expected import RESOLUTION
-from scheduler_app.models import JobRun, SchedulePeriod, bulk
+from scheduler_app.models import Job, JobRun, SchedulePeriod, bulk
+
+
+def accounted_to(job: Job) -> datetime | None:
+    """Return up to when the (counted) job's occurrences have had rows, as far as is known: one
+    that was due by then and has no row had one, which has been deleted."""
+    known = (job.accounted_to, getattr(job, "latest_accounted_to", None))
+    return max(filter(None, known), default=None)
 
 
 def ends(names: Iterable[str]) -> dict[str, datetime]:

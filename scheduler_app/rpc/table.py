@@ -90,7 +90,7 @@ def _word(job: Values) -> str:
 
 
 def _local(ms: int, *, seconds: bool = False) -> str:
-    form = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
+    form = "%Y-%m-%d %H:%M:%S %Z" if seconds else "%Y-%m-%d %H:%M"
     return datetime.fromtimestamp(ms / 1000).astimezone().strftime(form)
 
 

@@ -75,7 +75,31 @@ def test_every_page_of_a_row_says_stopped(
     rows(make_job)
     models = {each._meta.model_name: each for each in _models()}
     row = models[model].objects.first()
-    assert "STOPPED" in banner_of(page(f"{model}/{row.pk}/change/"))
+    for view in ("change", "history"):
+        html = page(f"{model}/{row.pk}/{view}/")
+        assert "STOPPED" in banner_of(html), view
+        assert html.count('<div class="scheduler-state') == 1, view
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/scheduler_app/"])
+def test_every_index_says_stopped_and_since_when(
+    admin_client: Client, dead: Node, path: str
+) -> None:
+    html = admin_client.get(path).content.decode()
+    banner = banner_of(html)
+    assert "STOPPED" in banner
+    assert f"{DIED:%H:%M:%S}" in banner
+    assert "no heartbeat of here:7" in banner
+    assert html.count('<div class="scheduler-state') == 1
+    assert "scheduler_app/admin.css" in html
+
+
+def test_index_says_nothing_to_who_may_not_see_the_scheduler(
+    staff: Callable[..., Client], dead: Node
+) -> None:
+    response = staff().get("/admin/")
+    assert response.status_code == 200
+    assert b"scheduler-state" not in response.content
 
 
 def _models() -> tuple[Any, ...]:
@@ -111,15 +135,59 @@ def test_banner_without_an_answer_is_no_error_page(
     assert "UNKNOWN" in banner_of(page("job/"))
 
 
-@pytest.mark.parametrize("action", ["pause", "trigger"])
-def test_action_without_a_scheduler_is_a_warning(
-    admin_client: Client, make_job: MakeJob, dead: Node, action: str
+Act = Callable[[str, Any, str], tuple[str, str]]
+
+
+@pytest.fixture(params=["the button", "the list"])
+def act(request: pytest.FixtureRequest, admin_client: Client) -> Act:
+    """Act on one row by either way; what the user is told of it, and how."""
+
+    def _act(model: str, key: Any, action: str) -> tuple[str, str]:
+        url, data = f"/admin/scheduler_app/{model}/", {"action": action, "_selected_action": key}
+        if request.param == "the button":
+            url, data = f"{url}{key}/{action}/", {}
+        [message] = admin_client.post(url, data, follow=True).context["messages"]
+        return message.level_tag, message.message
+
+    return _act
+
+
+@pytest.mark.parametrize(
+    ("action", "done"), [("resume", "Resumed"), ("trigger", "Queued, to run as soon as possible")]
+)
+def test_action_that_needs_a_scheduler_is_a_warning_without_one(
+    act: Act, make_job: MakeJob, dead: Node, action: str, done: str
 ) -> None:
+    make_job("nightly", paused_at=NOW)
+    since = f"{DIED:%Y-%m-%d %H:%M:%S} UTC"
+    assert act("job", "nightly", action) == (
+        "warning",
+        f"{done}, but no scheduler has been running since {since}: nightly.",
+    )
+
+
+def test_pause_takes_effect_without_a_scheduler(act: Act, make_job: MakeJob, dead: Node) -> None:
     make_job("nightly")
-    url = f"/admin/scheduler_app/job/nightly/{action}/"
-    [message] = admin_client.post(url, follow=True).context["messages"]
-    assert message.level_tag == "warning"
-    assert f"but no scheduler is running since {DIED:%Y-%m-%d %H:%M:%S} UTC" in message.message
+    assert act("job", "nightly", "pause") == ("success", "Paused: nightly.")
+    assert status.job_status("nightly").is_paused
+
+
+def test_cancel_of_a_queued_run_takes_effect_without_a_scheduler(
+    act: Act, make_run: MakeRun, dead: Node
+) -> None:
+    run = make_run("nightly", RunState.QUEUED)
+    assert act("jobrun", run.pk, "cancel") == ("success", f"Cancelled: run {run.pk}.")
+    run.refresh_from_db()
+    assert run.state == RunState.CANCELLED
+
+
+def test_cancel_of_a_run_whose_scheduler_died_is_a_warning(
+    act: Act, make_run: MakeRun, dead: Node
+) -> None:
+    run = make_run("nightly", RunState.RUNNING, node=dead)
+    level, text = act("jobrun", run.pk, "cancel")
+    assert level == "warning"
+    assert text.startswith("Asked to end, but no scheduler has been running since ")
 
 
 def test_action_while_none_works_says_why(
@@ -129,7 +197,7 @@ def test_action_while_none_works_says_why(
     url = "/admin/scheduler_app/job/nightly/trigger/"
     [message] = admin_client.post(url, follow=True).context["messages"]
     assert message.level_tag == "warning"
-    assert "no scheduler works since" in message.message
+    assert "no scheduler has worked since" in message.message
     assert "every claim fails" in message.message
 
 

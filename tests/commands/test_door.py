@@ -13,8 +13,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from scheduler_app import status
 from scheduler_app.models import AuditEntry, Heartbeat, Job, JobRun, Node, RunState
 from scheduler_app.rpc import client
+from scheduler_app.text import Clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MakeJob = Callable[..., Job]
@@ -51,9 +53,27 @@ def test_status_comes_from_the_database_and_says_so(call: Call, make_job: MakeJo
 
 def test_status_says_since_when_all_are_dead(call: Call) -> None:
     dead_node()
-    since = (NOW - timedelta(hours=1)).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    since = (NOW - timedelta(hours=1)).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
     out, _ = call("status")
     assert f"Scheduler: STOPPED since {since}: no heartbeat of here:7" in out
+
+
+@pytest.mark.parametrize("why", ["every claim fails: x", "no outcome can be recorded: x"])
+def test_status_says_that_a_living_scheduler_does_not_work(call: Call, why: str) -> None:
+    node = Node.objects.create(name="here:8")
+    since = (NOW - timedelta(minutes=3)).replace(microsecond=0)
+    Heartbeat.objects.create(node=node, problem=why, problem_since=since)
+    words = status.scheduler_health().words(Clock(timezone.get_default_timezone()))
+    assert words == f"NOT WORKING since {since:%Y-%m-%d %H:%M:%S} UTC: {why}"
+    assert call("status")[0].splitlines()[1] == f"Scheduler: {words}"
+    told = json.loads(call("status", "--json")[0])
+    assert (told["scheduler_running"], told["state"], told["problem"]) == (
+        False,
+        "NOT WORKING",
+        why,
+    )
+    assert told["since_ms"] == since.timestamp() * 1000
+    assert told["nodes"] == [{"name": "here:8", "well": False, "problem": why}]
 
 
 def test_run_of_a_dead_scheduler_is_not_running(call: Call, make_job: MakeJob) -> None:
@@ -65,9 +85,9 @@ def test_run_of_a_dead_scheduler_is_not_running(call: Call, make_job: MakeJob) -
     out, _ = call("status")
     assert "nightly              INTERRUPTED" in out
     assert f"    run {run.pk} was running when here:7 died, last heard of at " in out
-    status = json.loads(call("status", "--json")[0])
-    assert status["source"] == "database"
-    [job] = status["jobs"]
+    told = json.loads(call("status", "--json")[0])
+    assert told["source"] == "database"
+    [job] = told["jobs"]
     assert (job["state"], job["is_running"], job["running_run_ids"]) == ("INTERRUPTED", False, [])
     [interrupted] = job["interrupted_runs"]
     assert (interrupted["run_id"], interrupted["node"]) == (run.pk, "here:7")

@@ -12,7 +12,7 @@ from scheduler_app.engine.claim import Claimer
 from scheduler_app.exceptions import JobNotFound
 from scheduler_app.explain.explain import explain
 from scheduler_app.ledger import timetable
-from scheduler_app.models import Job, JobRun, Node, RunState, Surface, clock
+from scheduler_app.models import Job, JobCount, JobRun, Node, RunState, Surface, clock
 from scheduler_app.registry import JobContext, Registry, job
 from tests.engine.conftest import T0, mark_orphans, nothing, sync_jobs
 from tests.explain.conftest import SetClock, begin, finish
@@ -352,9 +352,10 @@ def test_due_and_not_taken_yet(claimer: Claimer, node: Node) -> None:
     assert why(now=T0 + 30 * SECOND).endswith(f"{text} No scheduler has been alive since 11:59:00.")
 
 
-def test_row_that_is_gone(claimer: Claimer) -> None:
+def test_occurrence_that_never_had_a_row(claimer: Claimer) -> None:
     finish(claimer.claim(T0))
     JobRun.objects.all().delete()
+    JobCount.objects.all().delete()
     assert "no row of the ledger accounts for it" in why()
 
 

@@ -1,10 +1,13 @@
 """Faults under which a scheduler stays alive, or says what is wrong."""
 
+import re
 import time
+from collections.abc import Callable
 
 import pytest
 
-from tests.harness import eventually
+from scheduler_app.rpc import health
+from tests.harness import Daemon, eventually
 from tests.liveness.conftest import MakeSite, SickSite, health_of
 from tests.liveness.database import allow, execute, held, refuse
 
@@ -12,6 +15,15 @@ SERVING, NOT_SERVING = 1, 2
 JOBRUN = "scheduler_app_jobrun"
 PATIENCE = 40
 """Seconds; the machine may be busy."""
+OLDEST_ANSWER = 3 * (health.INTERVAL + health.LONGEST_LOOK + health.WATCH)
+"""Three times as long, in seconds, as an answer of the health service may be older than the truth.
+A server that only waits would say SERVING for as long as the lock is held."""
+MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+BANNER = (
+    "from scheduler_app.admin.banner import banner; shown = banner(); "
+    'print(f\'{shown["state"]}: {shown["problem"]}\')'
+)
+"""Code that prints what the admin's banner shows."""
 
 
 def ticks(site: SickSite, more: int = 2) -> None:
@@ -124,6 +136,49 @@ def test_scheduler_whose_claims_fail_says_so_and_exits(make_site: MakeSite) -> N
     assert scheduler.process.wait(PATIENCE) == 4
 
 
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda site: refuse(site, "INSERT", JOBRUN), "every claim fails: "),
+        (lambda site: refuse(site, "UPDATE", JOBRUN), "no outcome can be recorded: "),
+        (lambda site: site.trigger("wakes-no-thread"), "runs that were handed over do not begin"),
+    ],
+    ids=["claims", "recorder", "executor"],
+)
+def test_part_that_is_stuck_is_told_alike_on_all_surfaces(
+    make_site: MakeSite, spoil: Callable[[SickSite], None], why: str
+) -> None:
+    site = make_site(stuck_after=600)
+    scheduler = site.start()
+    ticks(site)
+    eventually(lambda: health_of(scheduler) == SERVING, PATIENCE)
+    assert site.cli(scheduler, "status").stdout.startswith("Scheduler: RUNNING\n")
+
+    spoil(site)
+
+    told = eventually(lambda: _first_line(site, scheduler, "NOT WORKING since "), 2 * PATIENCE)
+    assert re.fullmatch(rf"Scheduler: NOT WORKING since {MOMENT} UTC: {why}.*", told)
+    status = site.status(scheduler)
+    assert (status["source"], status["state"]) == ("server", "NOT WORKING")
+    assert status["scheduler_running"] is False
+    assert status["problem"].startswith(why)
+    assert status["since_ms"] > 0
+    [node] = status["nodes"]
+    assert (node["well"], node["problem"]) == (False, status["problem"])
+    eventually(lambda: health_of(scheduler) == NOT_SERVING, PATIENCE)
+    banner = site.manage("shell", "-v0", "-c", BANNER).stdout
+    assert banner.startswith(f"NOT WORKING: {why}")
+    before = site.last_beat()
+    eventually(lambda: site.last_beat() > before, PATIENCE)  # it is alive all the time
+    assert site.given_up() == 0
+
+
+def _first_line(site: SickSite, scheduler: Daemon, words: str) -> str:
+    """Return the first line of `status`, if it has these words; else nothing."""
+    first = site.cli(scheduler, "status").stdout.partition("\n")[0]
+    return first if words in first else ""
+
+
 def test_scheduler_that_cannot_record_says_so_and_exits(make_site: MakeSite) -> None:
     site = make_site(stuck_after=5)
     scheduler = site.start()
@@ -165,3 +220,17 @@ def test_health_of_a_database_that_does_not_answer(make_site: MakeSite) -> None:
         eventually(lambda: health_of(scheduler) == NOT_SERVING)
     ticks(site)
     eventually(lambda: health_of(scheduler) == SERVING)
+
+
+@pytest.mark.parametrize("table", ["node", "heartbeat"])
+def test_server_beside_a_locked_table_is_not_serving_within_seconds(
+    make_site: MakeSite, table: str
+) -> None:
+    """A gRPC server without a scheduler has no heartbeat that fails: only its own look can tell."""
+    site = make_site()
+    site.start()
+    server = site.start("grpcrunserver")
+    eventually(lambda: health_of(server) == SERVING, PATIENCE)
+    with held(site, f"LOCK TABLE scheduler_app_{table} IN ACCESS EXCLUSIVE MODE"):
+        eventually(lambda: health_of(server) == NOT_SERVING, OLDEST_ANSWER)
+    eventually(lambda: health_of(server) == SERVING, PATIENCE)

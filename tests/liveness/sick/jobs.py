@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from scheduler_app import job
+from scheduler_app.backends.threads import ThreadExecutor
 
 HELD = float(os.environ.get("SICK_HELD", "3.5"))
 """For how long, in seconds, a job holds the interpreter lock at least."""
@@ -48,6 +49,12 @@ def leaves_pool() -> None:
 def leaves_child() -> None:
     """Leave a process that does not end, for which Python waits at its exit."""
     multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,)).start()
+
+
+@job(cron="0 0 1 1 *")
+def wakes_no_thread() -> None:
+    """Have the scheduler hand runs to threads that do not hear of them."""
+    ThreadExecutor._wake_one = lambda self: None  # type: ignore[method-assign]
 
 
 @job(cron="0 0 1 1 *")
