@@ -117,6 +117,6 @@ def test_sqlite_lets_readers_read_while_somebody_writes(own_file: Path) -> None:
     with closing(sqlite3.connect(own_file)) as other:
         other.execute("CREATE TABLE any (n)")
         assert other.execute("PRAGMA journal_mode").fetchone() == ("delete",)
-        database.let_readers_read()
+        database.keep_write_ahead_log()
         other.execute("SELECT n FROM any")
         assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -93,7 +93,7 @@ class Scheduler(BackgroundScheduler):
     def start(self) -> None:
         """Register this process as a node, bring the declared jobs into the database and begin to
         tick. Raises what the database raises, and InstallationError."""
-        database.let_readers_read()
+        database.keep_write_ahead_log()
         clock.synchronise()
         installation.check(adopt=self._adopts_database)
         alone = not Node.objects.alive().exists()

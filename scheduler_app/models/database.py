@@ -56,7 +56,7 @@ def _turn_to_write() -> Iterator[None]:
             ours.transaction_mode = mode
 
 
-def let_readers_read() -> None:
+def keep_write_ahead_log() -> None:
     """Have SQLite keep a write-ahead log, as a file's own property: without it readers wait while
     somebody writes, and the other way round. Raises DatabaseError."""
     if connection().vendor == "sqlite":

@@ -37,11 +37,18 @@ def _optional(descriptor: Descriptor) -> list[str]:
 def _reader(field: FieldDescriptor) -> Read | None:
     if field.message_type is not None:
         is_map = field.message_type.GetOptions().map_entry
-        return dict if is_map else _each_as_dict if field.is_repeated else as_dict
-    if field.is_repeated:
+        return dict if is_map else _each_as_dict if _is_repeated(field) else as_dict
+    if _is_repeated(field):
         return list
     enum = field.enum_type
     return None if enum is None else lambda number: enum.values_by_number[number].name
+
+
+def _is_repeated(field: Any) -> bool:
+    """Protobuf has `is_repeated` since 6.31, and wants no more of its predecessor."""
+    if hasattr(field, "is_repeated"):
+        return bool(field.is_repeated)
+    return bool(field.label == field.LABEL_REPEATED)
 
 
 def _each_as_dict(messages: Any) -> list[dict[str, Any]]:

@@ -3,10 +3,13 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
 from google.protobuf import descriptor_pb2
 from grpc_tools import protoc
 
+from scheduler_app.rpc import messages
 from scheduler_app.rpc.stubs import memory_pb2, memory_pb2_grpc
 
 PROTOS = Path(__file__).resolve().parent.parent.parent / "protos"
@@ -62,3 +65,9 @@ def test_everything_of_the_seed_is_there_under_its_number(tmp_path: Path) -> Non
         fields = {field.name: field for field in messages[message.name].field}
         for field in message.field:
             assert fields[field.name] == field
+
+
+@pytest.mark.parametrize("label", [1, 3])
+def test_field_of_an_older_protobuf_says_by_its_label_whether_it_is_repeated(label: int) -> None:
+    field = SimpleNamespace(label=label, LABEL_REPEATED=3)
+    assert messages._is_repeated(field) == (label == 3)
