@@ -1,7 +1,7 @@
 """How many runs a node can start soon."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import timedelta
 
 WINDOW = 1.0
@@ -19,10 +19,15 @@ HANDLING = 0.0001
 class Pace:
     """How many starts one commit records: one for each thread and, of jobs whose last runs were
     quick, as many more as all threads together complete in a moment. So of 1,000 quick runs that
-    are due together each commit starts a hundred, not twenty."""
+    are due together each commit starts a hundred, not twenty.
 
-    def __init__(self) -> None:
+    A job that has not run in this process is taken to be as quick as the last run of its function,
+    `function_of(job_name)`: thousands of jobs seldom have as many functions."""
+
+    def __init__(self, function_of: Callable[[str], Hashable]) -> None:
+        self._function_of = function_of
         self._took: dict[str, float] = {}
+        self._function_took: dict[Hashable, float] = {}
         self._costs: dict[int, float] = {}
         self._ahead = 0.0
 
@@ -47,10 +52,13 @@ class Pace:
         """Note that a run has ended, and how long it took if that is known."""
         self._ahead = self._ahead - self._costs.pop(run_id, 0.0) if self._costs else 0.0
         if duration is not None:
-            self._took[job_name] = duration.total_seconds()
+            self._took[job_name] = took = duration.total_seconds()
+            self._function_took[self._function_of(job_name)] = took
 
     def _cost(self, job_name: str) -> float | None:
         took = self._took.get(job_name)
+        if took is None:
+            took = self._function_took.get(self._function_of(job_name))
         return took + HANDLING if took is not None and took <= QUICK else None
 
 

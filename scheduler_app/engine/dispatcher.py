@@ -56,7 +56,7 @@ class Dispatcher:
         self._progressed = progressed
         self._recorder = Recorder(self._committed)
         self._capacity = Capacity(self._size)
-        self._pace = Pace()
+        self._pace = Pace(self._function_of)
         self._lock = threading.Lock()
         self._pending: deque[JobRun] = deque()
         self._running: dict[int, JobContext] = {}
@@ -210,6 +210,11 @@ class Dispatcher:
     def _waiting(self) -> Iterable[JobRun]:
         """The runs that were handed over and may not begin yet; the lock is held."""
         return chain(self._pending, *self._behind.values())
+
+    def _function_of(self, name: str) -> int:
+        """What jobs with the same function have in common."""
+        definition = self._registry.get(name)
+        return id(definition.function if definition else None)
 
     def _load(self) -> int:
         """How many runs are in hand."""

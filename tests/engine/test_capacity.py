@@ -55,8 +55,9 @@ def test_one_free_slot_of_a_slow_node_should_poll() -> None:
 
 
 def paced(**took: float) -> Pace:
-    """A pace that has seen these jobs' last runs take so many seconds."""
-    pace = Pace()
+    """A pace that has seen these jobs' last runs take so many seconds. Jobs have a function in
+    common if their names begin alike: `sync_a` and `sync_b`."""
+    pace = Pace(lambda name: name.split("_")[0])
     for number, (name, seconds) in enumerate(took.items()):
         pace.began(number, name)
         pace.ended(number, name, timedelta(seconds=seconds))
@@ -72,6 +73,14 @@ def test_quick_runs_begin_ahead_of_the_threads_for_a_moment() -> None:
     assert begun == pace.quick_runs == int(AHEAD / (0.0001 + HANDLING))
     pace.ended(0, "quick", timedelta(seconds=0.0001))
     assert pace.has_room_for("quick")
+
+
+def test_job_that_has_not_run_is_as_quick_as_the_last_run_of_its_function() -> None:
+    pace = paced(sync_a=0.2, sync_b=0.0001)
+    assert pace.has_room_for("sync_new")
+    assert not pace.has_room_for("sync_a")
+    pace.ended(0, "sync_b", timedelta(seconds=0.2))
+    assert not pace.has_room_for("sync_new")
 
 
 @pytest.mark.parametrize("name", ["slow", "unknown"])
