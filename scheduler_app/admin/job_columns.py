@@ -34,6 +34,7 @@ class JobColumns:
         status = status_of(job)
         truths = (
             (JobState.PAUSED, status.is_paused),
+            (JobState.OVERDUE, status.is_overdue),
             (JobState.RUNNING, status.is_running),
             (JobState.INTERRUPTED, bool(status.interrupted_runs)),
             (JobState.ORPHANED, status.is_orphaned),
@@ -41,7 +42,8 @@ class JobColumns:
         also = [state for state, true in truths if true and state != status.state]
         labels = formats.joined(formats.label(state) for state in (status.state, *also))
         died = [formats.interruption(run, f"run {run.id}") for run in status.interrupted_runs[:1]]
-        notes = [note for note in (since(job), *died) if note]
+        due = format_html("due since {}", formats.moment(status.next_run))
+        notes = [note for note in (due if status.is_overdue else "", since(job), *died) if note]
         return formats.two_lines(labels, formats.joined(notes, ", "))
 
     @admin.display(description="schedule")

@@ -15,6 +15,7 @@ from scheduler_app.status import JobState, JobStatus, job_statuses
 QUESTIONS: dict[str, tuple[str, Callable[[JobStatus], bool]]] = {
     "failing": ("last result not a success", lambda job: job.last_error is not None),
     "broken": ("schedule cannot be computed", lambda job: bool(job.problem)),
+    "overdue": ("due, and not claimed", lambda job: job.is_overdue),
     "running": ("running", lambda job: job.is_running),
     "interrupted": ("interrupted", lambda job: bool(job.interrupted_runs)),
     "paused": ("paused", lambda job: job.is_paused),

@@ -1,20 +1,18 @@
 """Whether what is kept beside the ledger agrees with it: periods, timetable, counters, holders."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice, pairwise
 
 from django.db.models import Count, Q, Sum
 
-from scheduler_app.conf import scheduler_settings
 from scheduler_app.consistency.report import INACTIVE, Discrepancy, Kind
 from scheduler_app.cron import Uncomputable
 from scheduler_app.ledger.schedules import state_of
 from scheduler_app.models import COUNTERS, Job, JobRun, RunState, SchedulePeriod
+from scheduler_app.status import overdue_before
 
 State = SchedulePeriod.State
-OVERDUE_AFTER = 2
-"""Heartbeats. A scheduler that works claims what is due within a second."""
 MANY = 10_000
 """Overdue occurrences; more are not counted."""
 
@@ -54,7 +52,7 @@ def timetable(job: Job, next_due: datetime | None) -> Iterator[Discrepancy]:
 
 def overdue(job: Job, next_due: datetime, now: datetime) -> Iterator[Discrepancy]:
     """Yield an active job that living schedulers declare and none claims in time."""
-    if state_of(job) != State.ACTIVE or now - next_due <= OVERDUE_AFTER * _heartbeat():
+    if state_of(job) != State.ACTIVE or next_due >= overdue_before():
         return
     schedule = job.schedule.compute()
     if isinstance(schedule, Uncomputable):
@@ -63,10 +61,6 @@ def overdue(job: Job, next_due: datetime, now: datetime) -> Iterator[Discrepancy
     number = f"more than {MANY:,}" if count > MANY else f"{count:,}"
     text = f"{number} occurrence(s) are due since then, and no scheduler has claimed them"
     yield Discrepancy(job.name, Kind.OVERDUE, text, next_due, count)
-
-
-def _heartbeat() -> timedelta:
-    return timedelta(seconds=scheduler_settings().heartbeat)
 
 
 def counters(job: Job) -> Iterator[Discrepancy]:

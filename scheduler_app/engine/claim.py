@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, OperationalError
+from django.db import DatabaseError, IntegrityError
 
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.cron import Fire
@@ -62,9 +62,18 @@ class Claimer:
     _has_more: bool = False
     """Whether the last claim left due jobs to the next, so that its transaction stayed short."""
     _locked: list[str] = field(default_factory=list)
-    """Due jobs that could not be claimed because others have locked what the claim would write."""
+    """Due jobs that could not be claimed because others have locked what the claim would write, or
+    the database refuses it."""
     _retry_at: float = 0.0
     """When to try those again."""
+    refusal: DatabaseError | None = None
+    """Why the database refused what the last claim would write, if it did."""
+    _refused: set[str] = field(default_factory=set)
+    """Due jobs whose runs the database refuses."""
+    _waiting: set[str] = field(default_factory=set)
+    """Jobs whose waiting runs the database refuses to change."""
+    _alone: set[str] = field(default_factory=set)
+    """Those of them that are not held up by what holds up all: other jobs were claimed since."""
 
     def claim(
         self, now: datetime, free_slots: int = LIMIT, *, is_overloaded: bool = False
@@ -79,7 +88,7 @@ class Claimer:
         if self.after_stop:
             self._back_at = self._back_at or now
             pickup.miss_what_is_too_late(self._back_at, _grace())
-        self._has_claimed = False
+        self._has_claimed, self.refusal = False, None
         runs = list[JobRun]()
         with database.reading():
             is_due = self._look(now) and not is_overloaded
@@ -99,6 +108,7 @@ class Claimer:
                 self.node,
                 self.registry,
                 self.undeclared,
+                self._waiting,
                 self.backlogs,
                 now,
                 free_slots - len(runs),
@@ -110,12 +120,19 @@ class Claimer:
         is_due = self._is_due(now)
         if not (self._back_at and self._is_due(self._back_at)):
             self.after_stop, self._back_at = False, None
-        self.is_held_up = is_due and not is_overloaded and not self._has_claimed
+        if self._has_claimed:
+            self._alone |= self._refused
+        is_held_up = is_due and not is_overloaded and not self._has_claimed
+        self.is_held_up = is_held_up and not self._is_due_alone(now)
         if is_due and is_overloaded:
             self.next_due = now + timedelta(seconds=RETRY_LOCKED)
         elif is_due and not self._has_more:
             self._look_past_locked(now)
         self.more_waits = room <= 0 or self._is_any_free(now)
+
+    def _is_due_alone(self, now: datetime) -> bool:
+        """Return whether nothing is due but jobs that hold up no others."""
+        return bool(self._alone) and not timetable.due(now, self._leaving | self._alone, 1)
 
     def _is_any_free(self, now: datetime) -> bool:
         return JobRun.objects.any_waits(self.node) and JobRun.objects.free(now, self.node).exists()
@@ -146,12 +163,12 @@ class Claimer:
     def _claim_due(self, now: datetime) -> list[JobRun]:
         try:
             return self._commit(now)
-        except OperationalError as error:
-            if not database.is_lock_timeout(error):
+        except DatabaseError as error:
+            if not (database.is_lock_timeout(error) or database.is_refusal(error)):
                 raise
             names = timetable.due(now, self._leaving.union(self._locked), LIMIT)
             runs, left = self._claim_around_locks(now, names)
-            if len(left) == len(names):
+            if len(left) == len(names) and database.is_lock_timeout(error):
                 raise  # the lock is on a whole table
             self._locked += left
             return runs
@@ -165,10 +182,19 @@ class Claimer:
     def _claim_around_locks(
         self, now: datetime, names: Sequence[str]
     ) -> tuple[list[JobRun], list[str]]:
-        """Claim those of these jobs that need no lock that others hold; return their runs, and the
-        other jobs."""
+        """Claim those of these jobs that need no lock that others hold, and whose runs the database
+        does not refuse; return their runs, and the other jobs."""
         runs = list[JobRun]()
-        left = locks.impatiently(names, lambda some: runs.extend(self._commit(now, some)))
+        known, self._refused = self._refused, self._refused.difference(names)
+
+        def refused(name: str, error: DatabaseError) -> None:
+            self.refusal = error
+            self._refused.add(name)
+            if name not in known:
+                logger.error("job %s does not fire: the database refuses its runs: %s", name, error)
+
+        left = locks.impatiently(names, lambda some: runs.extend(self._commit(now, some)), refused)
+        self._alone &= self._refused
         return runs, left
 
     def _commit(self, now: datetime, names: Sequence[str] | None = None) -> list[JobRun]:

@@ -4,17 +4,21 @@ runs that wait for another to end, and runs claimed by a node that is overloaded
 import math
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import DatabaseError
 from django.db.models import Exists, F, Min, OuterRef, Window
 from django.db.models.functions import RowNumber
 
 from scheduler_app.ledger import timetable, transitions
-from scheduler_app.models import Job, JobRun, Node, RunState, Trigger, bulk, database
+from scheduler_app.logs import SafeLogger
+from scheduler_app.models import Job, JobRun, Node, RunState, Trigger, bulk, database, locks
 from scheduler_app.policies import CatchUp, Overlap
 from scheduler_app.registry import Registry
+
+logger = SafeLogger(__name__)
 
 MOMENT = 0.25
 """How far ahead, in seconds, a node takes runs of one job. They begin even if the job is paused
@@ -63,6 +67,7 @@ def pick_up(
     node: Node,
     registry: Registry,
     undeclared: set[str],
+    refused: set[str],
     backlogs: Backlogs,
     now: datetime,
     free_slots: int,
@@ -70,21 +75,33 @@ def pick_up(
     """Take up to `free_slots` of the runs that wait, in the order in which they were due. Those of
     a job that may not overlap start one at a time; those of a paused job wait, unless asked for.
     Jobs that this node's code lacks block no others: they are added to `undeclared`. Nor do those
-    whose timetable row, the lock, has been deleted or locked: their runs wait until it is back."""
+    whose timetable row, the lock, has been deleted or locked: their runs wait until it is back; nor
+    those whose runs the database refuses to change, which are noted in `refused`."""
     with database.reading():
         names = _startable_jobs(now, node)
     undeclared |= {name for name in names if name not in registry}
     ours = [name for name in names if name not in undeclared]
     taken = list[JobRun]()
+    known = refused.copy()
+    refused.clear()
+
+    def take(some: Sequence[str]) -> None:
+        taken.extend(_take(now, node, some, backlogs, free_slots - len(taken)))
+
+    def refuse(name: str, error: DatabaseError) -> None:
+        refused.add(name)
+        if name not in known:
+            logger.error("the database refuses runs of job %s, which wait: %s", name, error)
+
     while ours and not taken:
-        taken = _take(now, node, ours[:free_slots], backlogs, free_slots)
+        locks.around(ours[:free_slots], take, refuse)
         ours = ours[free_slots:]
     backlogs.took(taken)
     return taken
 
 
 def _take(
-    now: datetime, node: Node, names: list[str], backlogs: Backlogs, free_slots: int
+    now: datetime, node: Node, names: Sequence[str], backlogs: Backlogs, free_slots: int
 ) -> list[JobRun]:
     with database.atomic():
         locked = timetable.try_lock(names)

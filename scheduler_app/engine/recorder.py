@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
-from django.db import InterfaceError, InternalError, OperationalError
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
 
 from scheduler_app.ledger import counters, transitions
 from scheduler_app.logs import SafeLogger
@@ -40,6 +40,8 @@ class Recorder:
         self._committing: list[JobRun] = []
         self._locked_starts: list[JobRun] = []
         self._locked_ends: list[JobRun] = []
+        self._refused = set[int]()
+        """Runs that the database refuses to change."""
         self._retry_at = 0.0
         self._fold_at = 0.0
         self._changed = threading.Condition()
@@ -167,7 +169,7 @@ class Recorder:
         delay = 0.05
         while True:
             try:
-                begun = record_around_locks(starts, ends)
+                begun = self._record_around(starts, ends)
                 self.error = None
                 return begun
             except (OperationalError, InterfaceError, InternalError) as error:
@@ -175,12 +177,45 @@ class Recorder:
                 logger.warning("cannot record runs, will try again: %s", error)
             except Exception as error:
                 self.error, self.holder = error, ""
-                logger.exception("cannot record an outcome as it is; recording it without details")
                 for run in ends:
-                    run.message, run.traceback, run.metadata, run.log = UNRECORDABLE, "", {}, ""
+                    _leave_out_details(run, error)
             database.connection().close()
             threading.Event().wait(delay)
             delay = min(delay * 2, 1.0)
+
+    def _record_around(
+        self, starts: Sequence[JobRun], ends: Sequence[JobRun]
+    ) -> tuple[set[int], set[int]]:
+        """Commit these starts and outcomes, but for those that wait for others' locks and those
+        that the database refuses: return the ids of the runs that may start, and of those left
+        out. An outcome that is refused as it is, is recorded without its details."""
+        begun, left_out = set[int](), set[int]()
+        plain = list[tuple[JobRun, bool]]()
+
+        def work(runs: Sequence[tuple[JobRun, bool]]) -> None:
+            recorded = record(
+                [run for run, has_ended in runs if not has_ended],
+                [run for run, has_ended in runs if has_ended],
+            )
+            begun.update(recorded.begun)
+            left_out.update(recorded.locked)
+
+        def refused(item: tuple[JobRun, bool], error: DatabaseError) -> None:
+            run, has_ended = item
+            if has_ended and run.message != UNRECORDABLE:
+                plain.append(item)
+                _leave_out_details(run, error)
+            elif run.pk not in self._refused:
+                logger.error("the database refuses run %d of %s: %s", run.pk, run.job_name, error)
+                self._refused.add(run.pk)
+
+        runs = [*((run, False) for run in starts), *((run, True) for run in ends)]
+        left = locks.around(runs, work, refused)
+        if plain:
+            left = [item for item in left if item not in plain] + locks.around(plain, work, refused)
+        left_out.update(run.pk for run, _ in left)
+        self._refused.difference_update(run.pk for run, _ in runs if run.pk not in left_out)
+        return begun, left_out
 
     def _fold(self) -> None:
         """Bring the jobs' counters up to date; what is not folded now is read all the same."""
@@ -193,24 +228,10 @@ class Recorder:
         self._fold_at = time.monotonic() + (FOLD_NEXT if more else FOLD_EVERY)
 
 
-def record_around_locks(
-    starts: Sequence[JobRun], ends: Sequence[JobRun]
-) -> tuple[set[int], set[int]]:
-    """Commit these starts and outcomes, those that wait for others' locks left out: the ids of the
-    runs that may start, and of those left out."""
-    begun, locked = set[int](), set[int]()
-
-    def work(runs: Sequence[tuple[JobRun, bool]]) -> None:
-        recorded = record(
-            [run for run, has_ended in runs if not has_ended],
-            [run for run, has_ended in runs if has_ended],
-        )
-        begun.update(recorded.begun)
-        locked.update(recorded.locked)
-
-    runs = [*((run, False) for run in starts), *((run, True) for run in ends)]
-    left = locks.around(runs, work)
-    return begun, locked.union(run.pk for run, _ in left)
+def _leave_out_details(run: JobRun, error: BaseException) -> None:
+    text = "cannot record the outcome of run %d as it is; recording it without details: %s"
+    logger.error(text, run.pk, error, exc_info=error)
+    run.message, run.traceback, run.metadata, run.log = UNRECORDABLE, "", {}, ""
 
 
 def record(starts: Sequence[JobRun], ends: Sequence[JobRun]) -> transitions.Recorded:

@@ -196,7 +196,8 @@ class Scheduler(BackgroundScheduler):
         )
         self._dispatcher.hand_over(runs)
         if self._claimer.is_held_up:
-            self.vitals.claims.failed(HELD_UP, locks.waits_for(""))
+            error = self._claimer.refusal
+            self.vitals.claims.failed(error or HELD_UP, "" if error else locks.waits_for(""))
         else:
             self.vitals.claims.progressed(self.vitals.monotonic())
         if time.monotonic() >= self._next_check:

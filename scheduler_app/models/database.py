@@ -8,7 +8,7 @@ from typing import Any
 
 import django.db
 from django.conf import settings
-from django.db import connections, router, transaction
+from django.db import DataError, IntegrityError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
@@ -163,9 +163,21 @@ def lock_timeout(seconds: float) -> Iterator[None]:
         _threads.lock_timeout = before
 
 
-def is_lock_timeout(error: Exception) -> bool:
+def is_lock_timeout(error: BaseException) -> bool:
     """Return whether PostgreSQL ended a statement that waited too long for a lock."""
-    return getattr(error.__cause__, "sqlstate", None) == "55P03"
+    return _sqlstate(error) == "55P03"
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Return whether the database refuses what is written, though it takes other rows: a trigger,
+    a constraint or a policy of the project's own forbids it, or a value fits no column."""
+    state = _sqlstate(error)
+    of_values = state[:2] in ("22", "23", "44", "54", "P0") or state == "42501"
+    return of_values or isinstance(error, IntegrityError | DataError)
+
+
+def _sqlstate(error: BaseException) -> str:
+    return getattr(error.__cause__, "sqlstate", None) or ""
 
 
 def forget_queries() -> None:

@@ -1,11 +1,12 @@
-"""Locks that others hold on what we need: how to work around them, and who holds them."""
+"""What keeps the rest from being done: rows that others have locked, or that the database refuses.
+How to work around them, and who holds the locks."""
 
 import re
 import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from django.db import Error, OperationalError
+from django.db import DatabaseError, Error, OperationalError
 
 from scheduler_app.models import database
 
@@ -17,42 +18,63 @@ SEARCH = 2.0
 """For how many seconds at most we look for what can be done."""
 
 
-def around(items: Sequence[T], work: Callable[[Sequence[T]], None]) -> list[T]:
+def around(
+    items: Sequence[T],
+    work: Callable[[Sequence[T]], None],
+    refused: Callable[[T, DatabaseError], None] = lambda item, error: None,
+) -> list[T]:
     """Have `work` done, in transactions of its own, for all of these items but those that need a
-    lock that others hold: those are returned. Raises the error if all of them need one: then the
-    lock is on a whole table."""
+    lock that others hold, or that the database refuses: those are returned, and `refused` is called
+    with each of the latter. Raises the error if all of them need a lock: then it is on a whole
+    table."""
     try:
         work(items)
-    except OperationalError as error:
-        if not database.is_lock_timeout(error):
+    except DatabaseError as error:
+        if not _is_of_some(error):
             raise
-        left = impatiently(items, work)
-        if len(left) == len(items) > 1:
+        left = impatiently(items, work, refused)
+        if len(left) == len(items) > 1 and database.is_lock_timeout(error):
             raise
         return left
     return []
 
 
-def impatiently(items: Sequence[T], work: Callable[[Sequence[T]], None]) -> list[T]:
+def impatiently(
+    items: Sequence[T],
+    work: Callable[[Sequence[T]], None],
+    refused: Callable[[T, DatabaseError], None] = lambda item, error: None,
+) -> list[T]:
     """Do as around() does, but hardly wait for a lock, and return all items if all need one."""
     with database.lock_timeout(IMPATIENT):
-        return _by_halves(items, work, time.monotonic() + SEARCH)
+        return _by_halves(items, work, refused, time.monotonic() + SEARCH)
 
 
-def _by_halves(items: Sequence[T], work: Callable[[Sequence[T]], None], deadline: float) -> list[T]:
+def _by_halves(
+    items: Sequence[T],
+    work: Callable[[Sequence[T]], None],
+    refused: Callable[[T, DatabaseError], None],
+    deadline: float,
+) -> list[T]:
     if time.monotonic() > deadline:
         return list(items)
     try:
         work(items)
-    except OperationalError as error:
-        if not database.is_lock_timeout(error):
+    except DatabaseError as error:
+        if not _is_of_some(error):
             raise
         if len(items) == 1:
+            if database.is_refusal(error):
+                refused(items[0], error)
             return list(items)
         middle = len(items) // 2
         halves = (items[:middle], items[middle:])
-        return [item for half in halves for item in _by_halves(half, work, deadline)]
+        return [item for half in halves for item in _by_halves(half, work, refused, deadline)]
     return []
+
+
+def _is_of_some(error: DatabaseError) -> bool:
+    """Return whether the error may concern only some of the rows that were written."""
+    return database.is_lock_timeout(error) or database.is_refusal(error)
 
 
 def holder(error: BaseException) -> str:

@@ -37,6 +37,9 @@ def status_lines(status: Values) -> Iterator[str]:
         yield _line(row, widths)
         if job["problem"]:
             yield f"    problem: {printable(job['problem'])}"
+        if job["state"] == "OVERDUE":
+            at = _local(job["next_run_ms"], seconds=True)
+            yield f"    due since {at}, and no scheduler has claimed it"
         if job["running_run_ids"]:
             yield f"    running: run {listed(map(str, job['running_run_ids']))}"
         for run in _first(job["interrupted_runs"]):

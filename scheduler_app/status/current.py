@@ -9,14 +9,25 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
+from scheduler_app.conf import scheduler_settings
 from scheduler_app.cron import Uncomputable
 from scheduler_app.exceptions import JobNotFound, RunNotFound
-from scheduler_app.models import Job, JobQuerySet, JobRun, Node, RunState, timetable_rows
+from scheduler_app.models import (
+    Job,
+    JobQuerySet,
+    JobRun,
+    Node,
+    RunState,
+    database,
+    timetable_rows,
+)
 from scheduler_app.models.job import can_be_name
 from scheduler_app.policies import MAX_NAME, Policies
 from scheduler_app.status.health import SchedulerHealth, scheduler_health
 from scheduler_app.text import Clock, one_line
 
+OVERDUE_AFTER = 2
+"""Heartbeats. A scheduler that works claims what is due within a second."""
 QUERY_PARAMETERS = 30_000
 """SQLite takes 32,766 in one query."""
 
@@ -27,6 +38,9 @@ class JobState(StrEnum):
     BROKEN = "BROKEN"
     """Its schedule cannot be computed, so it does not fire."""
     PAUSED = "PAUSED"
+    OVERDUE = "OVERDUE"
+    """It is due, and no scheduler claims it: none works, or the database refuses its runs, or
+    another client of the database has locked it."""
     RUNNING = "RUNNING"
     INTERRUPTED = "INTERRUPTED"
     """It was running when its scheduler died; no living scheduler has closed the run yet."""
@@ -87,6 +101,8 @@ class JobStatus:
     is_orphaned: bool
     next_run: datetime | None
     """When it is due next, jitter included; None while it is paused or orphaned."""
+    is_overdue: bool
+    """`next_run` has passed, and no scheduler has claimed it in time."""
     last_run: RunSummary | None
     """The last finished run whose function was called."""
     last_outcome: RunSummary | None
@@ -166,10 +182,17 @@ def job_statuses(jobs: JobQuerySet) -> list[JobStatus]:
             next_run=Subquery(timetable_rows().filter(id=OuterRef("name")).values("next_run_time")),
         )
     )
+    overdue = overdue_before() if rows else None
     running, interrupted = _running_run_ids(), interrupted_runs()
     wanted = {pk for row in rows for pk in (row.last_outcome_id, row.last_run_id) if pk}
     runs = _summaries(wanted)
-    return [_status(row, running[row.name], interrupted[row.name], runs) for row in rows]
+    return [_status(row, running[row.name], interrupted[row.name], runs, overdue) for row in rows]
+
+
+def overdue_before() -> datetime:
+    """Return the moment before which nothing that was due then should still be unclaimed."""
+    heartbeats = OVERDUE_AFTER * scheduler_settings().heartbeat
+    return database.now() - timedelta(seconds=heartbeats)
 
 
 def _running_run_ids() -> defaultdict[str, list[int]]:
@@ -235,9 +258,12 @@ def _status(
     running: list[int],
     interrupted: list[InterruptedRun],
     runs: dict[int, RunSummary],
+    overdue: datetime | None,
 ) -> JobStatus:
     schedule = job.schedule.compute()
     problem = schedule.text if isinstance(schedule, Uncomputable) else ""
+    may_fire = not (problem or job.is_paused or job.is_orphaned)
+    is_overdue = bool(may_fire and job.next_run and overdue and job.next_run < overdue)
     return JobStatus(
         name=job.name,
         description=job.description,
@@ -247,12 +273,13 @@ def _status(
         problem=problem,
         jitter=job.jitter,
         policies=job.policies,
-        state=_state(job, bool(problem), bool(running), bool(interrupted)),
+        state=_state(job, bool(problem), is_overdue, bool(running), bool(interrupted)),
         running_run_ids=tuple(running),
         interrupted_runs=tuple(interrupted),
         is_paused=job.is_paused,
         is_orphaned=job.is_orphaned,
         next_run=job.next_run,
+        is_overdue=is_overdue,
         last_run=runs.get(job.last_run_id),
         last_outcome=runs.get(job.last_outcome_id),
         run_count=job.total_run_count,
@@ -262,11 +289,15 @@ def _status(
     )
 
 
-def _state(job: Job, is_broken: bool, is_running: bool, is_interrupted: bool) -> JobState:
+def _state(
+    job: Job, is_broken: bool, is_overdue: bool, is_running: bool, is_interrupted: bool
+) -> JobState:
     if is_broken:
         return JobState.BROKEN
     if job.is_paused:
         return JobState.PAUSED
+    if is_overdue:
+        return JobState.OVERDUE
     if is_running:
         return JobState.RUNNING
     if is_interrupted:

@@ -14,7 +14,16 @@ from pytest_django import Settings
 
 from scheduler_app import control, status
 from scheduler_app.control import Actor
-from scheduler_app.models import AuditEntry, Heartbeat, Job, JobRun, Node, RunState, Surface
+from scheduler_app.models import (
+    AuditEntry,
+    Heartbeat,
+    Job,
+    JobRun,
+    Node,
+    RunState,
+    Surface,
+    timetable_rows,
+)
 
 pytestmark = pytest.mark.django_db
 Page = Callable[..., str]
@@ -212,6 +221,17 @@ def test_run_of_a_dead_scheduler_is_interrupted_everywhere(
         assert "state-running" not in html, path
     assert "nightly" in page("job/", state="interrupted").split("result_list")[1]
     assert "result_list" not in page("job/", state="running")
+
+
+def test_job_that_nobody_claims_is_overdue(page: Page, make_job: MakeJob) -> None:
+    make_job("nightly")
+    timetable_rows().update(next_run_time=DIED)
+    for path in ("job/", "job/nightly/change/"):
+        html = page(path)
+        assert "state-overdue" in html, path
+        assert "due since <time" in html, path
+    assert "nightly" in page("job/", state="overdue").split("result_list")[1]
+    assert "result_list" not in page("job/", state="idle")
 
 
 def test_run_that_takes_long_comes_with_advice(

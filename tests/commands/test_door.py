@@ -14,7 +14,15 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from scheduler_app import status
-from scheduler_app.models import AuditEntry, Heartbeat, Job, JobRun, Node, RunState
+from scheduler_app.models import (
+    AuditEntry,
+    Heartbeat,
+    Job,
+    JobRun,
+    Node,
+    RunState,
+    timetable_rows,
+)
 from scheduler_app.rpc import client
 from scheduler_app.text import Clock
 
@@ -91,6 +99,17 @@ def test_run_of_a_dead_scheduler_is_not_running(call: Call, make_job: MakeJob) -
     assert (job["state"], job["is_running"], job["running_run_ids"]) == ("INTERRUPTED", False, [])
     [interrupted] = job["interrupted_runs"]
     assert (interrupted["run_id"], interrupted["node"]) == (run.pk, "here:7")
+
+
+def test_job_that_nobody_claims_is_overdue(call: Call, make_job: MakeJob) -> None:
+    make_job("nightly")
+    due_at = (NOW - timedelta(hours=3)).replace(microsecond=0)
+    timetable_rows().update(next_run_time=due_at)
+    out, _ = call("status")
+    assert "nightly              OVERDUE" in out
+    words = f"    due since {due_at:%Y-%m-%d %H:%M:%S} UTC, and no scheduler has claimed it\n"
+    assert words in out
+    assert json.loads(call("status", "--json")[0])["jobs"][0]["state"] == "OVERDUE"
 
 
 def test_actions_work_without_a_server_and_say_so(call: Call, make_job: MakeJob) -> None:

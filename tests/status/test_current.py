@@ -8,8 +8,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from scheduler_app import status
+from scheduler_app.conf import scheduler_settings
 from scheduler_app.exceptions import JobNotFound, RunNotFound
-from scheduler_app.models import Job, JobRun, Node, RunState, database
+from scheduler_app.models import Job, JobRun, Node, RunState, database, timetable_rows
 from scheduler_app.policies import DEFAULTS, CatchUp, Overlap, Policies
 from scheduler_app.status import JobState
 
@@ -154,3 +155,25 @@ def test_number_of_queries_does_not_depend_on_the_rows(make_job: Callable[..., J
         return len(found)
 
     assert queries(2) == queries(50)
+
+
+def is_due_since(heartbeats: float) -> None:
+    """Have the job be due since so many heartbeats."""
+    seconds = heartbeats * scheduler_settings().heartbeat
+    moment = database.now() - timedelta(seconds=seconds)
+    timetable_rows().filter(id="nightly").update(next_run_time=moment)
+
+
+def test_job_that_nobody_claims_is_overdue(nightly: Job) -> None:
+    is_due_since(1)
+    assert status.job_status("nightly").state == JobState.IDLE
+    is_due_since(3)
+    job = status.job_status("nightly")
+    assert (job.state, job.is_overdue) == (JobState.OVERDUE, True)
+
+
+@pytest.mark.parametrize("field", ["paused_at", "orphaned_at"])
+def test_job_that_does_not_fire_is_not_overdue(nightly: Job, field: str) -> None:
+    is_due_since(3)
+    Job.objects.update(**{field: NOW})
+    assert not status.job_status("nightly").is_overdue

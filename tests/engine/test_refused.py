@@ -1,0 +1,186 @@
+"""What the database refuses of one job, by a trigger or a constraint of the project's own, keeps no
+other job from running."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection
+
+from scheduler_app.engine import recorder as module
+from scheduler_app.engine.claim import Claimer
+from scheduler_app.engine.recorder import Recorder, record
+from scheduler_app.models import JobRun, Node, RunState, Trigger, database, locks
+from tests.engine.conftest import T0, eventually
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Declare = Callable[..., None]
+Start = Callable[..., Claimer]
+MINUTE = timedelta(minutes=1)
+
+PLPGSQL = """
+CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'refused by a trigger'; END $$
+"""
+
+
+@contextmanager
+def refusing(
+    when: str, action: str = "INSERT", table: str = "scheduler_app_jobrun"
+) -> Iterator[None]:
+    """Have the database refuse rows for which this condition holds."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(PLPGSQL)
+            does = "EXECUTE FUNCTION refuse()"
+        else:
+            does = "BEGIN SELECT RAISE(ABORT, 'refused by a trigger'); END"
+        cursor.execute(
+            f"CREATE TRIGGER no BEFORE {action} ON {table} FOR EACH ROW WHEN ({when}) {does}"
+        )
+        try:
+            yield
+        finally:
+            on = f" ON {table}" if connection.vendor == "postgresql" else ""
+            cursor.execute(f"DROP TRIGGER no{on}")
+
+
+@pytest.fixture
+def recorder(transactional_db: None) -> Iterator[Recorder]:
+    recorder = Recorder(lambda starts, begun, ended: None)
+    recorder.start()
+    yield recorder
+    assert recorder.stop(10)
+
+
+def names(runs: list[JobRun]) -> list[str]:
+    return sorted(run.job_name for run in runs)
+
+
+def test_job_whose_runs_are_refused_keeps_no_other_from_firing(
+    declare: Declare, start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in "abcde":
+        declare(name, overlap="allow")
+    claimer = start()
+    with refusing("NEW.job_name IN ('b', 'd')"):
+        assert names(claimer.claim(T0)) == ["a", "c", "e"]
+        assert not claimer.is_held_up
+        assert names(claimer.claim(T0 + MINUTE)) == ["a", "c", "e"]
+    eventually(lambda: set(names(claimer.claim(T0 + MINUTE))) == {"b", "d"})
+    told = [record.message for record in caplog.records if "does not fire" in record.message]
+    assert len(told) == 2  # once each
+    assert told[0].startswith("job b does not fire: the database refuses its runs: refused by")
+
+
+def test_claim_that_can_insert_nothing_is_held_up(declare: Declare, start: Start) -> None:
+    for name in "abc":
+        declare(name)
+    claimer = start()
+    with refusing("true"):
+        assert claimer.claim(T0) == []
+        assert claimer.is_held_up
+        assert "refused by a trigger" in str(claimer.refusal)
+        eventually(lambda: claimer.claim(T0) == [] and claimer.refusal is not None)
+        assert claimer.is_held_up
+    eventually(lambda: names(claimer.claim(T0)) == ["a", "b", "c"])
+    assert not claimer.is_held_up
+    assert claimer.refusal is None
+
+
+def test_job_that_alone_is_refused_holds_up_the_scheduler_until_another_is_claimed(
+    declare: Declare, start: Start
+) -> None:
+    """Until then nothing shows that others would be accepted."""
+    declare("a")
+    declare("b", cron="2 * * * *")
+    claimer = start()
+    with refusing("NEW.job_name = 'a'"):
+        assert claimer.claim(T0) == []
+        assert claimer.is_held_up
+        assert names(claimer.claim(T0 + 2 * MINUTE)) == ["b"]
+        eventually(lambda: claimer.claim(T0 + 3 * MINUTE) == [] and claimer.refusal is not None)
+        assert not claimer.is_held_up
+
+
+def test_waiting_run_that_is_refused_keeps_no_other_from_starting(
+    declare: Declare, start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in "abc":
+        declare(name, cron="0 0 1 1 *")
+    claimer = start()
+    for name in "abc":
+        JobRun.objects.create(job_name=name, trigger=Trigger.MANUAL, scheduled_for=T0, due_at=T0)
+    with refusing("NEW.job_name = 'b'", "UPDATE"):
+        assert names(claimer.claim(T0)) == ["a", "c"]
+        assert claimer.claim(T0) == []
+    assert names(claimer.claim(T0)) == ["b"]
+    told = [
+        record.message for record in caplog.records if "refuses runs of job b" in record.message
+    ]
+    assert len(told) == 1
+
+
+def queued(node: Node, *jobs: str) -> list[JobRun]:
+    return [
+        JobRun.objects.create(job_name=name, scheduled_for=T0, due_at=T0, node=node)
+        for name in jobs
+    ]
+
+
+def succeeded(run: JobRun) -> JobRun:
+    run.state, run.finished_at, run.message = RunState.SUCCESS, T0 + MINUTE, "done"
+    return run
+
+
+def test_outcome_that_is_refused_delays_no_other(node: Node, recorder: Recorder) -> None:
+    runs = queued(node, "a", "b", "c")
+    record(runs, [])
+    with refusing("NEW.job_name = 'b'", "UPDATE"):
+        recorder.submit([], [succeeded(run) for run in runs])
+        eventually(lambda: JobRun.objects.filter(state="success").count() == 2)
+        assert recorder.is_idle
+        assert runs[1].pk in recorder.unrecorded
+    assert recorder.flush(10)
+    assert JobRun.objects.filter(state="success").count() == 3
+
+
+def test_outcome_whose_details_are_refused_is_recorded_without_them(
+    node: Node, recorder: Recorder
+) -> None:
+    runs = queued(node, "a", "b", "c")
+    record(runs, [])
+    runs[1].log = "an account number"
+    with refusing("NEW.log LIKE '%account%'", "UPDATE"):
+        recorder.submit([], [succeeded(run) for run in runs])
+        assert recorder.flush(10)
+    messages = dict(JobRun.objects.values_list("job_name", "message"))
+    assert messages == {"a": "done", "b": module.UNRECORDABLE, "c": "done"}
+
+
+def test_start_that_is_refused_delays_no_other(
+    node: Node, recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs = queued(node, "a", "b", "c")
+    with refusing("NEW.job_name = 'b'", "UPDATE"):
+        recorder.submit(runs)
+        eventually(lambda: JobRun.objects.filter(state="running").count() == 2)
+        assert not recorder.flush(0.7)  # it is tried again
+    assert recorder.flush(10)
+    assert JobRun.objects.filter(state="running").count() == 3
+    told = [record.message for record in caplog.records if "refuses run" in record.message]
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("error", [IntegrityError("no"), ValueError("no")])
+def test_what_is_no_refusal_is_raised(error: Exception) -> None:
+    def work(items: Any) -> None:
+        raise error
+
+    if database.is_refusal(error):
+        assert locks.around([1, 2], work) == [1, 2]
+    else:
+        with pytest.raises(ValueError, match="no"):
+            locks.around([1, 2], work)
