@@ -3,16 +3,16 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections, transaction
 from django.db.backends.sqlite3 import base as sqlite3_backend
 from django.test import override_settings
 
-from scheduler_app.models import database
+from scheduler_app.models import Node, database
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def in_engine_thread(transactional_db: None) -> Callable[[Callable[[], str]], st
                 database.connection().close()
 
         with ThreadPoolExecutor(1) as pool:
-            return pool.submit(work).result()
+            return pool.submit(work).result(30)
 
     return _call
 
@@ -61,7 +61,10 @@ def test_engine_leaves_no_setting_in_its_session(
     def afterwards() -> str:
         with database.atomic():
             pass
-        return patience()
+        assert Node.objects.count() == 0
+        cursor = database.connection().connection.cursor()  # the driver's own
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        return str(cursor.fetchone()[0])
 
     assert in_engine_thread(afterwards) == "0"
 
@@ -72,6 +75,31 @@ def test_other_threads_may_take_their_time(
     in_engine_thread(str)
     with database.atomic():
         assert patience() == "0"
+
+
+@pytest.mark.parametrize("is_outside", [True, False])
+@override_settings(SCHEDULER={"heartbeat": 1})
+def test_no_statement_of_the_engine_waits_long_for_a_locked_table(
+    in_engine_thread: Callable[[Callable[[], str]], str], is_outside: bool
+) -> None:
+    def read() -> str:
+        with nullcontext() if is_outside else database.atomic():
+            return str(Node.objects.count())
+
+    def give_up() -> str:
+        with pytest.raises(OperationalError) as raised:
+            read()
+        assert database.is_lock_timeout(raised.value)
+        database.connection().close()  # the limit outlasts a connection
+        with pytest.raises(OperationalError) as raised:
+            read()
+        assert database.is_lock_timeout(raised.value)
+        return "gave up twice"
+
+    with transaction.atomic(), database.connection().cursor() as cursor:
+        cursor.execute("LOCK TABLE scheduler_app_node")
+        assert in_engine_thread(give_up) == "gave up twice"
+    assert in_engine_thread(read) == "0"
 
 
 @pytest.mark.parametrize("level", ["serializable", "repeatable read"])

@@ -1,7 +1,7 @@
 """The database that holds the scheduler's tables, and its clock."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
@@ -124,8 +124,24 @@ def now() -> datetime:
 def serve_engine() -> None:
     """Mark this thread as one of the engine's, whose transactions must not burden others: if the
     process freezes in one, PostgreSQL ends it within a heartbeat, and so frees its rows before a
-    node that waits for them has been silent for too long itself."""
+    node that waits for them has been silent for too long itself. No statement of the thread waits
+    for a lock for long."""
     _threads.serves_engine = True
+    wrappers = connection().execute_wrappers
+    if connection().vendor == "postgresql" and _in_a_transaction not in wrappers:
+        wrappers.append(_in_a_transaction)
+
+
+def _in_a_transaction(
+    execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
+) -> Any:
+    """Execute a statement in a transaction with our limits, as an execute wrapper of Django: one
+    outside any transaction would wait for a lock for ever."""
+    used: BaseDatabaseWrapper = context["connection"]
+    if used.in_atomic_block or not used.get_autocommit():
+        return execute(sql, params, many, context)
+    with atomic():
+        return execute(sql, params, many, context)
 
 
 def _serves_engine() -> bool:
