@@ -15,6 +15,11 @@ class Executor(ABC):
         none."""
         return None
 
+    @property
+    def start_error(self) -> Exception | None:
+        """Why the system last gave no room for another task; None if it does."""
+        return None
+
     @abstractmethod
     def hand_over(self, tasks: Sequence[Task]) -> None:
         """Carry the tasks out, in their order. The engine hands over as many as there is room for,

@@ -37,6 +37,7 @@ class ThreadExecutor(Executor):
         self._closed = False
         self._could_start_since = 0.0
         self._start_error: Exception | None = None
+        self._is_start_error_logged = True
         lock = threading.Lock()
         self._has_task = threading.Condition(lock)
         self._all_ended = threading.Condition(lock)
@@ -54,6 +55,11 @@ class ThreadExecutor(Executor):
         with self._has_task:
             active = self._unended - len(self._tasks)
             return self._could_start_since if self._tasks and active < self._size else None
+
+    @property
+    def start_error(self) -> Exception | None:
+        """Why the last thread could not be started; None if it could."""
+        return self._start_error
 
     def hand_over(self, tasks: Sequence[Task]) -> None:
         with self._has_task:
@@ -103,16 +109,18 @@ class ThreadExecutor(Executor):
         try:
             thread.start()
         except (RuntimeError, MemoryError) as error:
-            self._start_error = error
+            self._start_error, self._is_start_error_logged = error, False
             return
+        self._start_error = None
         self._is_waking = True
         self._threads.add(thread)
         self._started += 1
 
     def _log_start_error(self) -> None:
         """Log why no thread could be started: without the lock, for a handler may take long."""
-        error, self._start_error = self._start_error, None
-        if error is not None:
+        error = self._start_error
+        if error is not None and not self._is_start_error_logged:
+            self._is_start_error_logged = True
             logger.error("cannot start a thread for a run, will try again: %s", error)
 
     def _work(self) -> None:

@@ -80,6 +80,8 @@ class Dispatcher:
             self._vitals.records.failed(self._recorder.error, self._recorder.holder)
         if self._executor.stalled_since is None:
             self._vitals.starts.progressed(now)
+        elif self._executor.start_error:
+            self._vitals.starts.failed(self._executor.start_error)
 
     def in_threads(self) -> list[str]:
         """Return the runs that threads of this process carry out, as "run 5 of nightly"."""
@@ -303,7 +305,7 @@ class Dispatcher:
         try:
             return not JobRun.objects.running().filter(pk=run.pk, node=run.node_id).exists()
         finally:
-            database.connection().close()
+            database.close_connection()
 
     def _ended(self, runs: Sequence[JobRun], outcomes: Sequence[JobRun]) -> None:
         """Give these runs' slots to the next, and have the outcomes recorded."""

@@ -152,10 +152,10 @@ class Liveness:
         while not self._stopped.wait(self._pause()):
             try:
                 self.look()
+                database.forget_queries()
             except BaseException as error:
                 self._failed(error)
-            database.forget_queries()
-        self._close_connection()
+        database.close_connection()
 
     def _pause(self) -> float:
         until_beat = self._next_beat - self._monotonic()
@@ -166,14 +166,7 @@ class Liveness:
         self._failures += 1
         if self._failures & (self._failures - 1) == 0:  # the first, second, fourth, eighth...
             logger.warning("liveness: failed %d times in a row: %s", self._failures, error)
-        self._close_connection()
-
-    @staticmethod
-    def _close_connection() -> None:
-        try:
-            database.connection().close()
-        except BaseException as error:
-            logger.warning("liveness: cannot close its connection: %s", error)
+        database.close_connection()
 
     def _beat(self, problem: Problem | None) -> None:
         before, began = self.beat_at, self._monotonic()

@@ -19,6 +19,8 @@ logger = SafeLogger(__name__)
 BATCH = 500
 RETRY_LOCKED = 0.25
 """Seconds between two looks at runs whose rows others have locked."""
+PAUSE = 0.25
+"""Seconds after an error that should not be."""
 FOLD_EVERY, FOLD_NEXT = 5.0, 0.1
 """Seconds between two folds of the counters: as a rule, and when the last one left something."""
 UNRECORDABLE = "The details of this outcome could not be stored; the scheduler's log has them."
@@ -37,7 +39,9 @@ class Recorder:
         self._committed = committed
         self._starts: list[JobRun] = []
         self._ends: list[JobRun] = []
-        self._committing: list[JobRun] = []
+        self._committing: tuple[list[JobRun], list[JobRun]] = ([], [])
+        """The starts and the outcomes that have been taken, and of which it is not known that they
+        are committed."""
         self._locked_starts: list[JobRun] = []
         self._locked_ends: list[JobRun] = []
         self._refused = set[int]()
@@ -82,7 +86,7 @@ class Recorder:
     def unrecorded(self) -> frozenset[int]:
         """The ids of the runs whose start or outcome is still to be committed."""
         with self._changed:
-            waiting = (self._starts, self._ends, self._committing)
+            waiting = (self._starts, self._ends, *self._committing)
             locked = (self._locked_starts, self._locked_ends)
             return frozenset(run.pk for run in chain(*waiting, *locked))
 
@@ -107,16 +111,35 @@ class Recorder:
 
     def _loop(self) -> None:
         database.serve_engine()
-        while self._wait():
-            self._record(*self._take())
-            if time.monotonic() >= self._retry_at:
-                with database.lock_timeout(locks.IMPATIENT):
-                    self._record(*self._take_locked())
-                self._retry_at = time.monotonic() + RETRY_LOCKED
-            if time.monotonic() >= self._fold_at:
-                self._fold()
-            database.forget_queries()
-        database.connection().close()
+        while True:
+            try:
+                if not self._wait():
+                    break
+                self._work()
+            except BaseException as error:  # nothing may end this thread, and lose an outcome
+                self._take_back(error)
+        database.close_connection()
+
+    def _work(self) -> None:
+        self._record(*self._take())
+        if time.monotonic() >= self._retry_at:
+            with database.lock_timeout(locks.IMPATIENT):
+                self._record(*self._take_locked())
+            self._retry_at = time.monotonic() + RETRY_LOCKED
+        if time.monotonic() >= self._fold_at:
+            self._fold()
+        database.forget_queries()
+
+    def _take_back(self, error: BaseException) -> None:
+        """Have what was being committed be committed anew, in a moment."""
+        with self._changed:
+            starts, ends = self._committing
+            self._starts, self._ends = [*starts, *self._starts], [*ends, *self._ends]
+            self._committing, self._busy = ([], []), False
+        self.error, self.holder = error, ""
+        logger.error("the recorder failed, will try again: %s", error, exc_info=error)
+        database.close_connection()
+        time.sleep(PAUSE)
 
     def _wait(self) -> bool:
         """Wait until there is something to do. False: the recorder is to stop, and nothing is
@@ -134,7 +157,7 @@ class Recorder:
         with self._changed:
             starts, self._starts = self._starts[:BATCH], self._starts[BATCH:]
             ends, self._ends = self._ends[:BATCH], self._ends[BATCH:]
-            self._committing = [*starts, *ends]
+            self._committing = starts, ends
             self._busy = bool(starts or ends)
         return starts, ends
 
@@ -142,7 +165,7 @@ class Recorder:
         with self._changed:
             starts, self._locked_starts = self._locked_starts, []
             ends, self._locked_ends = self._locked_ends, []
-            self._committing = [*starts, *ends]
+            self._committing = starts, ends
             self._busy = bool(starts or ends)
         return starts, ends
 
@@ -150,15 +173,16 @@ class Recorder:
         if not (starts or ends):
             return
         begun, locked = self._record_until_it_holds(starts, ends)
+        with self._changed:
+            self._locked_starts += [run for run in starts if run.pk in locked]
+            self._locked_ends += [run for run in ends if run.pk in locked]
+            self._committing = ([], [])
         self._committed(
             [run for run in starts if run.pk not in locked],
             begun,
             [run for run in ends if run.pk not in locked],
         )
         with self._changed:
-            self._locked_starts += [run for run in starts if run.pk in locked]
-            self._locked_ends += [run for run in ends if run.pk in locked]
-            self._committing = []
             self._busy = False
             self._changed.notify_all()
 
@@ -179,8 +203,8 @@ class Recorder:
                 self.error, self.holder = error, ""
                 for run in ends:
                     _leave_out_details(run, error)
-            database.connection().close()
-            threading.Event().wait(delay)
+            database.close_connection()
+            time.sleep(delay)
             delay = min(delay * 2, 1.0)
 
     def _record_around(
@@ -224,7 +248,7 @@ class Recorder:
             more = counters.fold()
         except Exception as error:
             logger.warning("cannot fold the counters, will try again: %s", error)
-            database.connection().close()
+            database.close_connection()
         self._fold_at = time.monotonic() + (FOLD_NEXT if more else FOLD_EVERY)
 
 

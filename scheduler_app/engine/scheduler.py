@@ -209,7 +209,7 @@ class Scheduler(BackgroundScheduler):
     def _main_loop(self) -> None:
         database.serve_engine()
         super()._main_loop()
-        database.connection().close()  # this thread's own
+        database.close_connection()  # this thread's own
 
     def _process_jobs(self) -> float:
         """Tick once. Never raises: a scheduler that has lost its database waits for it."""
@@ -232,10 +232,7 @@ class Scheduler(BackgroundScheduler):
             "tick failed (%d in a row): %s", self._failures, error, exc_info=self._failures == 1
         )
         self._next_chores = 0.0  # a commit may have held although it failed: look for its runs
-        try:
-            database.connection().close()
-        except Exception as closing_error:
-            logger.warning("cannot close the tick's connection: %s", closing_error)
+        database.close_connection()
         return min(0.05 * 2.0 ** min(self._failures, 10), LONGEST_WAIT)
 
     def _until_due(self) -> float:
@@ -261,7 +258,7 @@ class Scheduler(BackgroundScheduler):
         ):
             try:
                 chore()
-            except Exception as error:
+            except BaseException as error:
                 errors.append(error)
         if errors:
             raise errors[0]

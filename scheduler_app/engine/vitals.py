@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scheduler_app.conf import scheduler_settings
+from scheduler_app.execution.describe import describe
 from scheduler_app.text import first_line
 
 ROOT = str(Path(__file__).resolve().parent.parent)
@@ -43,7 +44,7 @@ class Part:
 
     def failed(self, error: BaseException, holder: str = "") -> None:
         """Note why it does not. `holder`: who holds a lock that it waits for, if that is known."""
-        why = f"{type(error).__name__}: {first_line(str(error))}"
+        why = _words(error)
         self.error = f"it waits for {holder} ({why})" if holder else why
         self.is_blocked = bool(holder)
 
@@ -84,14 +85,16 @@ class Vitals:
     _stopping_since: float = 0.0
 
     def __post_init__(self) -> None:
-        self.restart()
-
-    def restart(self) -> None:
-        """Begin: all parts have just made progress."""
         now = self.monotonic()
         self.claims = Part("every claim fails", "no claim completes", now)
         self.records = Part("no outcome can be recorded", "the recorder makes no progress", now)
         self.starts = Part("runs do not begin", "runs that were handed over do not begin", now)
+
+    def restart(self) -> None:
+        """Begin: all parts have just made progress."""
+        now = self.monotonic()
+        for part in (self.claims, self.records, self.starts):
+            part.progressed(now)
 
     def stop(self) -> None:
         """Note that from now on nothing is claimed, which is no fault."""
@@ -111,6 +114,13 @@ class Vitals:
         limit = unwell_after(scheduler_settings().heartbeat)
         late = [part for part in (self.claims, self.records, self.starts) if now - part.at > limit]
         return min(late, key=lambda part: part.at).problem() if late else None
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {first_line(str(error))}"
+    except BaseException:  # its text cannot be read
+        return first_line(describe(error))
 
 
 def _place(thread: threading.Thread | None) -> str:

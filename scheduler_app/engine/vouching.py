@@ -59,17 +59,17 @@ class Voucher:
         self._known = node_id, report
 
     def _loop(self) -> None:
-        before, cpu, running = time.monotonic(), time.process_time(), self._running()
+        before, cpu, running = time.monotonic(), time.process_time(), list[str]()
         pause = self._heartbeat * PULSE
         while not self._stopped.wait(pause):
-            late = time.monotonic() - before - pause
-            if late > self._heartbeat:
-                used = time.process_time() - cpu
-                self._report_standstill(late, used, {*running, *self._running()})
-            before, cpu, running = time.monotonic(), time.process_time(), self._running()
+            late, used = time.monotonic() - before - pause, time.process_time() - cpu
+            before, cpu = time.monotonic(), time.process_time()
             try:
+                earlier, running = running, list(self._running())
+                if late > self._heartbeat:
+                    self._report_standstill(late, used, {*earlier, *running})
                 self._pulse(running)
-            except Exception as error:
+            except BaseException as error:
                 if not self._has_failed:
                     logger.warning("the warden process cannot be informed: %s", error)
                 self._has_failed = True

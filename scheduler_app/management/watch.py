@@ -118,7 +118,7 @@ class Watch:
         """Stop a scheduler that cannot work any more; tell systemd that any other is fine."""
         if not self._start_is_known:
             self._start_is_known = self._guard.send({"start_within": None})
-        problem = self._scheduler.liveness.problem
+        problem = self._problem
         is_final = problem is not None and problem.is_final
         self._stuck_for = self._stuck_for + gap if self._wants_restart(problem) else 0.0
         if is_final or self._stuck_for >= self._settings.stuck_after:
@@ -129,6 +129,12 @@ class Watch:
             self._request_stop()
         elif not self._hangs:
             notify("WATCHDOG=1")
+
+    @property
+    def _problem(self) -> Problem | None:
+        """What the liveness thread saw last; it cannot see its own end."""
+        liveness = self._scheduler.liveness
+        return liveness.problem if liveness.thread.is_alive() else self._scheduler.problem
 
     def _wants_restart(self, problem: Problem | None) -> bool:
         """Return whether a restart would help. It mends neither a database that does not answer nor

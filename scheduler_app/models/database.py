@@ -13,7 +13,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from scheduler_app.conf import scheduler_settings
+from scheduler_app.logs import SafeLogger
 from scheduler_app.models.run import JobRun
+
+logger = SafeLogger(__name__)
 
 LOCK_TIMEOUT = 2.0
 """How long, in seconds, an engine's statement waits for a lock at most."""
@@ -119,6 +122,14 @@ def now() -> datetime:
         cursor.execute("SELECT clock_timestamp()")
         moment: datetime = cursor.fetchone()[0]
     return moment
+
+
+def close_connection() -> None:
+    """Close this thread's connection to it, whatever state that is in. Never raises."""
+    try:
+        connection().close()
+    except BaseException as error:
+        logger.warning("cannot close a connection to the database: %s", error)
 
 
 def serve_engine() -> None:

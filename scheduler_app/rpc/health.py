@@ -76,20 +76,13 @@ class HealthReporter:
         while not self._stopped.is_set():
             try:
                 self._is_well, self._answered_at = self._look(), time.monotonic()
+                database.forget_queries()
             except BaseException as error:
                 self._is_well, self._answered_at = False, time.monotonic()
                 logger.warning("health: %s", error)
-                self._close_connection()
-            database.forget_queries()
+                database.close_connection()
             self._stopped.wait(INTERVAL)
-        self._close_connection()
-
-    @staticmethod
-    def _close_connection() -> None:
-        try:
-            database.connection().close()
-        except Exception as error:
-            logger.warning("health: %s", error)
+        database.close_connection()
 
     def _watch(self) -> None:
         while not self._stopped.is_set():
