@@ -67,7 +67,7 @@ class Claimer:
     _retry_at: float = 0.0
     """When to try those again."""
     refusal: DatabaseError | None = None
-    """Why the database refused what the last claim would write, if it did."""
+    """Why the database refuses the runs of some due jobs; None if it does not."""
     _refused: set[str] = field(default_factory=set)
     """Due jobs whose runs the database refuses."""
     _waiting: set[str] = field(default_factory=set)
@@ -88,7 +88,7 @@ class Claimer:
         if self.after_stop:
             self._back_at = self._back_at or now
             pickup.miss_what_is_too_late(self._back_at, _grace())
-        self._has_claimed, self.refusal = False, None
+        self._has_claimed = False
         runs = list[JobRun]()
         with database.reading():
             is_due = self._look(now) and not is_overloaded
@@ -195,6 +195,8 @@ class Claimer:
 
         left = locks.impatiently(names, lambda some: runs.extend(self._commit(now, some)), refused)
         self._alone &= self._refused
+        if not self._refused:
+            self.refusal = None
         return runs, left
 
     def _commit(self, now: datetime, names: Sequence[str] | None = None) -> list[JobRun]:

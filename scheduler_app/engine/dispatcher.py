@@ -74,10 +74,10 @@ class Dispatcher:
     def report_progress(self) -> None:
         """Note which parts have nothing to do, and why others do not get on."""
         now = self._vitals.monotonic()
-        if self._recorder.is_idle:
-            self._vitals.records.progressed(now)
-        elif self._recorder.error:
+        if self._recorder.error:
             self._vitals.records.failed(self._recorder.error, self._recorder.holder)
+        elif self._recorder.is_idle:
+            self._vitals.records.progressed(now)
         if self._executor.stalled_since is None:
             self._vitals.starts.progressed(now)
         elif self._executor.start_error:
@@ -231,7 +231,8 @@ class Dispatcher:
     def _committed(
         self, starts: Sequence[JobRun], begun: set[int], ended: Sequence[JobRun]
     ) -> None:
-        self._vitals.records.progressed(self._vitals.monotonic())
+        if starts or ended:
+            self._vitals.records.progressed(self._vitals.monotonic())
         now = time.monotonic()
         tasks = [partial(self._carry_out, run, now) for run in starts if run.pk in begun]
         self._executor.hand_over(tasks)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
+from typing import Any, TypeAlias
 
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
 
@@ -24,7 +25,11 @@ PAUSE = 0.25
 FOLD_EVERY, FOLD_NEXT = 5.0, 0.1
 """Seconds between two folds of the counters: as a rule, and when the last one left something."""
 UNRECORDABLE = "The details of this outcome could not be stored; the scheduler's log has them."
+DETAILS: dict[str, Any] = {"message": UNRECORDABLE, "traceback": "", "metadata": {}, "log": ""}
+"""What is recorded of an outcome in place of what cannot be."""
 
+Item: TypeAlias = tuple[JobRun, bool]
+"""A run, and whether it has ended; else it starts."""
 Committed = Callable[[Sequence[JobRun], set[int], Sequence[JobRun]], None]
 
 
@@ -193,16 +198,15 @@ class Recorder:
         delay = 0.05
         while True:
             try:
-                begun = self._record_around(starts, ends)
-                self.error = None
-                return begun
+                return self._record_around(starts, ends)
             except (OperationalError, InterfaceError, InternalError) as error:
                 self.error, self.holder = error, locks.holder(error)
                 logger.warning("cannot record runs, will try again: %s", error)
             except Exception as error:
                 self.error, self.holder = error, ""
+                logger.exception("cannot record an outcome as it is; recording it without details")
                 for run in ends:
-                    _leave_out_details(run, error)
+                    _leave_out_details(run)
             database.close_connection()
             time.sleep(delay)
             delay = min(delay * 2, 1.0)
@@ -214,31 +218,31 @@ class Recorder:
         that the database refuses: return the ids of the runs that may start, and of those left
         out. An outcome that is refused as it is, is recorded without its details."""
         begun, left_out = set[int](), set[int]()
-        plain = list[tuple[JobRun, bool]]()
+        refusals = dict[Item, DatabaseError]()
 
-        def work(runs: Sequence[tuple[JobRun, bool]]) -> None:
+        def work(items: Sequence[Item]) -> None:
             recorded = record(
-                [run for run, has_ended in runs if not has_ended],
-                [run for run, has_ended in runs if has_ended],
+                [run for run, has_ended in items if not has_ended],
+                [run for run, has_ended in items if has_ended],
             )
             begun.update(recorded.begun)
             left_out.update(recorded.locked)
 
-        def refused(item: tuple[JobRun, bool], error: DatabaseError) -> None:
-            run, has_ended = item
-            if has_ended and run.message != UNRECORDABLE:
-                plain.append(item)
-                _leave_out_details(run, error)
-            elif run.pk not in self._refused:
-                logger.error("the database refuses run %d of %s: %s", run.pk, run.job_name, error)
-                self._refused.add(run.pk)
-
-        runs = [*((run, False) for run in starts), *((run, True) for run in ends)]
-        left = locks.around(runs, work, refused)
-        if plain:
-            left = [item for item in left if item not in plain] + locks.around(plain, work, refused)
+        items = [*((run, False) for run in starts), *((run, True) for run in ends)]
+        left = locks.around(items, work, refusals.__setitem__)
+        for item in [item for item in left if item in refusals and item[0].pk not in self._refused]:
+            if item[1] and _record_without_details(item[0], refusals[item], work):
+                left.remove(item)
+            else:
+                text = "the database refuses what is to be recorded of run %d of %s: %s"
+                logger.error(text, item[0].pk, item[0].job_name, refusals[item])
+        if len(left) < len(items):
+            self.error = None
+        elif refusals:  # as far as is known, the database takes nothing
+            self.error, self.holder = next(iter(refusals.values())), ""
         left_out.update(run.pk for run, _ in left)
-        self._refused.difference_update(run.pk for run, _ in runs if run.pk not in left_out)
+        self._refused.difference_update(run.pk for run, _ in items)
+        self._refused.update(run.pk for run, has_ended in left if (run, has_ended) in refusals)
         return begun, left_out
 
     def _fold(self) -> None:
@@ -252,10 +256,23 @@ class Recorder:
         self._fold_at = time.monotonic() + (FOLD_NEXT if more else FOLD_EVERY)
 
 
-def _leave_out_details(run: JobRun, error: BaseException) -> None:
-    text = "cannot record the outcome of run %d as it is; recording it without details: %s"
-    logger.error(text, run.pk, error, exc_info=error)
-    run.message, run.traceback, run.metadata, run.log = UNRECORDABLE, "", {}, ""
+def _record_without_details(
+    run: JobRun, error: DatabaseError, work: Callable[[Sequence[Item]], None]
+) -> bool:
+    """Try to have `work` record the outcome of this run, which is refused as it is, without its
+    details. Return False, and leave them as they were, if that is refused, too."""
+    details = {name: getattr(run, name) for name in DETAILS}
+    _leave_out_details(run)
+    if locks.around([(run, True)], work):
+        vars(run).update(details)
+        return False
+    text = "recorded the outcome of run %d without its details, which the database refuses: %s"
+    logger.error(text, run.pk, error)
+    return True
+
+
+def _leave_out_details(run: JobRun) -> None:
+    vars(run).update(DETAILS)
 
 
 def record(starts: Sequence[JobRun], ends: Sequence[JobRun]) -> transitions.Recorded:

@@ -196,8 +196,9 @@ class Scheduler(BackgroundScheduler):
         )
         self._dispatcher.hand_over(runs)
         if self._claimer.is_held_up:
-            error = self._claimer.refusal
-            self.vitals.claims.failed(error or HELD_UP, "" if error else locks.waits_for(""))
+            refusal = self._claimer.refusal
+            holder = "" if refusal else locks.waits_for("")
+            self.vitals.claims.failed(refusal or HELD_UP, holder)
         else:
             self.vitals.claims.progressed(self.vitals.monotonic())
         if time.monotonic() >= self._next_check:

@@ -83,8 +83,9 @@ def test_claim_that_can_insert_nothing_is_held_up(declare: Declare, start: Start
         assert claimer.claim(T0) == []
         assert claimer.is_held_up
         assert "refused by a trigger" in str(claimer.refusal)
-        eventually(lambda: claimer.claim(T0) == [] and claimer.refusal is not None)
+        assert claimer.claim(T0) == []
         assert claimer.is_held_up
+        assert claimer.refusal
     eventually(lambda: names(claimer.claim(T0)) == ["a", "b", "c"])
     assert not claimer.is_held_up
     assert claimer.refusal is None
@@ -141,10 +142,24 @@ def test_outcome_that_is_refused_delays_no_other(node: Node, recorder: Recorder)
     with refusing("NEW.job_name = 'b'", "UPDATE"):
         recorder.submit([], [succeeded(run) for run in runs])
         eventually(lambda: JobRun.objects.filter(state="success").count() == 2)
-        assert recorder.is_idle
+        eventually(lambda: recorder.is_idle)
         assert runs[1].pk in recorder.unrecorded
+        assert recorder.error is None
     assert recorder.flush(10)
     assert JobRun.objects.filter(state="success").count() == 3
+
+
+def test_recorder_that_can_record_nothing_says_why(node: Node, recorder: Recorder) -> None:
+    runs = queued(node, "a", "b")
+    record(runs, [])
+    with refusing("true", "UPDATE"):
+        recorder.submit([], [succeeded(run) for run in runs])
+        eventually(lambda: "refused by a trigger" in str(recorder.error))
+        assert not recorder.flush(1)
+        assert recorder.error
+    assert recorder.flush(10)
+    assert recorder.error is None
+    assert set(JobRun.objects.values_list("state", "message")) == {("success", "done")}
 
 
 def test_outcome_whose_details_are_refused_is_recorded_without_them(
@@ -170,7 +185,7 @@ def test_start_that_is_refused_delays_no_other(
         assert not recorder.flush(0.7)  # it is tried again
     assert recorder.flush(10)
     assert JobRun.objects.filter(state="running").count() == 3
-    told = [record.message for record in caplog.records if "refuses run" in record.message]
+    told = [record.message for record in caplog.records if "to be recorded" in record.message]
     assert len(told) == 1
 
 

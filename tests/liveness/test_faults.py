@@ -142,8 +142,11 @@ def test_scheduler_whose_claims_fail_says_so_and_exits(make_site: MakeSite) -> N
         (lambda site: refuse(site, "INSERT", JOBRUN), "every claim fails: "),
         (lambda site: refuse(site, "UPDATE", JOBRUN), "no outcome can be recorded: "),
         (lambda site: site.trigger("wakes-no-thread"), "runs that were handed over do not begin"),
+        (lambda site: site.trigger("starts-no-thread"), "runs do not begin: RuntimeError: can't"),
+        (lambda site: site.trigger("hangs-claims"), "no claim completes"),
+        (lambda site: site.trigger("hangs-recorder"), "the recorder makes no progress"),
     ],
-    ids=["claims", "recorder", "executor"],
+    ids=["claims", "recorder", "executor", "no thread", "claims hang", "recorder hangs"],
 )
 def test_part_that_is_stuck_is_told_alike_on_all_surfaces(
     make_site: MakeSite, spoil: Callable[[SickSite], None], why: str
@@ -168,9 +171,20 @@ def test_part_that_is_stuck_is_told_alike_on_all_surfaces(
     eventually(lambda: health_of(scheduler) == NOT_SERVING, PATIENCE)
     banner = site.manage("shell", "-v0", "-c", BANNER).stdout
     assert banner.startswith(f"NOT WORKING: {why}")
+    audit = site.manage("scheduler", "audit-ledger").stderr
+    assert re.search(rf"^Scheduler: NOT WORKING since {MOMENT} UTC: {why}", audit, re.MULTILINE)
     before = site.last_beat()
     eventually(lambda: site.last_beat() > before, PATIENCE)  # it is alive all the time
     assert site.given_up() == 0
+
+
+@pytest.mark.parametrize("job", ["starts-no-thread", "hangs-claims", "hangs-recorder"])
+def test_scheduler_that_is_stuck_for_good_exits(make_site: MakeSite, job: str) -> None:
+    site = make_site(stuck_after=3)
+    scheduler = site.start()
+    ticks(site)
+    site.trigger(job)
+    assert scheduler.process.wait(2 * PATIENCE) == 4
 
 
 def _first_line(site: SickSite, scheduler: Daemon, words: str) -> str:
@@ -189,7 +203,9 @@ def test_scheduler_that_cannot_record_says_so_and_exits(make_site: MakeSite) -> 
     assert scheduler.process.wait(PATIENCE) == 4
 
 
-@pytest.mark.parametrize("job", ["ends-recorder", "ends-grpc"])
+@pytest.mark.parametrize(
+    "job", ["ends-recorder", "ends-tick", "ends-liveness", "ends-pulse", "ends-grpc"]
+)
 def test_scheduler_that_has_lost_a_thread_of_its_own_exits(make_site: MakeSite, job: str) -> None:
     site = make_site(stuck_after=600)  # it waits for nothing: only a restart can mend that
     scheduler = site.start()

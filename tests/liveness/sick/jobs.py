@@ -1,15 +1,25 @@
 """Jobs that hold what others need."""
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import re
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from scheduler_app import job
 from scheduler_app.backends.threads import ThreadExecutor
+from scheduler_app.engine.claim import Claimer
+from scheduler_app.engine.liveness import Liveness
+from scheduler_app.engine.recorder import Recorder
+from scheduler_app.engine.scheduler import Scheduler
+from scheduler_app.engine.vouching import Voucher
+
+T = TypeVar("T")
 
 HELD = float(os.environ.get("SICK_HELD", "3.5"))
 """For how long, in seconds, a job holds the interpreter lock at least."""
@@ -58,13 +68,75 @@ def wakes_no_thread() -> None:
 
 
 @job(cron="0 0 1 1 *")
+def starts_no_thread() -> None:
+    """Have no further thread be started, as at a limit of the system's, and keep those busy that
+    there are."""
+    _replace(threading.Thread, "start", _refuse)
+    for executor in _living(ThreadExecutor):
+        executor._size = len(executor._threads) + 1
+        for _ in range(executor._size):
+            executor._tasks.append(_hang)
+            executor._unended += 1
+
+
+@job(cron="0 0 1 1 *")
+def hangs_claims() -> None:
+    _replace(Claimer, "claim", _hang)
+
+
+@job(cron="0 0 1 1 *")
+def hangs_recorder() -> None:
+    _replace(Recorder, "_record", _hang)
+
+
+@job(cron="0 0 1 1 *")
 def ends_recorder() -> None:
-    _end_thread("recorder")
+    _replace(Recorder, "_work", _end)
+    _replace(Recorder, "_take_back", _end)
+
+
+@job(cron="0 0 1 1 *")
+def ends_tick() -> None:
+    _replace(Scheduler, "_process_jobs", _end)
+
+
+@job(cron="0 0 1 1 *")
+def ends_liveness() -> None:
+    _replace(Liveness, "_pause", _end)
+
+
+@job(cron="0 0 1 1 *")
+def ends_pulse() -> None:
+    for voucher in _living(Voucher):
+        _replace(voucher._stopped, "wait", _end)
 
 
 @job(cron="0 0 1 1 *")
 def ends_grpc() -> None:
     _end_thread("_serve")
+
+
+def _replace(owner: object, name: str, function: Callable[..., Any]) -> None:
+    setattr(owner, name, function)
+
+
+def _hang(*_: Any, **__: Any) -> None:
+    threading.Event().wait()
+
+
+def _refuse(*_: Any) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def _end(*_: Any) -> None:
+    """Raise what ends the calling thread without a word."""
+    raise SystemExit
+
+
+def _living(kind: type[T]) -> list[T]:
+    """Return the objects of this class in this process."""
+    gc.unfreeze()  # what is frozen is not listed
+    return [found for found in gc.get_objects() if isinstance(found, kind)]
 
 
 def _end_thread(name: str) -> None:
