@@ -11,7 +11,7 @@ from scheduler_app.conf import scheduler_settings
 from scheduler_app.engine import releases
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.scheduler import Scheduler
-from scheduler_app.ledger import transitions
+from scheduler_app.ledger import schedules, transitions
 from scheduler_app.models import Job, JobRun, Node, RunState, database
 from scheduler_app.registry import Registry, job
 from tests.engine.conftest import T0, SetClock, nothing
@@ -20,7 +20,8 @@ from tests.harness.heartbeats import silent_for
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("early")]
 BLOCKED = 20.0
-MOST_QUERIES = 60
+MOST_QUERIES = 90
+"""More than a judgement asks on either database."""
 
 
 def code(*names: str, cron: str = "* * * * *") -> Registry:
@@ -116,8 +117,10 @@ def test_judge_blocked_while_closing_gives_nothing_up(
 
     with monkeypatch.context() as patch:
         patch.setattr(transitions, "release_runs", slowly)
-        scene.judge()
-    silent_for(scene.a.node, BLOCKED)
+        scene.a.liveness.look()
+    silent_for(scene.a.node, BLOCKED)  # all nodes seem dead, the judge itself included
+    scene.a._reconcile()
+    assert scene.nothing_is_given_up()
     scene.judge()
     assert scene.nothing_is_given_up()
     scene.monotonic.now += 3 * scheduler_settings().heartbeat
@@ -142,12 +145,20 @@ def test_judge_blocked_at_any_query_gives_nothing_up(scene: Scene, number: int) 
         assert scene.orphans() == ["theirs"]
 
 
-def test_blocked_judge_does_not_undo_a_newer_declaration(scene: Scene) -> None:
+def test_blocked_judge_does_not_undo_a_newer_declaration(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It has begun to write what the releases that it knows declare."""
     Job.objects.filter(name="ours").update(cron="0 0 1 1 *")
+    put_right = schedules.put_right
+
+    def slowly(jobs: list[Job]) -> set[str]:
+        scene.block()
+        return put_right(jobs)
+
     scene.a.liveness.look()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("scheduler_app.ledger.schedules.put_right", lambda _: scene.block() or set())
+    with monkeypatch.context() as patch:
+        patch.setattr(schedules, "put_right", slowly)
         scene.a._reconcile()
     assert Job.objects.get(name="ours").cron == "0 0 1 1 *"
     assert scene.a.liveness.snapshot() is None
