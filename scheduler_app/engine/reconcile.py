@@ -14,7 +14,7 @@ from scheduler_app.cron import Uncomputable
 from scheduler_app.engine import releases, stored, sync
 from scheduler_app.engine.releases import Declarations
 from scheduler_app.engine.stored import Stored, StoredJob
-from scheduler_app.engine.sync import Changes
+from scheduler_app.engine.sync import Changes, Outdated
 from scheduler_app.ledger import schedules
 from scheduler_app.logs import SafeLogger
 from scheduler_app.models import LivenessSnapshot, Node
@@ -59,9 +59,9 @@ class Reconciler:
         seconds: float = math.inf,
     ) -> Changes:
         """Make the rows agree with what the nodes of this snapshot, and this one, declare. What
-        none of them declares is marked as orphaned if `orphans`, for as long as the snapshot
-        `still_holds`: if this takes long, other nodes may have started. After so many `seconds` it
-        leaves the rest to the next heartbeat."""
+        none of them declares is marked as orphaned if `orphans`. Once the snapshot no longer
+        `still_holds`, or after so many `seconds`, the rest is left to the next heartbeat: nothing
+        is committed by an outdated view."""
         deadline = self._monotonic() + seconds
         alive = snapshot.alive | {node.pk}
         digests = self._living(node, alive)
@@ -76,14 +76,17 @@ class Reconciler:
         wrong |= self._late(found, dict(islice(unproven.items(), PROVED_AT_ONCE)))
         undeclared = self._undeclared(found, declared, alive) if orphans else set()
         changes = Changes()
-        for batch in _batches(wrong):
-            changes.add(sync.mend(batch, declared, now))
-            if self._monotonic() > deadline:
-                break
-        for batch in _batches(undeclared):
-            if not still_holds() or self._monotonic() > deadline:
-                break
-            changes.add(sync.orphan(batch, now))
+        try:
+            for batch in _batches(wrong):
+                changes.add(sync.mend(batch, declared, now, still_holds))
+                if self._monotonic() > deadline:
+                    break
+            for batch in _batches(undeclared):
+                if not still_holds() or self._monotonic() > deadline:
+                    break
+                changes.add(sync.orphan(batch, now, still_holds))
+        except Outdated:
+            logger.warning("the view of who is alive is out of date; the next heartbeat continues")
         agrees = not (wrong or undeclared)
         self._state, self._found = (state, found) if agrees else ((), None)
         self._is_proven = len(unproven) <= PROVED_AT_ONCE

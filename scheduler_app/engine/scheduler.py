@@ -82,8 +82,10 @@ class Scheduler(BackgroundScheduler):
         self._failures = 0
         self._next_chores = 0.0
         self._next_check = 0.0
-        self._seen: LivenessSnapshot | None = None
+        self._judged: LivenessSnapshot | None = None
         """The nodes by which it last judged what is declared."""
+        self._counted: frozenset[int] = frozenset()
+        """The nodes whose declarations counted last."""
 
     @property
     def problem(self) -> Problem | None:
@@ -271,7 +273,7 @@ class Scheduler(BackgroundScheduler):
             asked = JobRun.objects.running().cancel_requested().filter(node=self.node)
             self._dispatcher.cancel(dict(asked.values_list("pk", "cancel_reason")))
         snapshot = self.liveness.snapshot()
-        if snapshot is not None and snapshot != self._seen:
+        if snapshot is not None and snapshot != self._judged:
             self._reconcile(self._settings.heartbeat / 2)
         self._next_check = time.monotonic() + LONGEST_WAIT
 
@@ -293,19 +295,32 @@ class Scheduler(BackgroundScheduler):
 
     def _reconcile(self, seconds: float = math.inf) -> None:
         """Compare what living code declares with what is stored. While this scheduler may not judge
-        others, the nodes that it saw before count."""
+        others, the nodes that it saw before count, and those that started since: declarations are
+        taken over, nothing is marked as orphaned."""
         judged = self.liveness.snapshot()
-        snapshot = judged or self._seen or Node.objects.liveness()
+        view = judged or self._unjudged()
+
+        def still_holds() -> bool:
+            """Whether no node has started since and, asked last, the judgement is still fresh."""
+            is_newest = Node.objects.liveness().newest == view.newest
+            return is_newest and judged in (None, self.liveness.snapshot())
+
         self._reconciler.reconcile(
             self.node,
-            snapshot,
+            view,
             clock.now(),
             orphans=judged is not None,
-            still_holds=lambda: self.liveness.snapshot() == judged,
+            still_holds=still_holds,
             seconds=seconds,
         )
-        self._seen = judged or self._seen
+        self._judged = judged or self._judged
+        self._counted = view.alive
         self._claimer.other_rules = self._reconciler.other_rules
+
+    def _unjudged(self) -> LivenessSnapshot:
+        """Return the nodes that are alive now, and those that counted before."""
+        now = Node.objects.liveness()
+        return now._replace(alive=now.alive | self._counted)
 
     def _take_from_stopped_nodes(self) -> None:
         liveness.take_from_stopped_nodes(clock.now())

@@ -2,9 +2,13 @@
 
 New jobs are added, changed schedules updated, deleted rows restored; pauses, counters and history
 stay. Jobs that no living scheduler's code declares are marked as orphaned and no longer fire;
-nothing is deleted because of a deploy. Jobs that another transaction holds are left alone."""
+nothing is deleted because of a deploy. Jobs that another transaction holds are left alone.
 
-from collections.abc import Collection, Iterable
+What follows from who is alive (a changed declaration, an orphan) is committed only while that view
+`still_holds`, which is asked last in the transaction. Rows that are missing or contradict each
+other are put right whoever is alive."""
+
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,6 +19,10 @@ from scheduler_app.models import Job, JobRun, RunState, SchedulePeriod, bulk, da
 State = SchedulePeriod.State
 CHANGED = "The schedule was changed, or declared again."
 RESTORED = "Restored: the rows of the job had been deleted or changed by hand."
+
+
+class Outdated(Exception):
+    """The view of who is alive no longer holds; what followed from it was rolled back."""
 
 
 @dataclass(slots=True)
@@ -35,8 +43,14 @@ class Changes:
         self.locked += other.locked
 
 
-def mend(names: Collection[str], declared: Declarations, now: datetime) -> Changes:
-    """Make the rows of these jobs right, in one transaction."""
+def mend(
+    names: Collection[str],
+    declared: Declarations,
+    now: datetime,
+    still_holds: Callable[[], bool] = lambda: True,
+) -> Changes:
+    """Make the rows of these jobs right, in one transaction. Raises Outdated, and changes nothing,
+    if a declaration is to be taken over by a view that no longer holds."""
     with database.atomic():
         missing = _add_missing([name for name in names if name in declared], declared, now)
         jobs = schedules.try_lock(names)
@@ -44,6 +58,8 @@ def mend(names: Collection[str], declared: Declarations, now: datetime) -> Chang
         stale = [job for job in jobs if job.name in declared and _differs(job, declared[job.name])]
         _declare(stale, declared, now)
         restored |= _begin_right(jobs, now) | schedules.put_right(jobs)
+        if stale:
+            _check(still_holds)
     changed = {job.name for job in stale} - added
     return Changes(
         added=sorted(added),
@@ -53,8 +69,11 @@ def mend(names: Collection[str], declared: Declarations, now: datetime) -> Chang
     )
 
 
-def orphan(names: Collection[str], now: datetime) -> Changes:
-    """Mark these jobs as orphaned; what of theirs is due or queued is recorded as not run."""
+def orphan(
+    names: Collection[str], now: datetime, still_holds: Callable[[], bool] = lambda: True
+) -> Changes:
+    """Mark these jobs as orphaned; what of theirs is due or queued is recorded as not run. Raises
+    Outdated, and changes nothing, if the view no longer holds."""
     message = "Skipped: no scheduler's code declares the job any more."
     with database.atomic():
         jobs = schedules.try_lock(names)
@@ -73,7 +92,13 @@ def orphan(names: Collection[str], now: datetime) -> Changes:
 
         reason = "No scheduler's code declared the job."
         schedules.change(jobs, now, mark, ["orphaned_at"], skipped=message, reason=reason)
+        _check(still_holds)
     return Changes(orphaned=orphans, locked=sorted(set(names) - set(orphans)))
+
+
+def _check(still_holds: Callable[[], bool]) -> None:
+    if not still_holds():
+        raise Outdated
 
 
 def _add_missing(names: Collection[str], declared: Declarations, now: datetime) -> set[str]:

@@ -85,9 +85,11 @@ class Nodes(Site):
     def all_beat(self) -> None:
         """Wait until every node has beaten anew."""
         for node in self._nodes:
-            self._beats(node, self.last_beat(node))
+            self.beats(node)
 
-    def _beats(self, node: Node, before: Any) -> None:
+    def beats(self, node: Node) -> None:
+        """Wait until this node has beaten anew."""
+        before = self.last_beat(node)
         eventually(lambda: self.last_beat(node) not in (None, before))
 
     def last_beat(self, node: Node) -> Any:

@@ -57,3 +57,22 @@ def test_node_frozen_at_its_work_does_not_hold_up_the_others(
     frozen.thaw()
     nodes.all_work()
     audit(nodes)
+
+
+@pytest.mark.chaos
+def test_node_frozen_while_it_closes_another_orphans_nothing(
+    nodes: Nodes,
+) -> None:
+    judge, dead = nodes.node(), nodes.node()
+    judge.order(signal.SIGSTOP, "closing")
+    dead.kill()
+    eventually(judge.is_frozen, nodes.form.closed_within + nodes.form.outage)
+    time.sleep(nodes.form.outage)  # the fault itself: longer than a node may be silent
+    judge.thaw()
+    nodes.beats(judge)
+    nodes.works(judge)
+    eventually(lambda: nodes.held_by(dead) == 0, 2 * nodes.form.outage)
+    assert nodes.rows("SELECT name FROM scheduler_app_job WHERE orphaned_at IS NOT NULL") == []
+    ever = "SELECT job_name FROM scheduler_app_scheduleperiod WHERE state = 'orphaned'"
+    assert nodes.rows(ever) == []
+    audit(nodes)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.models.count import JobCountQuerySet
+from scheduler_app.models.node import NodeQuerySet
 
 
 class Point(NamedTuple):
@@ -31,11 +32,17 @@ def _counts_a_job_that_others_count(args: tuple[Any, ...], _: object) -> bool:
     return in_recorder and any(name.startswith("two-seconds") for name in args[1])
 
 
+def _in_judgement(_: tuple[Any, ...], closed: object) -> bool:
+    return bool(closed) and threading.current_thread().name == "scheduler-liveness"
+
+
 POINTS = {
     # The rows are inserted and the timetable is advanced, neither is committed.
     "claim": Point(Claimer, "_claim_rows", True, lambda _, runs: bool(runs)),
     # The claim is committed, nothing of it has reached the executor.
     "hand-over": Point(Dispatcher, "hand_over", False, lambda args, _: bool(args[1])),
+    # Another node is marked as stopped, its runs are not closed, neither is committed.
+    "closing": Point(NodeQuerySet, "close", True, _in_judgement),
     # Outcomes are written and counted, neither is committed.
     "recording": Point(JobCountQuerySet, "append", True, _counts_a_job_that_others_count),
 }
