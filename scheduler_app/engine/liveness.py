@@ -9,9 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
-from django.db import OperationalError
+from django.db import DatabaseError
 
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.engine.vitals import Part, Problem, Vitals
@@ -27,6 +27,7 @@ from scheduler_app.models import (
     bulk,
     clock,
     database,
+    locks,
 )
 from scheduler_app.models.patience import brief_read, brief_write
 
@@ -258,8 +259,8 @@ class Liveness:
 
 def close_dead_node(pk: int, judge: int, in_time: Callable[[], bool] = lambda: True) -> bool:
     """Close a node that has been silent for too long, and end its hold on its runs; `judge` is the
-    node that says so. What others have locked is left for take_from_stopped_nodes(). Return False
-    if nothing is to be closed, or it took too long."""
+    node that says so. What others have locked, or the database refuses, is left for
+    take_from_stopped_nodes(). Return False if nothing is to be closed, or it took too long."""
     node = Node.objects.get(pk=pk)
     message = f"Lost: its scheduler, {node.name}, died or froze during the run."
     lost: Sequence[JobRun] = []
@@ -271,7 +272,7 @@ def close_dead_node(pk: int, judge: int, in_time: Callable[[], bool] = lambda: T
             _check(in_time)
     except Late:
         return False
-    except OperationalError as error:
+    except DatabaseError as error:
         logger.warning("scheduler %s is dead; its runs cannot be closed yet: %s", node.name, error)
         with brief_write(scheduler_settings().heartbeat):
             return _close(node, judge)
@@ -284,10 +285,18 @@ def take_from_stopped_nodes(now: datetime) -> None:
     or because the node froze in the middle of a claim."""
     holding = bulk.fetch(_stopped_and_holding(database.alias()))
     for node in Node.objects.filter(pk__in={pk for (pk,) in holding}) if holding else ():
-        with database.atomic():
-            transitions.release_runs(
-                node, now, f"Lost: its scheduler, {node.name}, died or froze during the run."
-            )
+        message = f"Lost: its scheduler, {node.name}, died or froze during the run."
+        change = partial(_release, node, now, message)
+        locks.around(transitions.held_by(node), change, _log_refusal)
+
+
+def _release(node: Node, now: datetime, message: str, runs: Sequence[int]) -> None:
+    with database.atomic():
+        transitions.release_runs(node, now, message, runs)
+
+
+def _log_refusal(run_id: int, error: DatabaseError) -> None:
+    logger.error("the database refuses that run %d is taken from a dead node: %s", run_id, error)
 
 
 @lru_cache(maxsize=16)

@@ -6,9 +6,13 @@ another transaction holds has its turn at the next heartbeat."""
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import chain, islice
+from typing import Any
+
+from django.db import DatabaseError
 
 from scheduler_app.cron import Uncomputable
 from scheduler_app.engine import releases, stored, sync
@@ -17,7 +21,7 @@ from scheduler_app.engine.stored import Stored, StoredJob
 from scheduler_app.engine.sync import Changes, Outdated
 from scheduler_app.ledger import schedules
 from scheduler_app.logs import SafeLogger
-from scheduler_app.models import LivenessSnapshot, Node
+from scheduler_app.models import LivenessSnapshot, Node, locks
 from scheduler_app.registry import Registry
 from scheduler_app.text import listed
 
@@ -45,6 +49,7 @@ class Reconciler:
         self._right: dict[str, tuple[datetime | None, StoredJob]] = {}
         """The due moments that were found right, each with the job's row."""
         self._locked: list[str] = []
+        self._refused: list[str] = []
         self.other_rules: frozenset[str] = frozenset()
         """Jobs in zones whose rules in force this process does not have: others claim them."""
 
@@ -76,15 +81,16 @@ class Reconciler:
         wrong |= self._late(found, dict(islice(unproven.items(), PROVED_AT_ONCE)))
         undeclared = self._undeclared(found, declared, alive) if orphans else set()
         changes = Changes()
+        by: dict[str, Any] = {"now": now, "still_holds": still_holds}
         try:
             for batch in _batches(wrong):
-                changes.add(sync.mend(batch, declared, now, still_holds))
+                changes.add(_around(batch, partial(sync.mend, declared=declared, **by)))
                 if self._monotonic() > deadline:
                     break
             for batch in _batches(undeclared):
                 if not still_holds() or self._monotonic() > deadline:
                     break
-                changes.add(sync.orphan(batch, now, still_holds))
+                changes.add(_around(batch, partial(sync.orphan, **by)))
         except Outdated:
             logger.warning("the view of who is alive is out of date; the next heartbeat continues")
         agrees = not (wrong or undeclared)
@@ -169,6 +175,22 @@ class Reconciler:
                 "another transaction holds rows of these jobs, which wait: %s",
                 changes.locked,
             )
+        if changes.refused != self._refused:
+            self._refused = changes.refused
+            _tell(
+                logger.error,
+                "the database refuses rows of these jobs, which stay as they are: %s",
+                changes.refused,
+            )
+
+
+def _around(names: Sequence[str], change: Callable[[Sequence[str]], Changes]) -> Changes:
+    """Change these jobs, in transactions of their own, and leave out those that cannot be."""
+    changes, refusals = Changes(), dict[str, DatabaseError]()
+    left = locks.around(names, lambda some: changes.add(change(some)), refusals.__setitem__)
+    changes.locked += [name for name in left if name not in refusals]
+    changes.refused += refusals
+    return changes
 
 
 def _tell(log: Callable[..., None], message: str, names: list[str]) -> None:

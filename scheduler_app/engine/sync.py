@@ -27,13 +27,15 @@ class Outdated(Exception):
 
 @dataclass(slots=True)
 class Changes:
-    """The names of the jobs that were touched, and of those that another transaction holds."""
+    """The names of the jobs that were touched, of those that another transaction holds, and of
+    those whose rows the database refuses."""
 
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     restored: list[str] = field(default_factory=list)
     orphaned: list[str] = field(default_factory=list)
     locked: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
 
     def add(self, other: "Changes") -> None:
         self.added += other.added
@@ -41,6 +43,7 @@ class Changes:
         self.restored += other.restored
         self.orphaned += other.orphaned
         self.locked += other.locked
+        self.refused += other.refused
 
 
 def mend(

@@ -4,15 +4,16 @@ Whatever a job does to the thread that carries it out, and whatever becomes of a
 stays running for ever."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import lru_cache
 
+from django.db import DatabaseError
 from django.db.models import Q
 
 from scheduler_app.ledger import transitions
 from scheduler_app.logs import SafeLogger
-from scheduler_app.models import JobRun, Node, bulk, database
+from scheduler_app.models import JobRun, Node, bulk, database, locks
 from scheduler_app.text import listed
 
 logger = SafeLogger(__name__)
@@ -45,13 +46,20 @@ class UnheldRuns:
         certain = [pk for pk, since in self._suspects.items() if since <= latest]
         if not certain:
             return
+        names = list[str]()
+        locks.around(certain, lambda some: names.extend(self._close(some, now)), _log_refusal)
+        if names:
+            logger.error("running by the ledger, but not in fact: %s", listed(names))
+
+    def _close(self, certain: Sequence[int], now: datetime) -> list[str]:
         with database.atomic():
             ours = JobRun.objects.hold(certain).nodes
             running_ones = JobRun.objects.running().filter(bulk.AnyOf("pk", list(ours)))
-            lost = transitions.lose(running_ones, now, self._message)
-        names = [str(run) for run in lost]
-        if names:
-            logger.error("running by the ledger, but not in fact: %s", listed(names))
+            return [str(run) for run in transitions.lose(running_ones, now, self._message)]
+
+
+def _log_refusal(run_id: int, error: DatabaseError) -> None:
+    logger.error("the database refuses that run %d, which nobody has, is closed: %s", run_id, error)
 
 
 def running_on(node: Node) -> list[int]:

@@ -1,8 +1,8 @@
 """Each job's counters: what became of its occurrences, counted once and for ever."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
-from scheduler_app.models import Job, JobCount, JobRun, RunState, bulk, database
+from scheduler_app.models import Job, JobCount, JobRun, RunState, bulk, database, locks
 
 COUNTER_OF = {
     RunState.SUCCESS: "run_count",
@@ -37,12 +37,18 @@ def count(runs: Iterable[JobRun], tried_again: Collection[JobRun] = ()) -> None:
 
 def fold() -> bool:
     """Add what has been counted to the jobs' rows, of BATCH jobs at most. Return False if nothing
-    is left except counts of jobs that others have locked, or that have no row."""
-    with database.atomic():
+    is left except counts of jobs that others have locked, whose rows the database refuses, or that
+    have no row."""
+    with database.reading():
         names = Job.objects.to_fold(BATCH)
-        if names:
-            JobCount.objects.fold(names, Job._meta.db_table)
-    return len(names) == BATCH
+    left = locks.around(names, _fold) if names else []
+    return len(names) == BATCH and len(left) < BATCH
+
+
+def _fold(names: Sequence[str]) -> None:
+    with database.atomic():
+        free = Job.objects.filter(name__in=names).to_fold(len(names))
+        JobCount.objects.fold(free, Job._meta.db_table)
 
 
 def _counter_of(run: JobRun) -> str | None:

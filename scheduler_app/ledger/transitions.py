@@ -195,12 +195,19 @@ def lose(running: Iterable[JobRun], now: datetime, message: str) -> list[JobRun]
     return lost
 
 
-def release_runs(node: Node, now: datetime, message: str) -> list[JobRun]:
-    """End a node's hold on its runs: those running are LOST for the reason given (and returned),
-    those queued are left for any node to take, or end here if no code declares their job any more.
-    Runs whose rows others have locked are left as they are. Call it in a transaction."""
-    active = JobRun.objects.active().filter(node=node)
-    held = JobRun.objects.hold(list(active.values_list("pk", flat=True)))
+def held_by(node: Node) -> list[int]:
+    """Return the ids of the runs that a node holds, and that have not ended."""
+    return list(JobRun.objects.active().filter(node=node).values_list("pk", flat=True))
+
+
+def release_runs(
+    node: Node, now: datetime, message: str, among: Collection[int] | None = None
+) -> list[JobRun]:
+    """End a node's hold on its runs, or on those of these ids: those running are LOST for the
+    reason given (and returned), those queued are left for any node to take, or end here if no code
+    declares their job any more. Runs whose rows others have locked are left as they are. Call it in
+    a transaction."""
+    held = JobRun.objects.hold(held_by(node) if among is None else list(among))
     ours = JobRun.objects.filter(bulk.AnyOf("pk", list(held.nodes)))
     lost = lose(ours.running(), now, message)
     orphaned = ours.queued().filter(job_name__in=Job.objects.orphaned().values("name"))

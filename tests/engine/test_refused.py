@@ -10,10 +10,17 @@ import pytest
 from django.db import IntegrityError, connection
 
 from scheduler_app.engine import recorder as module
+from scheduler_app.engine import releases
 from scheduler_app.engine.claim import Claimer
+from scheduler_app.engine.liveness import take_from_stopped_nodes
+from scheduler_app.engine.reconcile import Reconciler
 from scheduler_app.engine.recorder import Recorder, record
-from scheduler_app.models import JobRun, Node, RunState, Trigger, database, locks
+from scheduler_app.engine.unheld import UnheldRuns
+from scheduler_app.ledger import counters
+from scheduler_app.models import Job, JobRun, Node, RunState, Trigger, database, locks
+from scheduler_app.registry import Registry
 from tests.engine.conftest import T0, eventually
+from tests.harness.heartbeats import close_dead_nodes, silent_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Declare = Callable[..., None]
@@ -187,6 +194,67 @@ def test_start_that_is_refused_delays_no_other(
     assert JobRun.objects.filter(state="running").count() == 3
     told = [record.message for record in caplog.records if "to be recorded" in record.message]
     assert len(told) == 1
+
+
+def test_declaration_that_is_refused_keeps_no_other_from_being_taken_over(
+    declare: Declare, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in "abc":
+        declare(name)
+    node = releases.register("here:1", registry)
+    reconciler = Reconciler(registry)
+    with refusing("NEW.id = 'b'", table="django_apscheduler_djangojob"):
+        for _ in range(2):
+            changes = reconciler.reconcile(node, Node.objects.liveness(), T0)
+            assert changes.refused == ["b"]
+        assert names_of_jobs() == ["a", "c"]
+    assert reconciler.reconcile(node, Node.objects.liveness(), T0).added == ["b"]
+    told = [record.message for record in caplog.records if "refuses rows" in record.message]
+    assert told == ["the database refuses rows of these jobs, which stay as they are: b"]
+
+
+def names_of_jobs() -> list[str]:
+    return list(Job.objects.order_by("name").values_list("name", flat=True))
+
+
+def test_run_of_a_dead_node_that_is_refused_keeps_no_other_from_being_closed(node: Node) -> None:
+    runs = queued(node, "a", "b", "c")
+    record(runs, [])
+    silent_for(node, 60)
+    with refusing("NEW.job_name = 'b'", "UPDATE"):
+        assert close_dead_nodes() == 1
+        take_from_stopped_nodes(T0)
+        assert states() == {"a": "lost", "b": "running", "c": "lost"}
+    take_from_stopped_nodes(T0)
+    assert states()["b"] == "lost"
+
+
+def test_unheld_run_that_is_refused_keeps_no_other_from_being_closed(node: Node) -> None:
+    runs = queued(node, "a", "b", "c")
+    record(runs, [])
+    unheld = UnheldRuns(0.0)
+    with refusing("NEW.job_name = 'b'", "UPDATE"):
+        unheld.close([run.pk for run in runs], [], T0)
+        assert states() == {"a": "lost", "b": "running", "c": "lost"}
+    unheld.close([runs[1].pk], [], T0)
+    assert states()["b"] == "lost"
+
+
+def test_counters_of_a_job_that_are_refused_keep_no_others_from_being_folded(node: Node) -> None:
+    for name in "abc":
+        Job.objects.create(name=name, cron="* * * * *", timezone="UTC")
+    runs = queued(node, "a", "b", "c")
+    record(runs, [])
+    record([], [succeeded(run) for run in runs])
+    with refusing("NEW.name = 'b'", "UPDATE", "scheduler_app_job"):
+        assert not counters.fold()
+        assert dict(Job.objects.values_list("name", "run_count")) == {"a": 1, "b": 0, "c": 1}
+    counters.fold()
+    assert Job.objects.get(name="b").run_count == 1
+
+
+def states() -> dict[str, str]:
+    return dict(JobRun.objects.values_list("job_name", "state"))
 
 
 @pytest.mark.parametrize("error", [IntegrityError("no"), ValueError("no")])
