@@ -4,6 +4,7 @@ import atexit
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -12,6 +13,8 @@ from contextlib import suppress
 from enum import IntEnum
 from typing import NoReturn
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""Those that stop a process in good order."""
 PATIENCE = 5.0
 """How long, in seconds, what jobs and libraries have left behind may take to end with Python."""
 LAST_WORDS = 1.0
@@ -19,8 +22,8 @@ LAST_WORDS = 1.0
 
 
 class ExitCode(IntEnum):
-    """What the exit code of runscheduler says. 2 is argparse's; a second signal of number N makes
-    it 128 + N."""
+    """What the exit code of runscheduler and grpcrunserver says. 2 is argparse's; a second signal
+    of number N makes it 128 + N."""
 
     STOPPED = 0
     """Everything has ended, and is recorded."""

@@ -11,13 +11,12 @@ from scheduler_app.conf import SchedulerSettings
 from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.engine.vitals import Problem
 from scheduler_app.logs import SafeLogger
-from scheduler_app.management.ending import ExitCode, end_process_now
+from scheduler_app.management.ending import SIGNALS, ExitCode, end_process_now
 from scheduler_app.processes.guard import Guard
 from scheduler_app.processes.systemd import notify
 
 logger = SafeLogger(__name__)
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MARGIN = 15.0
 """How long, in seconds, a stop may take beyond the shutdown timeout: to record, and to end."""
 OUTSIDE_MARGIN = 10.0

@@ -128,8 +128,8 @@ class GuardInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
 
     def shutdown(self) -> None:
         self.patience.stop()
-        self._health_pool.shutdown()
-        self._stream_pool.shutdown()
+        self._health_pool.shutdown(wait=False, cancel_futures=True)
+        self._stream_pool.shutdown(wait=False, cancel_futures=True)
 
     def intercept_service(
         self,

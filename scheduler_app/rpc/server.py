@@ -97,7 +97,7 @@ class Server:
         """Take no new calls, and let those under way end within `grace` seconds."""
         self._health.stop()
         self._server.stop(grace).wait(grace + MARGIN)  # for ever, if its start has failed midway
-        self._pool.shutdown()
+        self._pool.shutdown(wait=False, cancel_futures=True)  # a call may hang for ever
         self._guard.shutdown()
 
     def _bind(self, address: str) -> int:

@@ -3,14 +3,18 @@
 In the place of djangogrpcframework's command of that name, which does not load on Django 4.1 and
 later; the arguments are the same."""
 
+import os
 import signal
 import threading
+import traceback
 from argparse import ArgumentParser, ArgumentTypeError
+from types import FrameType
 from typing import Any
 
 from django.core.management.base import CommandError
 from django.utils import autoreload
 
+from scheduler_app.management.ending import SIGNALS, ExitCode, end_process, end_process_now
 from scheduler_app.management.running import RunningCommand
 from scheduler_app.rpc.endpoint import (
     DEFAULT_ADDRESS,
@@ -27,7 +31,32 @@ GLANCE = 1.0
 
 
 class Command(RunningCommand):
-    help = "Serves gRPC until SIGTERM or SIGINT."
+    help = (
+        "Serves gRPC until SIGTERM, SIGINT or SIGHUP. A second signal ends it at once. Exit codes: "
+        "0 it has stopped; 1 it could not start; 3 something did not end in time and was cut off; "
+        "4 it could not serve any more and wants a restart; 128 + N at a second signal N."
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._stop = threading.Event()
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run as a process of its own, which ends whatever hangs."""
+        if "--dev" in argv:  # the reloader's, which ends it as it wants
+            super().run_from_argv(argv)
+            return
+        for number in SIGNALS:
+            signal.signal(number, self._take_signal)
+        code = int(ExitCode.STOPPED)
+        try:
+            super().run_from_argv(argv)
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        except BaseException:
+            traceback.print_exc()
+            code = ExitCode.NOT_STARTED
+        end_process(code, lambda _: None)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -57,10 +86,7 @@ class Command(RunningCommand):
         if dev:
             autoreload.run_with_reloader(self._serve, address, max_workers, insecure, None)
             return
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        self._serve(address, max_workers, insecure, stop)
+        self._serve(address, max_workers, insecure, self._stop)
 
     def _serve(
         self, address: str, max_workers: int, insecure: bool, stop: threading.Event | None
@@ -77,8 +103,14 @@ class Command(RunningCommand):
         stop = stop or threading.Event()
         while not stop.wait(GLANCE):
             if not all(thread.is_alive() for thread in server.threads):
-                raise CommandError("gRPC's own thread has ended: no call is answered any more.")
+                self.stderr.write("gRPC's own thread has ended: no call is answered any more.")
+                end_process_now(ExitCode.STUCK)  # Python's own exit would wait for gRPC, for ever
         server.stop(GRACE)
+
+    def _take_signal(self, number: int, _: FrameType | None) -> None:
+        if self._stop.is_set():
+            os._exit(128 + number)
+        self._stop.set()
 
 
 def _positive(text: str) -> int:
