@@ -358,12 +358,23 @@ def test_daemon_that_a_run_leaves_ends_with_it(isolation: Isolation, name: str) 
     assert not is_alive(run.reported("daemon"))
 
 
-def test_daemon_of_a_run_that_timed_out_ends(isolation: Isolation) -> None:
+def test_daemon_of_a_cancelled_run_ends(isolation: Isolation) -> None:
     run = Going(isolation, "sleeps-beside-a-daemon", cancel_grace=0.1)
     daemon = run.reported("daemon")
     assert is_alive(daemon)
     run.context.cancel_event.set()
     assert run.outcome().state == RunState.CANCELLED
+    assert not is_alive(daemon)
+
+
+def test_daemon_of_a_run_that_timed_out_ends(isolation: Isolation) -> None:
+    """It has a session of its own, and takes no signal but SIGKILL."""
+    run = Going(isolation, "sleeps-beside-a-daemon", timeout=5)
+    daemon = run.reported("daemon")
+    assert is_alive(daemon)
+    outcome = run.outcome()
+    assert outcome.state == RunState.FAILED
+    assert outcome.message.startswith("Timed out")
     assert not is_alive(daemon)
 
 

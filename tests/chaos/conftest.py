@@ -8,10 +8,10 @@ import pytest
 from django.conf import settings
 
 from tests.chaos.form import FULL, SHORT, Form
-from tests.chaos.needs import missing
 from tests.chaos.nodes import Nodes
 from tests.harness import Database, postgres_database
 from tests.harness.cluster import Cluster, binaries, cluster, server_folder
+from tests.harness.needs import missing
 from tests.harness.pooler import Pooler, pooler, program
 
 

@@ -11,10 +11,10 @@ import pytest
 from tests.chaos.audit import audit
 from tests.chaos.disk import LimitedProcess, SmallDisk, small_disk
 from tests.chaos.form import FULL, Form
-from tests.chaos.needs import missing
 from tests.chaos.nodes import Node, Nodes
 from tests.harness import eventually, postgres_database, sqlite_database
 from tests.harness.cluster import Cluster, cluster, server_folder
+from tests.harness.needs import missing
 
 SQLITE_MEGABYTES = 16
 TABLES_MEGABYTES = 32

@@ -20,7 +20,9 @@ LIMIT = 30
 """Seconds; the shutdown timeout here is 2."""
 
 
-@pytest.mark.parametrize("job", ["leaves-pool", "leaves-child"])
+@pytest.mark.parametrize(
+    "job", ["leaves-pool", "leaves-child", "leaves-exit-function", "leaves-log-handler"]
+)
 def test_what_a_job_leaves_behind_keeps_nothing_alive(make_site: MakeSite, job: str) -> None:
     site = make_site()
     scheduler = site.start()
@@ -41,6 +43,19 @@ def test_run_that_does_not_end_makes_the_exit_code_3(make_site: MakeSite) -> Non
     scheduler.process.terminate()
     assert scheduler.process.wait(LIMIT) == CUT_OFF
     assert site.states("endless") == ["lost"]
+
+
+def test_run_in_a_process_of_its_own_that_does_not_end_is_cut_off(make_site: MakeSite) -> None:
+    site = make_site({"SICK_APART": "1"})
+    scheduler = site.start()
+    site.trigger("endless-apart")
+    eventually(lambda: site.states("endless-apart") == ["running"])
+    time.sleep(1)  # it has begun, most likely
+    left = descendants(scheduler.process.pid)
+    scheduler.process.terminate()
+    assert scheduler.process.wait(LIMIT) == CUT_OFF
+    assert site.states("endless-apart") == ["lost"]
+    eventually(lambda: not any(is_alive(pid) for pid in left))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

@@ -1,14 +1,16 @@
 """What runs as process 1 of a container: a real one, in a namespace of its own."""
 
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from scheduler_app.processes import init
+from tests.harness.needs import missing
 
 NAMESPACE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
-CAN_UNSHARE = not subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode
+CAN_UNSHARE = bool(shutil.which("unshare")) and not subprocess.call([*NAMESPACE, "true"])
 
 ORPHANS = """
 import os, subprocess, sys, time
@@ -23,7 +25,11 @@ while time.monotonic() < deadline:
     time.sleep(0.05)
 """
 
-pytestmark = pytest.mark.skipif(not CAN_UNSHARE, reason="needs the right to make a namespace")
+
+@pytest.fixture(autouse=True)
+def namespace() -> None:
+    if not CAN_UNSHARE:
+        missing("needs the right to make a namespace, and unshare")
 
 
 def run(code: str) -> subprocess.Popen[str]:

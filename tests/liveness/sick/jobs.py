@@ -1,10 +1,13 @@
 """Jobs that hold what others need."""
 
+import atexit
 import ctypes
 import gc
+import logging
 import multiprocessing
 import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -59,6 +62,30 @@ def leaves_pool() -> None:
 def leaves_child() -> None:
     """Leave a process that does not end, for which Python waits at its exit."""
     multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,)).start()
+
+
+@job(cron="0 0 1 1 *")
+def leaves_exit_function() -> None:
+    """Leave a function for Python's exit that does not end."""
+    atexit.register(_hang)
+
+
+@job(cron="0 0 1 1 *")
+def leaves_log_handler() -> None:
+    """Leave a log handler that does not end to flush what it has."""
+    handler = logging.Handler()
+    _replace(handler, "flush", _hang)
+    logging.getLogger("sick").addHandler(handler)
+
+
+if "SICK_APART" in os.environ:
+
+    @job(cron="0 0 1 1 *", isolated=True)
+    def endless_apart() -> None:
+        """Never end, in a process of its own that takes no signal."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        while True:
+            time.sleep(1)
 
 
 @job(cron="0 0 1 1 *")

@@ -1,4 +1,4 @@
-"""What a fault needs of the machine."""
+"""What a test needs of the machine."""
 
 import os
 from typing import NoReturn
