@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
@@ -14,6 +15,7 @@ from django.core.management import get_commands
 from django.db import connections, router
 from django_apscheduler.models import DjangoJob
 
+from scheduler_app import discovery
 from scheduler_app.command import Command
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.exceptions import SettingsError
@@ -37,14 +39,16 @@ running, and concern none of the project's other commands."""
 def register() -> None:
     """Have Django run the checks of this module."""
     checks.register(check_declarations)
+    checks.register(check_modules)
     checks.register(check_settings)
     checks.register(check_installed_apps)
     checks.register(check_running, RUNNING, deploy=True)
 
 
 def check_running(**_: Any) -> list[CheckMessage]:
-    """Report what would keep a scheduler from running: scheduler.E003, and check_database()."""
-    return [*check_time_zones(), *check_database()]
+    """Report what would keep a scheduler from running: scheduler.E003, scheduler.E009, and
+    check_database()."""
+    return [*check_time_zones(), *_unknown_jobs(), *check_database()]
 
 
 def check_declarations(**_: Any) -> list[CheckMessage]:
@@ -68,13 +72,39 @@ def _unknown_commands() -> Iterator[Problem]:
             yield Problem(f"manage.py {command}", text, hint)
 
 
+def check_modules(**_: Any) -> list[CheckMessage]:
+    """Report scheduler.W004: a module of jobs cannot be imported. The project's other commands go
+    on: it may want the tables that `migrate` makes."""
+    return [
+        checks.Warning(
+            problem.text, hint=problem.hint, obj=problem.declared_at, id="scheduler.W004"
+        )
+        for problem in discovery.failures
+    ]
+
+
+def _unknown_jobs() -> Iterator[CheckMessage]:
+    """Yield scheduler.E009: a scheduler would not know all jobs, and take those for removed."""
+    for problem in discovery.failures:
+        yield Error(problem.text, hint=problem.hint, obj=problem.declared_at, id="scheduler.E009")
+
+
 def check_settings(**_: Any) -> list[CheckMessage]:
     """Report scheduler.E002: settings.SCHEDULER."""
     try:
-        scheduler_settings()
+        given = scheduler_settings()
     except SettingsError as error:
-        return [Error(str(error), hint="See the README's settings.", id="scheduler.E002")]
-    return []
+        return [_bad_setting(str(error))]
+    installed = {app.name for app in apps.get_app_configs()}
+    return [
+        _bad_setting(f"SCHEDULER['jobs_apps'] names {name!r}, which is not installed.")
+        for name in given.jobs_apps
+        if name not in installed
+    ]
+
+
+def _bad_setting(text: str) -> CheckMessage:
+    return Error(text, hint="See the README's settings.", id="scheduler.E002")
 
 
 def check_time_zones() -> list[CheckMessage]:

@@ -1,6 +1,7 @@
 """The scheduler's settings, typed, from settings.SCHEDULER."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,14 @@ three, so that with the default interval its runs are closed within 15 s of its 
 
 LONGEST_TEXT = 200
 """How many characters a setting that is a text may have."""
+
+HOUSEKEEPING = {
+    "prune-run-history": "15 3 * * *",
+    "clear-expired-sessions": "45 3 * * *",
+    "compact-database": "0 4 * * SUN",
+    "measure-database": "* * * * *",
+}
+"""When the scheduler's own jobs run, as cron expressions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +55,34 @@ class SchedulerSettings:
     """The name of the installation whose database this is, such as "production". A scheduler
     refuses a database that belongs to another installation. Empty: no installation is named."""
 
+    jobs_module: str = "jobs"
+    """The name of the module in which an app declares its jobs."""
+    jobs_apps: Sequence[str] = ()
+    """The apps, as in INSTALLED_APPS, that declare jobs; others may have a module of that name for
+    something else. Empty: all that have the module."""
+    housekeeping: Mapping[str, str | None] = field(default_factory=dict)
+    """Other cron expressions for the scheduler's own jobs, by name; None: the job is not wanted."""
+
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.type is str:
-                _check_text(field.name, value)
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-                raise SettingsError(
-                    f"SCHEDULER[{field.name!r}] is {value!r}; it must be a number above zero."
-                )
-            if field.type is int and not isinstance(value, int):
-                raise SettingsError(
-                    f"SCHEDULER[{field.name!r}] is {value!r}; it must be a whole number."
-                )
+        for number in fields(self):
+            if number.type in (float, int):
+                _check_number(number.name, getattr(self, number.name), number.type)
+        _check_text("installation", self.installation)
+        _check_name("jobs_module", self.jobs_module)
+        _check_names("jobs_apps", self.jobs_apps)
+        _check_housekeeping(self.housekeeping)
 
     @property
     def dead_after(self) -> float:
         """How old, in seconds, a node's last heartbeat is when the node is marked dead."""
         return self.heartbeat * MISSED_HEARTBEATS
+
+
+def _check_number(name: str, value: object, kind: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise SettingsError(f"SCHEDULER[{name!r}] is {value!r}; it must be a number above zero.")
+    if kind is int and not isinstance(value, int):
+        raise SettingsError(f"SCHEDULER[{name!r}] is {value!r}; it must be a whole number.")
 
 
 def _check_text(name: str, value: object) -> None:
@@ -75,12 +93,41 @@ def _check_text(name: str, value: object) -> None:
         )
 
 
+def _check_name(name: str, value: object) -> None:
+    if not isinstance(value, str) or not value.isidentifier():
+        raise SettingsError(
+            f"SCHEDULER[{name!r}] is {value!r}; it must be a module's name, such as 'jobs'."
+        )
+
+
+def _check_names(name: str, value: object) -> None:
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise SettingsError(
+            f"SCHEDULER[{name!r}] is {value!r}; it must be a list of apps, such as ['billing']."
+        )
+
+
+def _check_housekeeping(value: object) -> None:
+    if not isinstance(value, Mapping) or not all(
+        isinstance(cron, str | None) for cron in value.values()
+    ):
+        raise SettingsError(
+            f"SCHEDULER['housekeeping'] is {value!r}; it must be a dictionary of cron expressions "
+            "or None, such as {'prune-run-history': '@daily', 'measure-database': None}."
+        )
+    for name in value:
+        if name not in HOUSEKEEPING:
+            raise SettingsError(
+                f"SCHEDULER['housekeeping'] has no job {name!r}; it has {', '.join(HOUSEKEEPING)}."
+            )
+
+
 @cache
 def scheduler_settings() -> SchedulerSettings:
     """Return the settings in force. Raises SettingsError for an unknown key or an impossible
     value."""
     given: dict[str, Any] = getattr(settings, "SCHEDULER", {})
-    known = [field.name for field in fields(SchedulerSettings)]
+    known = [setting.name for setting in fields(SchedulerSettings)]
     for key in given:
         if key not in known:
             raise SettingsError(f"SCHEDULER has no setting {key!r}; it has {', '.join(known)}.")

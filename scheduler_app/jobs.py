@@ -1,7 +1,8 @@
 """Housekeeping jobs that every installation wants."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.apps import apps
 from django.db.backends.utils import CursorWrapper
@@ -9,7 +10,7 @@ from django.db.models import Max, Min, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django_apscheduler.models import DjangoJob
 
-from scheduler_app.conf import scheduler_settings
+from scheduler_app.conf import HOUSEKEEPING, scheduler_settings
 from scheduler_app.models import (
     AuditEntry,
     Heartbeat,
@@ -24,6 +25,8 @@ from scheduler_app.models import (
 )
 from scheduler_app.registry import JobContext, command_job, job
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 KEPT_RUNS = 10
 """How many finished runs of each job are kept, however old."""
 BATCH = 1_000
@@ -37,7 +40,17 @@ TABLES = [
 ]
 
 
-@job(cron="15 3 * * *")
+def _cron(name: str) -> str | None:
+    """Return when the job runs; None: it is not wanted."""
+    return scheduler_settings().housekeeping.get(name, HOUSEKEEPING[name])
+
+
+def _housekeeping(function: F) -> F:
+    cron = _cron(function.__name__.replace("_", "-"))
+    return function if cron is None else job(cron=cron)(function)
+
+
+@_housekeeping
 def prune_run_history(context: JobContext) -> dict[str, int]:
     """Delete finished runs older than SCHEDULER["history_days"], except the last ten of each job;
     nodes and releases of that time; schedule periods that ended then and before all runs that are
@@ -112,16 +125,17 @@ def _count(context: JobContext, counter: str, deleted: int) -> None:
     context.report(**{counter: context.reported.get(counter, 0) + deleted})
 
 
-if apps.is_installed("django.contrib.sessions"):
+sessions_cron = _cron("clear-expired-sessions")
+if apps.is_installed("django.contrib.sessions") and sessions_cron is not None:
     command_job(
         "clearsessions",
-        cron="45 3 * * *",
+        cron=sessions_cron,
         name="clear-expired-sessions",
         description="Delete expired sessions.",
     )
 
 
-@job(cron="0 4 * * SUN")
+@_housekeeping
 def compact_database() -> dict[str, int]:
     """Give back the space of deleted rows, and bring the planner's statistics up to date."""
     connection = database.connection()
@@ -136,7 +150,7 @@ def compact_database() -> dict[str, int]:
         return {"bytes_before": before, "bytes_after": _size(cursor)}
 
 
-@job(cron="* * * * *")
+@_housekeeping
 def measure_database() -> dict[str, Any]:
     """Measure how large the database is, and how many rows the scheduler keeps."""
     with database.connection().cursor() as cursor:

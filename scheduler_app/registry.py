@@ -14,7 +14,6 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
 from django.conf import settings
-from django.utils.module_loading import autodiscover_modules
 
 from scheduler_app.command import Command
 from scheduler_app.cron import Schedule, Uncomputable
@@ -292,8 +291,3 @@ def command_job(
     policies.setdefault("description", call.line)
     name = _or(name, lambda: command.replace("_", "-"))
     job(cron=cron, name=name, **policies)(call)
-
-
-def autodiscover() -> None:
-    """Import the `jobs` module of every installed app, as the admin does with `admin`."""
-    autodiscover_modules("jobs")

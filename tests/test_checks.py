@@ -26,6 +26,7 @@ def ids(found: list[CheckMessage]) -> list[str | None]:
 
 def test_the_project_itself_has_no_faults() -> None:
     assert checks.check_declarations() == []
+    assert checks.check_modules() == []
     assert checks.check_settings() == []
     assert checks.check_running() == []
     assert checks.check_installed_apps() == []
@@ -60,6 +61,13 @@ def test_command_that_does_not_exist_is_an_error(monkeypatch: pytest.MonkeyPatch
         ({"heartbeat": "5"}, "must be a number above zero"),
         ({"history_days": 1.5}, "must be a whole number"),
         ({"max_concurrent_runs": True}, "must be a number above zero"),
+        ({"jobs_module": "my jobs"}, "must be a module's name, such as 'jobs'"),
+        ({"jobs_apps": "shop"}, "must be a list of apps"),
+        ({"jobs_apps": [1]}, "must be a list of apps"),
+        ({"jobs_apps": ["shop"]}, "names 'shop', which is not installed"),
+        ({"housekeeping": None}, "must be a dictionary of cron expressions"),
+        ({"housekeeping": {"measure-database": 60}}, "must be a dictionary of cron expressions"),
+        ({"housekeeping": {"measure": "@daily"}}, "has no job 'measure'; it has prune-run-history"),
     ],
 )
 def test_bad_setting_is_named(settings: Settings, given: dict[str, Any], text: str) -> None:

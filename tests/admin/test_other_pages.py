@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib import admin
+from django.template import Context, Template
 from django.test import Client
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
@@ -86,3 +87,8 @@ def test_pages_of_django_apscheduler_stay_hidden_when_it_is_discovered_later() -
     admin.autodiscover()
     assert not admin.site.is_registered(DjangoJob)
     assert not admin.site.is_registered(DjangoJobExecution)
+
+
+def test_banner_of_a_template_that_is_rendered_without_a_request_is_empty() -> None:
+    source = "{% load scheduler_app %}[{% scheduler_state %}]"
+    assert Template(source).render(Context()).replace("\n", "") == "[]"
