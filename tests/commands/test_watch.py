@@ -29,7 +29,12 @@ class DeafGuard:
 def test_warden_that_did_not_listen_is_told_of_the_start_later() -> None:
     """Or it would end a scheduler that works."""
     guard = DeafGuard(drops=2)
-    liveness = SimpleNamespace(problem=None, database_answers=True, looked_at=time.monotonic())
+    liveness = SimpleNamespace(
+        problem=None,
+        database_answers=True,
+        looked_at=time.monotonic(),
+        thread=threading.current_thread(),
+    )
     watch = Watch(
         cast(Any, SimpleNamespace(liveness=liveness)), cast(Any, guard), scheduler_settings()
     )
