@@ -15,9 +15,13 @@ from scheduler_app.models import Job
 from tests.fires import computed
 from tests.harness import Database, postgres_database, sqlite_database
 
-SLOW = ("acceptance", "backends/test_process", "chaos", "liveness", "model", "processes")
-"""Where tests are slow by nature: they start processes, cause faults, or try hundreds of
-histories."""
+SLOW = (
+    *("acceptance", "backends/test_process", "chaos", "liveness", "model", "processes"),
+    *("engine/test_blocked_judge", "engine/test_uncomputable", "engine/test_wiped"),
+    "test_uncomputable",
+)
+"""Where tests are slow by nature: they start processes, cause faults, or try hundreds of histories
+or combinations."""
 SLOW_FIXTURES = {"site_database"}
 """Fixtures that serve real processes, which take seconds to start."""
 

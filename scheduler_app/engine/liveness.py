@@ -72,7 +72,7 @@ class Liveness:
         self._failures = 0
         self._next_beat = 0.0
         self._said = ""
-        self._given_up: int | None = None
+        self._given_up: Node | None = None
         self._seen: tuple[LivenessSnapshot, float] | None = None
         self.problem: Problem | None = None
         """Why this scheduler does not work, as last seen."""
@@ -96,13 +96,13 @@ class Liveness:
     def take(self, node: Node) -> None:
         """Beat for this node from now on. Its id may be that of the last one, if the tables were
         emptied."""
-        self._node, self._given_up = node, None
+        self._node = node
         self._next_beat = 0.0
 
     @property
     def is_given_up(self) -> bool:
         """Whether others have closed the node."""
-        return self._given_up == self._node.pk
+        return self._given_up is self._node
 
     @property
     def database_answers(self) -> bool:
@@ -171,10 +171,11 @@ class Liveness:
 
     def _beat(self, problem: Problem | None) -> None:
         before, began = self.beat_at, self._monotonic()
+        node = self._node  # another may take its place meanwhile, with the same id even
         with brief_write(self._settings.heartbeat):
-            heard = Heartbeat.objects.beat(self._node.pk, self._report(problem))
+            heard = Heartbeat.objects.beat(node.pk, self._report(problem))
         if not heard:
-            self._given_up = self._node.pk
+            self._given_up = node
             self._hurry()
             return
         self._tell(problem)

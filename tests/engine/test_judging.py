@@ -13,6 +13,7 @@ from scheduler_app.engine.vitals import Problem, Vitals
 from scheduler_app.engine.vouching import Voucher
 from scheduler_app.ledger import transitions
 from scheduler_app.models import Heartbeat, Job, JobRun, Node, RunState, database
+from scheduler_app.models.heartbeat import HeartbeatQuerySet
 from scheduler_app.processes.guard import Guard
 from tests.engine.conftest import T0
 from tests.harness.heartbeats import silent_for
@@ -65,6 +66,21 @@ def dead(db: None) -> Node:
 def is_closed(node: Node) -> bool:
     node.refresh_from_db()
     return node.stopped_at is not None
+
+
+def test_heartbeat_that_comes_too_late_gives_up_no_node_that_took_its_place(
+    judge: Liveness, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In emptied tables the next node may have the same id."""
+    successor = Node(pk=node.pk, name="here:1")
+
+    def is_refused_while_another_registers(*_: object) -> bool:
+        judge.take(successor)
+        return False
+
+    monkeypatch.setattr(HeartbeatQuerySet, "beat", is_refused_while_another_registers)
+    judge.beat()
+    assert not judge.is_given_up
 
 
 def test_dead_node_is_closed_with_its_runs(judge: Liveness, dead: Node, node: Node) -> None:
