@@ -58,18 +58,23 @@ def carry_out(run: JobRun, context: JobContext, perform: Callable[[], Outcome]) 
 def execute(definition: JobDefinition, context: JobContext) -> Outcome:
     """Call the function. Whatever comes of it, an exit, a broken exception or a transaction left
     open included, is an outcome. Never raises, and returns in this process alone."""
+    # In a context of its own: a language or zone that it activates does not reach the next run.
+    return _without_open_transaction(copy_context().run(outcome_of, definition, context))
+
+
+def outcome_of(definition: JobDefinition, context: JobContext) -> Outcome:
+    """Call the function as execute() does, in this context and with the connections as they are."""
     process = os.getpid()
     try:
-        # In a context of its own: a language or zone that it activates does not reach the next run.
-        result = copy_context().run(_call, definition, context)
+        result = _call(definition, context)
         _end_copy(process, 0)
-        outcome = _success(context, result)
+        return _success(context, result)
     except BaseException as error:
         _end_copy(process, _exit_code(error))
         outcome = _success(context, None) if is_clean_exit(error) else failure(error, context)
         if outcome.state == RunState.FAILED:
             _log_failure(definition, context, error)
-    return _without_open_transaction(outcome)
+        return outcome
 
 
 def run_job(name: str) -> None:
