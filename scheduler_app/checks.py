@@ -31,6 +31,8 @@ OLDEST_SQLITE = (3, 33)
 """The first with UPDATE ... FROM."""
 
 
+OWN_COMMANDS = ("runscheduler", "scheduler")
+"""grpcrunserver has a check of its own: it is djangogrpcframework's, too."""
 RUNNING = "scheduler_running"
 """The tag of the checks that runscheduler and grpcrunserver want: they tell what keeps these from
 running, and concern none of the project's other commands."""
@@ -40,6 +42,7 @@ def register() -> None:
     """Have Django run the checks of this module."""
     checks.register(check_declarations)
     checks.register(check_modules)
+    checks.register(check_commands)
     checks.register(check_settings)
     checks.register(check_installed_apps)
     checks.register(check_running, RUNNING, deploy=True)
@@ -55,21 +58,42 @@ def check_declarations(**_: Any) -> list[CheckMessage]:
     """Report scheduler.E001: a job is declared wrongly."""
     return [
         Error(problem.text, hint=problem.hint, obj=problem.declared_at, id="scheduler.E001")
-        for problem in (*registry.problems, *_unknown_commands())
+        for problem in (*registry.problems, *_wrong_commands())
     ]
 
 
-def _unknown_commands() -> Iterator[Problem]:
-    """Yield a problem for each unknown command. When a job is declared, not all apps need be
-    loaded."""
+def _wrong_commands() -> Iterator[Problem]:
+    """Yield a problem for each job whose command is unknown or does not take its arguments. When a
+    job is declared, not all apps need be loaded."""
     known = get_commands()
     for definition in registry:
-        command = definition.function.command if isinstance(definition.function, Command) else ""
-        if command and command not in known:
-            alike = get_close_matches(command, known, n=1)
+        call = definition.function
+        if not isinstance(call, Command):
+            continue
+        where, text, hint = f"manage.py {call.command}", "", f"See `manage.py help {call.command}`."
+        if call.command not in known:
+            alike = get_close_matches(call.command, known, n=1)
             hint = f"Did you mean {alike[0]!r}?" if alike else "See `manage.py help`."
-            text = f"Job {definition.name!r}: there is no management command {command!r}."
-            yield Problem(f"manage.py {command}", text, hint)
+            text = f"there is no management command {call.command!r}."
+        elif fault := call.fault():
+            text = f"{call.command} cannot be called so: {fault}"
+        if text:
+            yield Problem(where, f"Job {definition.name!r}: {text}", hint)
+
+
+def check_commands(**_: Any) -> list[CheckMessage]:
+    """Report scheduler.W005: another app has a command of the same name as one of ours, which is
+    not to be reached."""
+    known = get_commands()
+    return [
+        checks.Warning(
+            f"`manage.py {name}` is a command of {known[name]}, not the scheduler's.",
+            hint=f'Put "scheduler_app" before {known[name]!r} in INSTALLED_APPS.',
+            id="scheduler.W005",
+        )
+        for name in OWN_COMMANDS
+        if name in known and known[name] != "scheduler_app"
+    ]
 
 
 def check_modules(**_: Any) -> list[CheckMessage]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.core.management import call_command
+from django.core.management import CommandError, call_command, get_commands, load_command_class
 
 from scheduler_app.exceptions import DeclarationError
 from scheduler_app.text import shown
@@ -26,6 +26,16 @@ class Command:
         return (
             f"manage.py {' '.join(words)}" if all(isinstance(word, str) for word in words) else ""
         )
+
+    def fault(self) -> str:
+        """Return why the command, which there is, cannot be called so; empty if it can."""
+        try:
+            command = load_command_class(get_commands()[self.command], self.command)
+            command.execute = lambda *_, **__: None  # type: ignore[method-assign]
+            call_command(command, *self._args, **self._options)
+        except (Exception, SystemExit) as error:  # it is the project's, and may not be importable
+            return shown(error) if not isinstance(error, CommandError) else str(error)
+        return ""
 
     def validate(self) -> None:
         """Raise DeclarationError for what no command line can be."""

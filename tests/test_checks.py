@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings as project
 from django.core import checks as project_checks
 from django.core.checks import CheckMessage
+from django.core.management import get_commands
 from django.db import connections
 from pytest_django import Settings
 
@@ -51,6 +52,58 @@ def test_command_that_does_not_exist_is_an_error(monkeypatch: pytest.MonkeyPatch
     assert error.id == "scheduler.E001"
     assert "no management command 'clearsesions'" in error.msg
     assert error.hint == "Did you mean 'clearsessions'?"
+
+
+@pytest.mark.parametrize(
+    ("args", "options", "text"),
+    [
+        (["--nope"], {}, "unrecognized arguments: --nope"),
+        ([], {"nope": 1}, "Unknown option(s) for clearsessions command: nope."),
+        (["--verbosity", "9"], {}, "invalid choice: 9"),
+        (["--verbosity", "2"], {"no_color": True}, ""),
+    ],
+)
+def test_arguments_that_a_command_does_not_take_are_an_error(
+    monkeypatch: pytest.MonkeyPatch, args: list[str], options: dict[str, Any], text: str
+) -> None:
+    registry = Registry()
+    command_job("clearsessions", *args, cron="@daily", options=options, registry=registry)
+    monkeypatch.setattr(checks, "registry", registry)
+    found = checks.check_declarations()
+    assert ids(found) == (["scheduler.E001"] if text else [])
+    assert not found or text in found[0].msg
+    assert not found or found[0].hint == "See `manage.py help clearsessions`."
+
+
+def test_command_that_cannot_be_loaded_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = Registry()
+    command_job("clearsessions", cron="@daily", registry=registry)
+    monkeypatch.setattr(checks, "registry", registry)
+    broken = mock.Mock(side_effect=ImportError("no celery"))
+    monkeypatch.setattr("scheduler_app.command.load_command_class", broken)
+    (error,) = checks.check_declarations()
+    assert error.msg.endswith("clearsessions cannot be called so: ImportError('no celery')")
+
+
+def test_check_of_a_command_does_not_call_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = Registry()
+    command_job("clearsessions", cron="@daily", registry=registry)
+    monkeypatch.setattr(checks, "registry", registry)
+    called = mock.Mock()
+    monkeypatch.setattr(
+        "django.contrib.sessions.management.commands.clearsessions.Command.handle", called
+    )
+    assert checks.check_declarations() == []
+    called.assert_not_called()
+
+
+def test_command_of_another_app_that_hides_ours_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.check_commands() == []
+    known = get_commands() | {"scheduler": "shop"}
+    monkeypatch.setattr(checks, "get_commands", lambda: known)
+    (warning,) = checks.check_commands()
+    assert warning.id == "scheduler.W005"
+    assert warning.msg == "`manage.py scheduler` is a command of shop, not the scheduler's."
 
 
 @pytest.mark.parametrize(
