@@ -55,6 +55,7 @@ class Dispatcher:
         self._vitals = vitals
         self._progressed = progressed
         self._recorder = Recorder(self._committed)
+        self.connection = self._recorder.connection
         self._capacity = Capacity(self._size)
         self._pace = Pace(self._function_of)
         self._lock = threading.Lock()

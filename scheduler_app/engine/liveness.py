@@ -14,6 +14,7 @@ from functools import lru_cache, partial
 from django.db import DatabaseError
 
 from scheduler_app.conf import scheduler_settings
+from scheduler_app.engine.connections import WatchedConnection
 from scheduler_app.engine.vitals import Part, Problem, Vitals
 from scheduler_app.engine.vouching import Voucher
 from scheduler_app.ledger import transitions
@@ -41,6 +42,9 @@ it up may have held up others, too, so that they only seem dead."""
 RECOVERY = 2
 """How long it waits then, in heartbeats: another node may first have to give up a question that the
 database never answers, which it does after one heartbeat, and then connect anew."""
+LONGEST_ANSWER = 1.0
+"""It gives up a question that has no answer after so many heartbeats, and connects anew, in time
+for its next heartbeat."""
 PRUNE_EVERY = 20
 """One in so many heartbeats deletes those that are superseded."""
 
@@ -76,6 +80,7 @@ class Liveness:
         self._seen: tuple[LivenessSnapshot, float] | None = None
         self.problem: Problem | None = None
         """Why this scheduler does not work, as last seen."""
+        self.connection = WatchedConnection(LONGEST_ANSWER * self._settings.heartbeat)
         self.looked_at = self.beat_at = monotonic()
         """When it last looked, and when its last heartbeat was written, at the earliest."""
 
@@ -152,11 +157,13 @@ class Liveness:
     def _loop(self) -> None:
         while not self._stopped.wait(self._pause()):
             try:
-                self.look()
+                with self.connection:
+                    self.look()
                 database.forget_queries()
             except BaseException as error:
                 self._failed(error)
         database.close_connection()
+        self.connection.close()
 
     def _pause(self) -> float:
         until_beat = self._next_beat - self._monotonic()
@@ -262,7 +269,8 @@ def close_dead_node(pk: int, judge: int, in_time: Callable[[], bool] = lambda: T
     """Close a node that has been silent for too long, and end its hold on its runs; `judge` is the
     node that says so. What others have locked, or the database refuses, is left for
     take_from_stopped_nodes(). Return False if nothing is to be closed, or it took too long."""
-    node = Node.objects.get(pk=pk)
+    with brief_read(scheduler_settings().heartbeat):
+        node = Node.objects.get(pk=pk)
     message = f"Lost: its scheduler, {node.name}, died or froze during the run."
     lost: Sequence[JobRun] = []
     try:

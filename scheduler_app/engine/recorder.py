@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
 
+from scheduler_app.conf import scheduler_settings
+from scheduler_app.engine.connections import WatchedConnection
 from scheduler_app.ledger import counters, transitions
 from scheduler_app.logs import SafeLogger
 from scheduler_app.models import JobRun, clock, database, locks
@@ -60,6 +62,7 @@ class Recorder:
         """Why it cannot record at the moment; None if it can."""
         self.holder = ""
         """Who holds the lock that it waits for, if it does and that is known."""
+        self.connection = WatchedConnection(scheduler_settings().stuck_after / 2)
         self.thread = threading.Thread(target=self._loop, name="scheduler-recorder", daemon=True)
 
     def start(self) -> None:
@@ -120,10 +123,12 @@ class Recorder:
             try:
                 if not self._wait():
                     break
-                self._work()
+                with self.connection:
+                    self._work()
             except BaseException as error:  # nothing may end this thread, and lose an outcome
                 self._take_back(error)
         database.close_connection()
+        self.connection.close()
 
     def _work(self) -> None:
         self._record(*self._take())

@@ -20,6 +20,7 @@ from scheduler_app.conf import scheduler_settings
 from scheduler_app.engine import installation, liveness, releases
 from scheduler_app.engine.apscheduler import NoExecutor, Timetable
 from scheduler_app.engine.claim import Claimer
+from scheduler_app.engine.connections import WatchedConnection
 from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.engine.liveness import Liveness
 from scheduler_app.engine.reconcile import Reconciler
@@ -77,8 +78,9 @@ class Scheduler(BackgroundScheduler):
         self.vitals.probe = self._dispatcher.report_progress
         self._guard = guard or Guard(self._settings.shutdown_timeout)
         self._owns_guard = guard is None
-        self._voucher = Voucher(self._guard, self._dispatcher.in_threads)
+        self._voucher = Voucher(self._guard, self._dispatcher.in_threads, self._observe)
         self.liveness = Liveness(self.vitals, self._voucher, self.hurry, monotonic)
+        self._connection = WatchedConnection(self._settings.stuck_after / 2)
         self._failures = 0
         self._next_chores = 0.0
         self._next_check = 0.0
@@ -213,13 +215,15 @@ class Scheduler(BackgroundScheduler):
         database.serve_engine()
         super()._main_loop()
         database.close_connection()  # this thread's own
+        self._connection.close()
 
     def _process_jobs(self) -> float:
         """Tick once. Never raises: a scheduler that has lost its database waits for it."""
         if not self.running:
             return LONGEST_WAIT  # APScheduler's loop calls this once more after the shutdown
         try:
-            wait = self.tick()
+            with self._connection:
+                wait = self.tick()
             if self._failures:
                 logger.warning("recovered after %d failed ticks", self._failures)
                 self._failures = 0
@@ -237,6 +241,11 @@ class Scheduler(BackgroundScheduler):
         self._next_chores = 0.0  # a commit may have held although it failed: look for its runs
         database.close_connection()
         return min(0.05 * 2.0 ** min(self._failures, 10), LONGEST_WAIT)
+
+    def _observe(self, seconds: float) -> None:
+        """Have no thread of the engine wait for ever for an answer of the database."""
+        for used in (self.liveness.connection, self._connection, self._dispatcher.connection):
+            used.observe(seconds)
 
     def _until_due(self) -> float:
         """Return the seconds until the next job is due."""

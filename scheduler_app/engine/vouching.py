@@ -32,11 +32,19 @@ class Voucher:
     """Keeps the warden informed, in a thread that does nothing else: it waits for nothing but the
     interpreter's lock, so the warden beats if, and only if, this process makes no progress.
 
-    `running` gives the runs that threads of this process carry out, as "run 5 of nightly"."""
+    `running` gives the runs that threads of this process carry out, as "run 5 of nightly".
+    `observe` is called in each round, with the seconds since the last one in which this process was
+    not held up."""
 
-    def __init__(self, guard: Guard, running: Callable[[], Sequence[str]]) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        running: Callable[[], Sequence[str]],
+        observe: Callable[[float], None] = lambda _: None,
+    ) -> None:
         self._guard = guard
         self._running = running
+        self._observe = observe
         self._heartbeat = scheduler_settings().heartbeat
         self._known: tuple[int, Report] | None = None
         self._order: tuple[object, Message] | None = None
@@ -68,6 +76,7 @@ class Voucher:
                 earlier, running = running, list(self._running())
                 if late > self._heartbeat:
                     self._report_standstill(late, used, {*earlier, *running})
+                self._observe(pause)
                 self._pulse(running)
             except BaseException as error:
                 if not self._has_failed:

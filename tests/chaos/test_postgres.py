@@ -1,5 +1,7 @@
 """The database server goes away, and comes back."""
 
+import os
+import signal
 import time
 
 import pytest
@@ -43,3 +45,30 @@ def test_server_is_stopped_for_longer_than_a_node_may_be_silent(
     nodes.all_work()
     audit(nodes)
     assert (nodes.given_up(), nodes.outcome(run), nodes.lost()) == (0, "success", [])
+
+
+def test_server_leaves_each_question_of_a_node_without_an_answer(
+    own_server: Cluster, nodes_on_own_server: Nodes
+) -> None:
+    """Its sessions stand still, with the locks that they hold: it connects anew, in time."""
+    nodes = nodes_on_own_server
+    first = nodes.node()
+    run, _ = nodes.run_of("attentive")
+    sessions = nodes.rows(
+        "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' "
+        "AND datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    for (pid,) in sessions:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        nodes.node()
+        time.sleep(nodes.form.outage)
+        nodes.beats(first)
+    finally:
+        for (pid,) in sessions:
+            os.kill(pid, signal.SIGCONT)
+    nodes.let_finish(run)
+    assert nodes.outcome(run) == "success"
+    nodes.all_work()
+    audit(nodes)
+    assert (nodes.given_up(), nodes.lost()) == (0, [])
