@@ -8,9 +8,11 @@ import subprocess
 from configparser import ConfigParser
 from pathlib import Path
 
+import pytest
 from django.core.management import get_commands, load_command_class
 
 from scheduler_app.conf import SchedulerSettings
+from scheduler_app.management.ending import ExitCode
 from scheduler_app.management.watch import LONGEST_START, OUTSIDE_MARGIN, longest_stop
 from tests.harness.needs import missing
 
@@ -90,3 +92,20 @@ def test_container_may_take_as_long_as_a_stop_takes() -> None:
     grace = re.findall(r"(?:stop --time|terminationGracePeriodSeconds:) (\d+)", production)
     assert grace
     assert all(float(each) > STOP for each in grace)
+
+
+TABLE = (DEPLOY.parent / "production.md").read_text().partition("## What the exit codes mean")[2]
+LISTED = {int(code) for code in re.findall(r"^\| (\d+) \|", TABLE, re.MULTILINE)}
+ARGPARSE = 2
+
+
+def test_every_exit_code_is_explained() -> None:
+    assert {*ExitCode, ARGPARSE} == LISTED
+
+
+@pytest.mark.parametrize("name", ["runscheduler", "grpcrunserver"])
+def test_help_tells_the_exit_codes(name: str) -> None:
+    command = load_command_class(get_commands()[name], name)
+    told = command.help.partition("Exit codes: ")[2]
+    assert {int(code) for code in re.findall(r"(?:^|; )(\d) ", told)} == set(ExitCode)
+    assert "128 + N" in told

@@ -15,5 +15,7 @@ if os.environ.get("SICK_LOGGING"):
     logging: Any = LOGGING
     logging["handlers"]["away"] = {"class": "tests.liveness.sick.logs.Away"}
     logging["root"]["handlers"] = ["console", "away"]
+if "SICK_START" in os.environ:
+    GRPC_FRAMEWORK = {"ROOT_HANDLERS_HOOK": "tests.liveness.sick.start.hang"}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"]["timeout"] = 5

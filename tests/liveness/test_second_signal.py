@@ -6,13 +6,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import grpc
 import pytest
 
+from scheduler_app.management.ending import SIGNALS, ExitCode
 from scheduler_app.rpc.stubs import memory_pb2, memory_pb2_grpc
 from tests.harness import ROOT, Daemon, eventually
-from tests.liveness.conftest import MakeSite, SickSite
+from tests.liveness.conftest import MakeSite
 from tests.liveness.database import held
 
 COMMANDS = ["runscheduler", "grpcrunserver"]
@@ -28,11 +30,13 @@ TABLES = [
 
 @contextmanager
 def hanging_call(daemon: Daemon) -> Iterator[None]:
-    """A call that waits for the database."""
+    """A call that waits for the database, in the midst of a stop that waits for the call."""
     with grpc.insecure_channel(f"127.0.0.1:{daemon.port}") as channel:
+        grpc.channel_ready_future(channel).result(20)
         stub = memory_pb2_grpc.MemoryServiceStub(channel)
-        stub.GetSchedulerStatus.future(memory_pb2.GetSchedulerStatusRequest(), timeout=60)
+        call = stub.PauseJob.future(memory_pb2.PauseJobRequest(job_name="tick"), timeout=60)
         time.sleep(0.5)  # it has reached the database, most likely
+        assert not call.done(), call
         yield
 
 
@@ -45,15 +49,13 @@ def test_second_signal_beside_a_lock(make_site: MakeSite, command: str) -> None:
     daemon = scheduler if command == "runscheduler" else site.start(command)
     with held(site, *TABLES), hanging_call(daemon):
         daemon.process.send_signal(signal.SIGHUP)
-        if command == "runscheduler":
-            eventually(lambda: "Stopping" in daemon.output())
+        time.sleep(1)
+        assert daemon.process.poll() is None  # it waits for what goes on
         daemon.process.send_signal(signal.SIGTERM)
-        assert daemon.process.wait(AT_ONCE) in (0, 3, 128 + signal.SIGTERM)
-        if command == "runscheduler":
-            assert daemon.process.returncode == 128 + signal.SIGTERM
+        assert daemon.process.wait(AT_ONCE) == 128 + signal.SIGTERM
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_each_signal_stops_a_server(make_site: MakeSite, number: signal.Signals) -> None:
     server = make_site().start("grpcrunserver")
     server.process.send_signal(number)
@@ -70,51 +72,72 @@ def test_stop_beside_a_lock_is_bounded(make_site: MakeSite, command: str) -> Non
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_two_signals_during_the_start(
-    make_site: MakeSite, command: str, number: signal.Signals
+def test_start_that_hangs_ends_at_a_signal(
+    make_site: MakeSite, tmp_path: Path, command: str
 ) -> None:
-    site = make_site()
-    with held(site, *TABLES), starting(site, command) as process:
-        for _ in range(2):
-            process.send_signal(number)
-            time.sleep(0.2)
-        # Before the command has begun, the first ends it as it ends any program; a server, which
-        # needs no database to start, may have stopped in order.
-        assert process.wait(AT_ONCE) in (128 + number, -number, 1, 0)
-        assert process.returncode or command == "grpcrunserver"
+    with hanging_start(make_site, tmp_path, command) as process:
+        process.terminate()
+        assert process.wait(LIMIT) == ExitCode.CUT_OFF
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_start_that_hangs_ends_at_once_at_a_second_signal(
+    make_site: MakeSite, tmp_path: Path, command: str
+) -> None:
+    with hanging_start(make_site, tmp_path, command) as process:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(AT_ONCE) == 128 + signal.SIGINT
 
 
 @contextmanager
-def starting(site: SickSite, command: str) -> Iterator["subprocess.Popen[bytes]"]:
+def hanging_start(
+    make_site: MakeSite, folder: Path, command: str
+) -> Iterator["subprocess.Popen[bytes]"]:
+    begun = folder / "begun"
     process: subprocess.Popen[bytes] = subprocess.Popen(
-        [sys.executable, "manage.py", command, "127.0.0.1:0"], cwd=ROOT, env=site.env,
+        [sys.executable, "manage.py", command, "127.0.0.1:0"], cwd=ROOT,
+        env=make_site().env | {"SICK_START": str(begun)},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    time.sleep(1.5)  # in the midst of the start, most likely
     try:
+        eventually(begun.exists)
         yield process
     finally:
         process.kill()
         process.wait()
 
 
-def test_server_whose_own_thread_has_ended_exits(make_site: MakeSite) -> None:
+@pytest.mark.parametrize("command", COMMANDS)
+def test_start_beside_locked_tables_ends_at_a_signal(make_site: MakeSite, command: str) -> None:
     site = make_site()
+    with held(site, *TABLES):
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", command, "127.0.0.1:0"], cwd=ROOT, env=site.env,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            time.sleep(3)  # it waits for the tables, or serves already, most likely
+            process.terminate()
+            assert process.wait(LIMIT) in (ExitCode.STOPPED, ExitCode.CUT_OFF, 1, -signal.SIGTERM)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_server_whose_own_thread_has_ended_exits(make_site: MakeSite) -> None:
     code = (
-        "import django, threading; django.setup()\n"
-        "import scheduler_app.rpc.server as server\n"
+        "import threading, django; django.setup()\n"
         "from django.core.management import execute_from_command_line\n"
-        "before = server.Server.start\n"
-        "def start(self):\n"
-        "    before(self)\n"
-        "    self.threads.append(threading.Thread())\n"
-        "server.Server.start = start\n"
+        "from tests.liveness.sick.jobs import _end_thread\n"
+        "threading.Timer(5, _end_thread, ['_serve']).start()\n"
         "execute_from_command_line(['manage.py', 'grpcrunserver', '127.0.0.1:0'])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=site.env, text=True, capture_output=True,
-        timeout=LIMIT, check=False,
+        [sys.executable, "-c", code], cwd=ROOT, env=make_site().env, text=True,
+        capture_output=True, timeout=LIMIT, check=False,
     )  # fmt: skip
-    assert done.returncode == 4
+    assert done.returncode == ExitCode.STUCK
     assert "no call is answered any more" in done.stderr

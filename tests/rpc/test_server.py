@@ -32,6 +32,11 @@ def health(channel: grpc.Channel, service: str = "") -> int:
     return int(answer.status)
 
 
+def test_thread_that_takes_the_calls_is_known(serve: Serve) -> None:
+    """Else its end would go unnoticed."""
+    assert len(serve().threads) == 1
+
+
 def eventually(happens: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 5
     while not happens():

@@ -6,6 +6,7 @@ later; the arguments are the same."""
 import os
 import signal
 import threading
+import time
 import traceback
 from argparse import ArgumentParser, ArgumentTypeError
 from types import FrameType
@@ -28,6 +29,10 @@ GRACE = 5.0
 """How long, in seconds, calls that are under way at the stop may take."""
 GLANCE = 1.0
 """Seconds between two looks whether calls are still answered."""
+LONGEST_STOP = 15.0
+"""How long, in seconds, the process may live after a signal, whatever hangs: also in its start."""
+SIGNAL_GLANCE = 0.2
+"""Seconds between two looks whether a signal has come."""
 
 
 class Command(RunningCommand):
@@ -40,6 +45,7 @@ class Command(RunningCommand):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._stop = threading.Event()
+        self._signals = 0
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run as a process of its own, which ends whatever hangs."""
@@ -48,6 +54,7 @@ class Command(RunningCommand):
             return
         for number in SIGNALS:
             signal.signal(number, self._take_signal)
+        threading.Thread(target=self._follow_signals, name="signals", daemon=True).start()
         code = int(ExitCode.STOPPED)
         try:
             super().run_from_argv(argv)
@@ -108,9 +115,19 @@ class Command(RunningCommand):
         server.stop(GRACE)
 
     def _take_signal(self, number: int, _: FrameType | None) -> None:
-        if self._stop.is_set():
+        """Only count: the main thread, which this interrupts, may hold any lock."""
+        self._signals += 1
+        if self._signals > 1:
             os._exit(128 + number)
+
+    def _follow_signals(self) -> None:
+        """Stop at the first signal, and end the process if that takes too long."""
+        while not self._signals:
+            time.sleep(SIGNAL_GLANCE)
         self._stop.set()
+        time.sleep(LONGEST_STOP)
+        self.stderr.write("It did not end in time.")
+        end_process_now(ExitCode.CUT_OFF)
 
 
 def _positive(text: str) -> int:
