@@ -15,8 +15,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from scheduler_app import control, status
+from scheduler_app.consistency.check import audit_ledger
+from scheduler_app.consistency.report import Kind
 from scheduler_app.control import Actor
-from scheduler_app.engine import liveness
+from scheduler_app.engine import liveness, unheld
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.ledger import timetable
@@ -185,6 +187,33 @@ def test_claimed_run_that_never_reached_the_executor_is_found_by_its_row(
     JobRun.objects.create(job_name="a", scheduled_for=now, due_at=now, node=scheduler.node)
     scheduler.hurry()
     eventually(lambda: successes() == 1)
+
+
+@pytest.mark.parametrize("is_ownerless", [False, True])
+def test_running_run_that_is_in_nobodys_hands_is_closed(
+    declare: Declare, registry: Registry, settings: Settings, is_ownerless: bool
+) -> None:
+    """Its thread is gone without a word, or the row of its node; the retry is carried out."""
+    settings.SCHEDULER = {"heartbeat": 0.5}
+    declare("a", cron="0 0 1 1 *", retries=1, retry_delay=0.1)
+    scheduler = Scheduler(registry)
+    scheduler.start()
+    try:
+        now = timezone.now()
+        node = None if is_ownerless else scheduler.node
+        run = JobRun.objects.create(
+            job_name="a", scheduled_for=now, due_at=now, node=node, state=RunState.RUNNING,
+            started_at=now,
+        )  # fmt: skip
+        if is_ownerless:
+            assert Kind.STRANDED in [found.kind for found in audit_ledger()]
+        eventually(lambda: JobRun.objects.get(pk=run.pk).state == RunState.LOST)
+        eventually(lambda: JobRun.objects.filter(attempt=2, state=RunState.SUCCESS).exists())
+    finally:
+        scheduler.stop()
+    message = JobRun.objects.get(pk=run.pk).message
+    assert message == (unheld.OWNERLESS if is_ownerless else unheld.UNHELD)
+    assert not [found for found in audit_ledger() if found.kind == Kind.STRANDED]
 
 
 def test_run_that_a_node_has_taken_back_is_carried_out_once(

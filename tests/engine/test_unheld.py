@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from scheduler_app.conf import scheduler_settings
+from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.engine.unheld import OWNERLESS, UNHELD, UnheldRuns, ownerless, running_on
 from scheduler_app.models import Job, JobRun, Node, RunState
 from tests.engine.conftest import T0
@@ -101,3 +102,9 @@ def test_running_run_of_a_deleted_node_is_lost(run: JobRun, column: int | None) 
 
 def test_run_of_a_node_is_not_ownerless(run: JobRun) -> None:
     assert ownerless() == []
+
+
+@pytest.mark.parametrize("column", [None, 99_999])
+def test_audit_lists_a_running_run_of_a_deleted_node(run: JobRun, column: int | None) -> None:
+    JobRun.objects.filter(pk=run.pk).update(node=column)
+    assert f"run {run.pk} is running on no scheduler" in [found.text for found in audit_ledger()]
