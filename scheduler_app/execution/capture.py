@@ -14,6 +14,7 @@ import threading
 from contextvars import ContextVar
 from typing import Protocol
 
+from scheduler_app.execution import connections
 from scheduler_app.execution.streams import Tee
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -81,7 +82,9 @@ _start = threading.Thread.start
 
 
 def _start_in_context(self: threading.Thread) -> None:
-    """Start a thread; if a run starts it, its output is the run's."""
+    """Start a thread; if a run starts it, its output is the run's, and what it leaves open."""
+    if watched := connections.watched(self.run):
+        self.run = watched  # type: ignore[method-assign]
     sink = _sink.get(None)
     if sink is not None:
         run = self.run

@@ -1,7 +1,9 @@
 """Database connections as a run leaves them."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any
 from weakref import WeakSet
 
@@ -9,11 +11,42 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
+from scheduler_app.execution import thread_state
+
 ACTIVE, IN_TRANSACTION, IN_ERROR = 1, 2, 3
 """PGTransactionStatusType of libpq; psycopg 2 has other names for them than psycopg 3."""
 
 _rolled_back: "WeakSet[BaseDatabaseWrapper]" = WeakSet()
 """Connections on which a COMMIT has rolled back."""
+
+
+_of_threads: ContextVar[list[str] | None] = ContextVar("scheduler_faults_of_threads", default=None)
+
+
+def watch_threads() -> list[str]:
+    """Return a list, to which the threads that are started in this context from now on add what
+    they have left open at their end."""
+    faults: list[str] = []
+    _of_threads.set(faults)
+    return faults
+
+
+def watched(run: Callable[[], object]) -> Callable[[], None] | None:
+    """Return what a thread that is started in this context is to run in place of `run`; None if
+    nobody watches it."""
+    faults = _of_threads.get()
+    if faults is None:
+        return None
+
+    def run_and_discard() -> None:
+        _of_threads.set(faults)
+        try:
+            run()
+        finally:
+            if thread_state.has_values() and (fault := discard()):
+                faults.append(f"In a thread of its own: {fault}")
+
+    return run_and_discard
 
 
 def discard() -> str:

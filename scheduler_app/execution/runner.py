@@ -5,7 +5,7 @@ function to its outcome each step has a simpler fallback."""
 
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -59,7 +59,9 @@ def execute(definition: JobDefinition, context: JobContext) -> Outcome:
     """Call the function. Whatever comes of it, an exit, a broken exception or a transaction left
     open included, is an outcome. Never raises, and returns in this process alone."""
     # In a context of its own: a language or zone that it activates does not reach the next run.
-    return _without_open_transaction(copy_context().run(outcome_of, definition, context))
+    own = copy_context()
+    left_by_threads = own.run(connections.watch_threads)
+    return _without_open_transaction(own.run(outcome_of, definition, context), left_by_threads)
 
 
 def outcome_of(definition: JobDefinition, context: JobContext) -> Outcome:
@@ -99,13 +101,14 @@ def _success(context: JobContext, result: object) -> Outcome:
     return Outcome(RunState.SUCCESS, metadata=storable_metadata(metadata))
 
 
-def _without_open_transaction(outcome: Outcome) -> Outcome:
+def _without_open_transaction(outcome: Outcome, left_by_threads: Sequence[str]) -> Outcome:
     """Discard the connections. What was written in a transaction that is still open is lost: a run
-    that wrote it has failed."""
+    that wrote it has failed, or whose threads have left it so at their end."""
     fault = connections.discard() if thread_state.has_values() else ""
-    if not fault:
+    if not (fault or left_by_threads):
         return outcome
-    message = storable("\n".join([outcome.message, fault]).strip(), MESSAGE_LIMIT)
+    message = "\n".join([outcome.message, fault, *left_by_threads]).strip()
+    message = storable(message, MESSAGE_LIMIT)
     return replace(outcome, state=RunState.FAILED, message=message)
 
 

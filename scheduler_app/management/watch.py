@@ -30,6 +30,9 @@ GLANCE = 0.5
 HUNG = 6
 """A liveness thread that has not looked for so many heartbeats hangs."""
 
+ALARMS = (signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF)
+"""What a timer sends that any thread may set: it would end the process."""
+
 Work = Callable[[threading.Event, Callable[[], None]], bool]
 
 
@@ -48,6 +51,8 @@ class Watch:
         self._error: BaseException | None = None
         self._result = False
         self._signals = 0
+        self._alarms = 0
+        """The number of the last that has not been reported."""
         self._has_started = False
         self._start_is_known = False
         """Whether the warden has been told of the start: it may be frozen, and its pipe full."""
@@ -57,9 +62,12 @@ class Watch:
         self.code = ExitCode.STOPPED
 
     def follow_signals(self) -> None:
-        """Stop at SIGTERM, SIGINT and SIGHUP; exit at once at the second."""
+        """Stop at SIGTERM, SIGINT and SIGHUP; exit at once at the second. A timer that a job has set
+        for its process ends nothing."""
         for number in SIGNALS:
             signal.signal(number, self._take_signal)
+        for number in ALARMS:
+            signal.signal(number, self._take_alarm)
         self._guard.follow_signals()
 
     def run(self, work: Work) -> bool:
@@ -69,6 +77,7 @@ class Watch:
         threading.Thread(target=self._do, args=(work,), name="scheduler", daemon=True).start()
         while not self._done.wait(GLANCE):
             now = time.monotonic()
+            self._report_alarms()
             gap, last = min(now - last, 2 * GLANCE), now  # frozen time does not count
             if self._stop.is_set():
                 self._end_if_late(now)
@@ -98,6 +107,15 @@ class Watch:
         if self._signals > 1:
             os._exit(128 + number)
         self._request_stop()
+
+    def _take_alarm(self, number: int, _: FrameType | None) -> None:
+        self._alarms = number  # a handler of a signal must not log
+
+    def _report_alarms(self) -> None:
+        number, self._alarms = self._alarms, 0
+        if number:
+            name = signal.Signals(number).name
+            logger.warning("ignored %s: a job has set a timer for the whole process", name)
 
     def _request_stop(self) -> None:
         self._stop_at = time.monotonic()

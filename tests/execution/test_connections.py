@@ -1,12 +1,16 @@
 """Connections after a run: closed, and what was left open on them is told."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group
+from django.core.cache.backends.db import DatabaseCache
+from django.core.management import call_command
 from django.db import connection, connections, transaction
 
 from scheduler_app.cron import Schedule
@@ -130,3 +134,70 @@ def test_rollback_that_a_job_wants_is_no_fault() -> None:
             transaction.set_rollback(True)
 
     assert [outcome.state for outcome in call(work)] == ["success"]
+
+
+async def count() -> None:
+    await Group.objects.acount()
+
+
+async def count_in_its_thread() -> None:
+    await sync_to_async(Group.objects.count)()
+
+
+async def count_in_another_thread() -> None:
+    await sync_to_async(Group.objects.count, thread_sensitive=False)()
+
+
+async def ask_a_cache() -> None:
+    """Of which each call is synchronous below."""
+    cache = DatabaseCache("cache_of_the_test", {})
+    try:
+        await cache.aset("key", 1)
+        assert await cache.aget("key") == 1
+    finally:
+        await sync_to_async(cache.close)()
+
+
+@pytest.fixture
+def cache_table(transactional_db: None) -> Iterator[None]:
+    call_command("createcachetable", "cache_of_the_test", verbosity=0)
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE cache_of_the_test")
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="a fault of a server")
+@pytest.mark.usefixtures("cache_table")
+@pytest.mark.parametrize("work", [count, count_in_its_thread, count_in_another_thread, ask_a_cache])
+def test_async_job_recovers_when_the_server_has_closed_its_connections(
+    work: Callable[[], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two runs, and in the midst of one, which alone fails."""
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", None)
+    own = connection.get_connection_params()
+
+    def terminate() -> None:
+        allowed = ("host", "port", "user", "password", "dbname")
+        with psycopg.connect(**{key: own[key] for key in allowed if key in own}) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    async def use() -> None:
+        await work()
+        await work()
+
+    async def use_and_lose() -> None:
+        await work()
+        terminate()
+        await Group.objects.acount()  # over the connection that is gone, if it was kept
+        raise ValueError("over another connection")
+
+    try:
+        outcomes = call(use, terminate, use, use_and_lose, use, use)
+    finally:
+        connection.close()  # this test's own has been terminated, too
+    assert [outcome.state.name for outcome in outcomes] == [
+        *("SUCCESS", "SUCCESS", "SUCCESS", "FAILED", "SUCCESS", "SUCCESS")
+    ]

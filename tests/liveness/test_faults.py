@@ -93,6 +93,16 @@ def test_log_handler_that_raises_ends_nothing(make_site: MakeSite) -> None:
     assert scheduler.stop() == 0
 
 
+def test_timer_that_a_job_sets_ends_nothing(make_site: MakeSite) -> None:
+    site = make_site()
+    scheduler = site.start()
+    site.trigger("sets-alarms")
+    eventually(lambda: site.states("sets-alarms") == ["success"], PATIENCE)
+    eventually(lambda: "a job has set a timer for the whole process" in scheduler.output())
+    ticks(site)
+    assert scheduler.process.poll() is None
+
+
 def test_job_that_holds_the_interpreter_is_named(make_site: MakeSite) -> None:
     # Held for longer than a scheduler without a heartbeat lives, which a busy machine stays below.
     site = make_site({"SICK_HELD": "8"}, heartbeat=3)

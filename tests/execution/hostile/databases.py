@@ -1,6 +1,9 @@
 """How a job may leave its database connections."""
 
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group
@@ -140,6 +143,34 @@ def leaves_an_open_cursor() -> None:
 @hostile(FAILED, "state cannot be read")
 def replaces_its_connection() -> None:
     connections["default"] = object()  # type: ignore[assignment]
+
+
+@hostile(FAILED, f"In a thread of its own: It {LEFT}")
+def leaves_a_transaction_open_in_a_thread() -> None:
+    thread = threading.Thread(target=begins_by_hand)
+    thread.start()
+    thread.join()
+
+
+@hostile(FAILED, f"In a thread of its own: It {LEFT}")
+def leaves_a_transaction_open_in_a_pool() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(begins_by_hand).result()
+
+
+@hostile(OK)
+def leaves_a_thread_in_a_transaction() -> None:
+    """It ends after its run."""
+    begun = threading.Event()
+
+    def write() -> None:
+        with transaction.atomic():
+            Group.objects.create(name="late")
+            begun.set()
+            time.sleep(0.2)
+
+    threading.Thread(target=write).start()
+    begun.wait(5)
 
 
 @hostile(FAILED, LEFT)

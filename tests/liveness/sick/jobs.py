@@ -89,6 +89,16 @@ if "SICK_APART" in os.environ:
 
 
 @job(cron="0 0 1 1 *")
+def sets_alarms() -> None:
+    """Set timers, whose signals end a process that does not expect them."""
+    for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+        signal.setitimer(timer, 0.05)
+    deadline = time.monotonic() + 0.5
+    while time.monotonic() < deadline:
+        pass
+
+
+@job(cron="0 0 1 1 *")
 def wakes_no_thread() -> None:
     """Have the scheduler hand runs to threads that do not hear of them."""
     ThreadExecutor._wake_one = lambda self: None  # type: ignore[method-assign]
