@@ -18,7 +18,7 @@ from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.recorder import record
 from scheduler_app.engine.unheld import UNHELD, UnheldRuns
 from scheduler_app.ledger import counters
-from scheduler_app.models import Job, JobRun, Node, RunState, Surface
+from scheduler_app.models import JobRun, Node, RunState, Surface
 from scheduler_app.registry import JobContext, Registry, job
 from tests.engine.conftest import T0, SetClock, mark_orphans, nothing, sync_jobs
 from tests.explain.conftest import begin
