@@ -62,8 +62,8 @@ class Watch:
         self.code = ExitCode.STOPPED
 
     def follow_signals(self) -> None:
-        """Stop at SIGTERM, SIGINT and SIGHUP; exit at once at the second. A timer that a job has set
-        for its process ends nothing."""
+        """Stop at SIGTERM, SIGINT and SIGHUP; exit at once at the second. A timer that a job has
+        set for its process ends nothing."""
         for number in SIGNALS:
             signal.signal(number, self._take_signal)
         for number in ALARMS:

@@ -81,8 +81,8 @@ class Cluster:
         output = self._folder / "output"
         with output.open("w") as file:  # not a pipe, which the server would keep open
             code = subprocess.call(
-                [self._bin / program, "-D", self._data, *arguments], stdout=file, stderr=file,
-                cwd=self._folder, user=server_user(),
+                [*as_server_user(), self._bin / program, "-D", self._data, *arguments],
+                stdout=file, stderr=file, cwd=self._folder,
             )  # fmt: skip
         return subprocess.CompletedProcess([program], code, output.read_text())
 
@@ -92,6 +92,13 @@ def server_user() -> str | None:
     if os.geteuid() != 0:
         return None
     return "postgres" if any(user.pw_name == "postgres" for user in pwd.getpwall()) else "nobody"
+
+
+def as_server_user() -> list[str]:
+    """What to put before a command line. Not subprocess's own `user`, for which it forks: gRPC
+    halts its threads then, and at times aborts the child."""
+    user = server_user()
+    return ["setpriv", f"--reuid={user}", "--clear-groups"] if user else []
 
 
 @contextmanager

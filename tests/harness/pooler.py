@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.harness.cluster import Cluster, free_port, server_user
+from tests.harness.cluster import Cluster, as_server_user, free_port
 from tests.harness.waiting import eventually
 
 SIZE = 4
@@ -41,7 +41,7 @@ class Pooler:
     def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [self._program, self._settings], stdout=log, stderr=log, user=server_user()
+                [*as_server_user(), self._program, self._settings], stdout=log, stderr=log
             )
         eventually(self._answers)
 

@@ -1,8 +1,10 @@
 """Faults under which a scheduler stays alive, or says what is wrong."""
 
 import re
+import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -91,6 +93,31 @@ def test_log_handler_that_raises_ends_nothing(make_site: MakeSite) -> None:
         ticks(site)
     eventually(lambda: health_of(scheduler) == SERVING, PATIENCE)
     assert scheduler.stop() == 0
+
+
+@pytest.mark.parametrize("env", [{}, {"SICK_GRPC": "1"}], ids=["", "jobs import grpc"])
+def test_job_that_forks_beside_calls_harms_nothing(make_site: MakeSite, env: Any) -> None:
+    """By default gRPC halts its threads at each fork, which may hang, or abort the child."""
+    site = make_site(env)
+    scheduler = site.start()
+    stopped = threading.Event()
+
+    def ask() -> None:
+        while not stopped.is_set():
+            health_of(scheduler)
+
+    clients = [threading.Thread(target=ask) for _ in range(3)]
+    for client in clients:
+        client.start()
+    try:
+        site.trigger("forks")
+        eventually(lambda: site.states("forks") == ["success"], PATIENCE)
+    finally:
+        stopped.set()
+        for client in clients:
+            client.join()
+    ticks(site)
+    assert "fork_posix" not in scheduler.output()
 
 
 def test_timer_that_a_job_sets_ends_nothing(make_site: MakeSite) -> None:

@@ -16,7 +16,7 @@ from django.core.management.base import CommandError
 from django.utils import autoreload
 
 from scheduler_app.management.ending import SIGNALS, ExitCode, end_process, end_process_now
-from scheduler_app.management.running import RunningCommand
+from scheduler_app.management.running import RunningCommand, leave_forks_alone
 from scheduler_app.rpc.endpoint import (
     DEFAULT_ADDRESS,
     DEFAULT_WORKERS,
@@ -52,6 +52,7 @@ class Command(RunningCommand):
         if "--dev" in argv:  # the reloader's, which ends it as it wants
             super().run_from_argv(argv)
             return
+        leave_forks_alone()
         for number in SIGNALS:
             signal.signal(number, self._take_signal)
         threading.Thread(target=self._follow_signals, name="signals", daemon=True).start()

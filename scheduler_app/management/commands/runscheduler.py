@@ -19,7 +19,7 @@ from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.exceptions import SchedulerError
 from scheduler_app.execution import streams
 from scheduler_app.management.ending import ExitCode, end_process
-from scheduler_app.management.running import RunningCommand
+from scheduler_app.management.running import RunningCommand, leave_forks_alone
 from scheduler_app.management.watch import Watch, longest_stop
 from scheduler_app.models import database
 from scheduler_app.processes import init
@@ -70,6 +70,7 @@ class Command(RunningCommand):
     def run_from_argv(self, argv: list[str]) -> None:
         """Run as a process of its own, which ends whatever hangs."""
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # before there is anything to be ended
+        leave_forks_alone()
         init.start_again_below()
         streams.close_input()
         streams.open_missing_output()

@@ -22,6 +22,9 @@ from scheduler_app.engine.recorder import Recorder
 from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.engine.vouching import Voucher
 
+if "SICK_GRPC" in os.environ:
+    import grpc  # noqa: F401
+
 T = TypeVar("T")
 
 HELD = float(os.environ.get("SICK_HELD", "3.5"))
@@ -86,6 +89,16 @@ if "SICK_APART" in os.environ:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         while True:
             time.sleep(1)
+
+
+@job(cron="0 0 1 1 *")
+def forks() -> None:
+    """Have many children, one after the other."""
+    for _ in range(400):
+        pid = os.fork()
+        if not pid:
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
 
 
 @job(cron="0 0 1 1 *")
