@@ -30,8 +30,12 @@ GLANCE = 0.5
 HUNG = 6
 """A liveness thread that has not looked for so many heartbeats hangs."""
 
-ALARMS = (signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF)
-"""What a timer sends that any thread may set: it would end the process."""
+IGNORED = (
+    *(signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGXCPU, signal.SIGIO),
+    *(signal.SIGUSR1, signal.SIGUSR2),
+)
+"""What would end the process, unless the project handles it: a job may ask for it (a timer, a limit
+of processor time, a message about a file), and people take it for a harmless request."""
 
 Work = Callable[[threading.Event, Callable[[], None]], bool]
 
@@ -51,8 +55,8 @@ class Watch:
         self._error: BaseException | None = None
         self._result = False
         self._signals = 0
-        self._alarms = 0
-        """The number of the last that has not been reported."""
+        self._ignored = 0
+        """The number of the last signal that was ignored and has not been reported."""
         self._has_started = False
         self._start_is_known = False
         """Whether the warden has been told of the start: it may be frozen, and its pipe full."""
@@ -62,12 +66,13 @@ class Watch:
         self.code = ExitCode.STOPPED
 
     def follow_signals(self) -> None:
-        """Stop at SIGTERM, SIGINT and SIGHUP; exit at once at the second. A timer that a job has
-        set for its process ends nothing."""
+        """Stop at SIGTERM, SIGINT and SIGHUP; exit at once at the second. What a job may
+        have the system send ends nothing."""
         for number in SIGNALS:
             signal.signal(number, self._take_signal)
-        for number in ALARMS:
-            signal.signal(number, self._take_alarm)
+        for number in IGNORED:
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, self._ignore)
         self._guard.follow_signals()
 
     def run(self, work: Work) -> bool:
@@ -77,7 +82,7 @@ class Watch:
         threading.Thread(target=self._do, args=(work,), name="scheduler", daemon=True).start()
         while not self._done.wait(GLANCE):
             now = time.monotonic()
-            self._report_alarms()
+            self._report_ignored()
             gap, last = min(now - last, 2 * GLANCE), now  # frozen time does not count
             if self._stop.is_set():
                 self._end_if_late(now)
@@ -108,14 +113,14 @@ class Watch:
             os._exit(128 + number)
         self._request_stop()
 
-    def _take_alarm(self, number: int, _: FrameType | None) -> None:
-        self._alarms = number  # a handler of a signal must not log
+    def _ignore(self, number: int, _: FrameType | None) -> None:
+        self._ignored = number  # a handler of a signal must not log
 
-    def _report_alarms(self) -> None:
-        number, self._alarms = self._alarms, 0
+    def _report_ignored(self) -> None:
+        number, self._ignored = self._ignored, 0
         if number:
             name = signal.Signals(number).name
-            logger.warning("ignored %s: a job has set a timer for the whole process", name)
+            logger.warning("ignored %s, which a job may have asked for", name)
 
     def _request_stop(self) -> None:
         self._stop_at = time.monotonic()

@@ -120,12 +120,12 @@ def test_job_that_forks_beside_calls_harms_nothing(make_site: MakeSite, env: Any
     assert "fork_posix" not in scheduler.output()
 
 
-def test_timer_that_a_job_sets_ends_nothing(make_site: MakeSite) -> None:
+def test_signals_that_a_job_asks_for_end_nothing(make_site: MakeSite) -> None:
     site = make_site()
     scheduler = site.start()
-    site.trigger("sets-alarms")
-    eventually(lambda: site.states("sets-alarms") == ["success"], PATIENCE)
-    eventually(lambda: "a job has set a timer for the whole process" in scheduler.output())
+    site.trigger("asks-for-signals")
+    eventually(lambda: site.states("asks-for-signals") == ["success"], PATIENCE)
+    eventually(lambda: "which a job may have asked for" in scheduler.output())
     ticks(site)
     assert scheduler.process.poll() is None
 

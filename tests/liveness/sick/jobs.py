@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import os
 import re
+import resource
 import signal
 import threading
 import time
@@ -102,13 +103,18 @@ def forks() -> None:
 
 
 @job(cron="0 0 1 1 *")
-def sets_alarms() -> None:
-    """Set timers, whose signals end a process that does not expect them."""
+def asks_for_signals() -> None:
+    """Have the system send signals that end a process which does not expect them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (1, hard))
     for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
         signal.setitimer(timer, 0.05)
-    deadline = time.monotonic() + 0.5
-    while time.monotonic() < deadline:
+    os.kill(os.getpid(), signal.SIGUSR1)
+    os.kill(os.getpid(), signal.SIGIO)
+    deadline = time.process_time() + 1.5
+    while time.process_time() < deadline:
         pass
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
 @job(cron="0 0 1 1 *")
