@@ -17,6 +17,7 @@ from scheduler_app.execution.bounded_log import RunLog
 from scheduler_app.execution.capture import capture
 from scheduler_app.execution.process_state import ProcessState
 from scheduler_app.execution.runner import Outcome, carry_out, execute, failure
+from scheduler_app.ledger import counters
 from scheduler_app.logs import SafeLogger
 from scheduler_app.models import JobRun, RunState, database
 from scheduler_app.policies import Overlap
@@ -61,6 +62,8 @@ class Dispatcher:
         self._lock = threading.Lock()
         self._pending: deque[JobRun] = deque()
         self._running: dict[int, JobContext] = {}
+        self._unaccounted: dict[int, JobRun] = {}
+        """Those of them of which account_for_runs() has not been told yet."""
         self._behind: dict[str, deque[JobRun]] = {}
         """For each job that may not overlap, and of which a run is in hand: the runs that begin
         one by one after it."""
@@ -108,6 +111,19 @@ class Dispatcher:
     def held(self) -> frozenset[int]:
         """The ids of the runs that this process carries out, or whose outcome it still records."""
         return self.active | self._recorder.unrecorded
+
+    def account_for_runs(self) -> None:
+        """Have the ledger keep that the runs which are going have been claimed. Raises what the
+        database raises."""
+        with self._lock:
+            runs = list(self._unaccounted.values())
+        if not runs:
+            return
+        with database.atomic():
+            counters.account_for(runs)
+        with self._lock:
+            for run in runs:
+                self._unaccounted.pop(run.pk, None)
 
     @property
     def free_slots(self) -> int:
@@ -200,6 +216,7 @@ class Dispatcher:
                 scheduled_for=run.scheduled_for,
                 attempt=run.attempt,
             )
+            self._unaccounted[run.pk] = run
             self._pace.began(run.pk, run.job_name)
             starts.append(run)
         return starts
@@ -313,6 +330,7 @@ class Dispatcher:
         """Give these runs' slots to the next, and have the outcomes recorded."""
         with self._lock:
             for run in runs:
+                self._unaccounted.pop(run.pk, None)
                 if self._running.pop(run.pk, None):
                     self._capacity.ended += 1
                     self._pace.ended(run.pk, run.job_name, run.duration if outcomes else None)

@@ -265,6 +265,7 @@ class Scheduler(BackgroundScheduler):
         for chore in (
             self._find_unstarted_claims,
             self._close_unheld_runs,
+            self._dispatcher.account_for_runs,
             partial(self._reconcile, self._settings.heartbeat / 2),
             self._take_from_stopped_nodes,
         ):

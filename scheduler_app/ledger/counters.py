@@ -35,6 +35,17 @@ def count(runs: Iterable[JobRun], tried_again: Collection[JobRun] = ()) -> None:
     JobCount.objects.append(counts)
 
 
+def account_for(runs: Iterable[JobRun]) -> None:
+    """Keep that these runs' occurrences, which have been claimed, and all before them, are
+    accounted for: should a row be deleted before its run has ended, that is not forgotten."""
+    entries = dict[str, JobCount]()
+    for run in runs:
+        if run.is_scheduled and run.attempt == 1:
+            entry = entries.setdefault(run.job_name, bulk.like(_BLANK, job_name=run.job_name))
+            entry.accounted_to = max(entry.accounted_to or run.due_at, run.due_at)
+    JobCount.objects.append(entries)
+
+
 def fold() -> bool:
     """Add what has been counted to the jobs' rows, of BATCH jobs at most. Return False if nothing
     is left except counts of jobs that others have locked, whose rows the database refuses, or that
