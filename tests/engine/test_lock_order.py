@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
@@ -85,7 +85,7 @@ def locks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Locks]:
             return before(wrapper)
 
         monkeypatch.setattr(BaseDatabaseWrapper, name, ending)
-        monkeypatch.delitem(vars(connection), name, raising=False)
+        monkeypatch.delitem(vars(connections["default"]), name, raising=False)
     with connection.execute_wrapper(locks.execute):
         yield locks
 
