@@ -1,8 +1,11 @@
 """The gRPC server: address, services, start and stop."""
 
 import ipaddress
+import os
+import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -36,6 +39,35 @@ OPTIONS = (
 )
 SERVICE: str = memory_pb2_grpc.SERVICE.full_name
 HEALTH: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+
+
+_ports: set[int] = set()
+"""Those that servers of this process listen on."""
+
+
+def _close_in_child() -> None:
+    """In a process that a job has forked: close what was accepted at these ports, and what listens
+    there. Should it outlive this one, the next start could not listen there, and clients would not
+    notice that nobody answers."""
+    with suppress(OSError):  # no /proc
+        for name in os.listdir("/proc/self/fd"):
+            with suppress(OSError):  # it is no socket
+                _close_if_ours(socket.socket(fileno=int(name)))
+
+
+def _close_if_ours(found: socket.socket) -> None:
+    try:
+        is_ours = found.family in (socket.AF_INET, socket.AF_INET6)
+        is_ours = is_ours and found.getsockname()[1] in _ports
+    except OSError:
+        is_ours = False
+    if is_ours:
+        found.close()
+    else:
+        found.detach()
+
+
+os.register_at_fork(after_in_child=_close_in_child)
 
 
 def add_services(server: grpc.Server) -> None:
@@ -79,7 +111,8 @@ class Server:
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
         names = (SERVICE, HEALTH, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server, _pool())
-        self.address = f"{host}:{self._bind(address)}" if port is not None else address
+        self._port = self._bind(address)
+        self.address = f"{host}:{self._port}" if port is not None else address
 
     @property
     def words(self) -> str:
@@ -99,16 +132,19 @@ class Server:
         self._server.stop(grace).wait(grace + MARGIN)  # for ever, if its start has failed midway
         self._pool.shutdown(wait=False, cancel_futures=True)  # a call may hang for ever
         self._guard.shutdown()
+        _ports.discard(self._port)
 
     def _bind(self, address: str) -> int:
         try:
-            return self._server.add_insecure_port(address)
+            port: int = self._server.add_insecure_port(address)
         except RuntimeError as error:
             self._server.stop(None)
             raise AddressError(
                 f"Cannot listen on {address}: the port is taken, or the address is not this "
                 "machine's. Give another one, as HOST:PORT."
             ) from error
+        _ports.add(port)
+        return port
 
 
 def _hook() -> Callable[[grpc.Server], None]:

@@ -1,15 +1,22 @@
 """Faults under which a scheduler stays alive, or says what is wrong."""
 
+import os
 import re
+import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from scheduler_app.rpc import health
 from tests.harness import Daemon, eventually
+from tests.harness.processes import descendants
 from tests.liveness.conftest import MakeSite, SickSite, health_of
 from tests.liveness.database import allow, execute, held, refuse
 
@@ -118,6 +125,30 @@ def test_job_that_forks_beside_calls_harms_nothing(make_site: MakeSite, env: Any
             client.join()
     ticks(site)
     assert "fork_posix" not in scheduler.output()
+
+
+def test_child_that_outlives_its_scheduler_keeps_no_port(make_site: MakeSite) -> None:
+    """Nor clients that wait for an answer."""
+    site = make_site()
+    scheduler = site.start()
+    with grpc.insecure_channel(f"127.0.0.1:{scheduler.port}") as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        watched = stub.Watch(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
+        next(watched)
+        site.trigger("forks-for-long")
+        eventually(lambda: site.states("forks-for-long") == ["success"], PATIENCE)
+        left = descendants(scheduler.process.pid)
+        scheduler.kill()
+        try:
+            with pytest.raises(grpc.RpcError) as caught:
+                list(watched)
+            assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+            with socket.create_server(("127.0.0.1", scheduler.port)):
+                pass
+        finally:
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def test_signals_that_a_job_asks_for_end_nothing(make_site: MakeSite) -> None:
