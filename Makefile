@@ -4,7 +4,9 @@ export TEST_POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 
 # For 2 cores. The quick tests wait more than they work; each slow one starts several processes.
 WORKERS ?= 4
-SLOW_WORKERS ?= 2
+SLOW_WORKERS ?= 3
+# These use no database: once is enough.
+NO_DATABASE = tests/processes tests/backends/test_process.py
 
 .PHONY: help run test test-sqlite test-postgres test-slow check chaos soak bench proto clean
 help: ## Tell what can be made
@@ -23,7 +25,7 @@ test-postgres: $(BIN)/.dev
 
 test-slow: $(BIN)/.dev ## Run the tests that start processes, cause faults or try histories, on both
 	$(BIN)/python -m pytest -m 'slow and not chaos' -n $(SLOW_WORKERS) --dist worksteal
-	TEST_DATABASE=postgres $(BIN)/python -m pytest -m 'slow and not chaos' -n $(SLOW_WORKERS) --dist worksteal
+	TEST_DATABASE=postgres $(BIN)/python -m pytest -m 'slow and not chaos' -n $(SLOW_WORKERS) --dist worksteal $(NO_DATABASE:%=--ignore %)
 
 check: $(BIN)/.dev ## Check style, types, rooms, settings and migrations
 	$(BIN)/ruff check .
