@@ -8,12 +8,14 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.conf import settings
+from django.test import TransactionTestCase
 from django.utils import timezone
 
 from scheduler_app.ledger import timetable
 from scheduler_app.models import Job
 from tests.fires import computed
 from tests.harness import Database, postgres_database, sqlite_database
+from tests.harness.emptying import empty
 
 SLOW = (
     *("acceptance", "backends/test_process", "chaos", "liveness", "model", "processes"),
@@ -24,6 +26,11 @@ SLOW = (
 or combinations."""
 SLOW_FIXTURES = {"site_database"}
 """Fixtures that serve real processes, which take seconds to start."""
+
+
+def pytest_configure() -> None:
+    assert hasattr(TransactionTestCase, "_fixture_teardown")
+    TransactionTestCase._fixture_teardown = empty  # type: ignore[attr-defined]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
