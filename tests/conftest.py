@@ -30,7 +30,7 @@ SLOW_FIXTURES = {"site_database"}
 
 def pytest_configure() -> None:
     assert hasattr(TransactionTestCase, "_fixture_teardown")
-    TransactionTestCase._fixture_teardown = empty  # type: ignore[attr-defined]
+    TransactionTestCase._fixture_teardown = empty
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
