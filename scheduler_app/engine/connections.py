@@ -1,7 +1,7 @@
 """Connections on which an engine thread does not wait for ever.
 
-A server's process may stand still, or a network may drop one connection without a word. No timeout
-of the server's own ends such a question; another thread of this process does."""
+A process of the server may be stopped, or a network may drop one connection silently. No timeout of
+the server's ends such a wait; another thread of this process does."""
 
 import os
 import socket
@@ -19,20 +19,24 @@ logger = SafeLogger(__name__)
 
 
 class WatchedConnection:
-    """The connection to PostgreSQL of one thread, which uses it in `with` blocks, and calls close()
-    at its end. Another thread calls observe() at short intervals: a question that has no answer
-    after `limit` seconds then raises OperationalError in the thread that asks."""
+    """Watch the connection to PostgreSQL of one thread, which uses it in `with` blocks and calls
+    close() at its end. Another thread calls observe() at short intervals: a statement that has no
+    answer after `limit` seconds then raises OperationalError in the thread that waits for it.
+
+    The server may keep the broken session until it can answer. So that a server of which every
+    commit hangs does not run out of sessions, the limit doubles until a block ends well."""
 
     def __init__(self, limit: float) -> None:
-        self._limit = limit
+        self._shortest = self._limit = limit
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
-        """A duplicate of the driver's own, so that it is never somebody else's file by now."""
+        """A duplicate of the driver's socket: the driver may close its own at any moment, and the
+        system may then give its number to another file."""
         self._driver: object = None
         self._wrapper: BaseDatabaseWrapper | None = None
         self._is_in_use = False
         self._steps = 0
-        """How many questions have begun or ended."""
+        """How many statements have begun or ended."""
         self._seen = 0
         self._waited = 0.0
 
@@ -50,10 +54,12 @@ class WatchedConnection:
         trace: TracebackType | None,
     ) -> None:
         self._is_in_use = False
+        if error is None:
+            self._limit = self._shortest
 
     def observe(self, seconds: float) -> None:
-        """Note that so many seconds have passed since the last call, in which this process was not
-        held up itself, and break the connection if its time is up."""
+        """Break the connection if a statement has waited for `limit` seconds. `seconds`: how long
+        ago the last call was, less the time for which this process itself was held up."""
         if not self._is_in_use or self._steps != self._seen:
             self._seen, self._waited = self._steps, 0.0
             return
@@ -69,14 +75,15 @@ class WatchedConnection:
             except OSError:  # the other side has closed it
                 return
         logger.warning("the database has not answered for %.0f s: connecting anew", self._limit)
+        self._limit *= 2
 
     @property
     def _is_current(self) -> bool:
-        """Whether the connection is still the thread's; it may have been given to a pool since."""
+        """Return False if the thread has given the connection back, to a pool say."""
         return self._wrapper is not None and self._wrapper.connection is self._driver
 
     def close(self) -> None:
-        """Give back what it holds; the connection itself is its thread's."""
+        """Watch no more. The connection itself stays open."""
         if self._wrapper is not None and self._execute in self._wrapper.execute_wrappers:
             self._wrapper.execute_wrappers.remove(self._execute)
         self._hold(None)

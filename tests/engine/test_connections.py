@@ -12,7 +12,8 @@ from scheduler_app.engine.connections import WatchedConnection
 from scheduler_app.engine.liveness import Liveness
 from scheduler_app.engine.vitals import Vitals
 from scheduler_app.engine.vouching import Voucher
-from scheduler_app.models import Heartbeat, Node, database
+from scheduler_app.models import Heartbeat, Node, Report, database
+from scheduler_app.processes.guard import Guard
 from tests.engine.conftest import eventually
 
 pytestmark = [
@@ -27,9 +28,13 @@ def ask(statement: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_question_is_left() -> Iterator[None]:
-    """The server goes on with a question that was given up."""
+def no_session_is_left() -> Iterator[None]:
     yield
+    end_other_sessions()
+
+
+def end_other_sessions() -> None:
+    """End those of broken connections: the server still works on their statements."""
     ask(
         "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -66,6 +71,33 @@ def is_waiting(statement: str) -> bool:
 
 
 NEVER = "SELECT pg_sleep(3600)"
+
+
+def test_limit_doubles_until_a_block_ends_well(
+    watched: WatchedConnection,
+    in_thread: Callable[[Callable[[], None]], Future[None]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A server of which every commit hangs keeps all the sessions that were broken."""
+
+    def looks_until_broken() -> int:
+        begun = threading.Event()
+        asked = in_thread(lambda: question(watched, begun, NEVER))
+        assert begun.wait(30)
+        eventually(lambda: is_waiting(NEVER))
+        caplog.clear()
+        looks = 0
+        while "connecting anew" not in caplog.text:
+            watched.observe(1)
+            looks += 1
+        assert isinstance(asked.exception(30), OperationalError)
+        in_thread(database.close_connection).result(30)
+        end_other_sessions()
+        return looks
+
+    assert [looks_until_broken() for _ in range(3)] == [6, 11, 21]
+    in_thread(lambda: question(watched, threading.Event(), "SELECT 2")).result(30)
+    assert looks_until_broken() == 6
 
 
 def test_question_without_an_answer_is_given_up(
@@ -125,15 +157,15 @@ def test_heartbeats_go_on_over_another_connection(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process that served them stands still."""
-    liveness = Liveness(Vitals(), Voucher(lambda *_: None, list), lambda: None)  # type: ignore[arg-type]
+    liveness = Liveness(Vitals(), Voucher(Guard(10), list), lambda: None)
     beat = Heartbeat.objects.beat
     hung = list[int]()
 
-    def hang_once(*arguments: object) -> bool:
+    def hang_once(node_id: int, report: Report) -> bool:
         if not hung:
             hung.append(1)
             ask(f"SET LOCAL statement_timeout = 0; {NEVER}")
-        return beat(*arguments)  # type: ignore[arg-type]
+        return beat(node_id, report)
 
     def has_beaten() -> bool:
         liveness.connection.observe(1)
