@@ -57,13 +57,14 @@ class Dispatcher:
         self._progressed = progressed
         self._recorder = Recorder(self._committed)
         self.connection = self._recorder.connection
+        """The recorder's, for others to observe."""
         self._capacity = Capacity(self._size)
         self._pace = Pace(self._function_of)
         self._lock = threading.Lock()
         self._pending: deque[JobRun] = deque()
         self._running: dict[int, JobContext] = {}
         self._unaccounted: dict[int, JobRun] = {}
-        """Those of them of which account_for_runs() has not been told yet."""
+        """The first attempts among them that account_for_runs() has not recorded yet."""
         self._behind: dict[str, deque[JobRun]] = {}
         """For each job that may not overlap, and of which a run is in hand: the runs that begin
         one by one after it."""
@@ -113,7 +114,7 @@ class Dispatcher:
         return self.active | self._recorder.unrecorded
 
     def account_for_runs(self) -> None:
-        """Have the ledger keep that the runs which are going have been claimed. Raises what the
+        """Record that the occurrences of the running runs are accounted for. Raises what the
         database raises."""
         with self._lock:
             runs = list(self._unaccounted.values())
@@ -216,7 +217,8 @@ class Dispatcher:
                 scheduled_for=run.scheduled_for,
                 attempt=run.attempt,
             )
-            self._unaccounted[run.pk] = run
+            if counters.is_first_attempt(run):
+                self._unaccounted[run.pk] = run
             self._pace.began(run.pk, run.job_name)
             starts.append(run)
         return starts

@@ -43,8 +43,8 @@ RECOVERY = 2
 """How long it waits then, in heartbeats: another node may first have to give up a question that the
 database never answers, which it does after one heartbeat, and then connect anew."""
 LONGEST_ANSWER = 1.0
-"""It gives up a question that has no answer after so many heartbeats, and connects anew, in time
-for its next heartbeat."""
+"""After so many heartbeats without an answer it breaks the connection and connects anew: early
+enough to send a heartbeat before other schedulers mark the node dead."""
 PRUNE_EVERY = 20
 """One in so many heartbeats deletes those that are superseded."""
 

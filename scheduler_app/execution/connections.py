@@ -12,6 +12,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from scheduler_app.execution import thread_state
+from scheduler_app.logs import SafeLogger
+
+logger = SafeLogger(__name__)
 
 ACTIVE, IN_TRANSACTION, IN_ERROR = 1, 2, 3
 """PGTransactionStatusType of libpq; psycopg 2 has other names for them than psycopg 3."""
@@ -24,16 +27,16 @@ _of_threads: ContextVar[list[str] | None] = ContextVar("scheduler_faults_of_thre
 
 
 def watch_threads() -> list[str]:
-    """Return a list, to which the threads that are started in this context from now on add what
-    they have left open at their end."""
+    """Return a list to which each thread that is started in this context adds, at its end, what it
+    has left open."""
     faults: list[str] = []
     _of_threads.set(faults)
     return faults
 
 
 def watched(run: Callable[[], object]) -> Callable[[], None] | None:
-    """Return what a thread that is started in this context is to run in place of `run`; None if
-    nobody watches it."""
+    """Return what a thread that is started in this context must run instead of `run`; None if the
+    context is not watched."""
     faults = _of_threads.get()
     if faults is None:
         return None
@@ -45,6 +48,7 @@ def watched(run: Callable[[], object]) -> Callable[[], None] | None:
         finally:
             if thread_state.has_values() and (fault := discard()):
                 faults.append(f"In a thread of its own: {fault}")
+                logger.warning("a thread that a run has started: %s", fault)  # it may have ended
 
     return run_and_discard
 

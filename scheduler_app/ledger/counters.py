@@ -22,28 +22,33 @@ def count(runs: Iterable[JobRun], tried_again: Collection[JobRun] = ()) -> None:
     counts = dict[str, JobCount]()
     for run in runs:
         counter = _counter_of(run) if not tried_again or run not in tried_again else None
-        is_occurrence = run.is_scheduled and run.attempt == 1
-        if not (counter or is_occurrence):
-            continue
-        entry = counts.get(run.job_name)
-        if entry is None:
-            entry = counts[run.job_name] = bulk.like(_BLANK, job_name=run.job_name)
-        if counter:
-            setattr(entry, counter, getattr(entry, counter) + run.occurrences)
-        if is_occurrence:
-            entry.accounted_to = max(entry.accounted_to or run.due_at, run.due_at)
+        if counter or is_first_attempt(run):
+            _add(run, counter, counts)
     JobCount.objects.append(counts)
 
 
 def account_for(runs: Iterable[JobRun]) -> None:
-    """Keep that these runs' occurrences, which have been claimed, and all before them, are
-    accounted for: should a row be deleted before its run has ended, that is not forgotten."""
-    entries = dict[str, JobCount]()
+    """Record that the occurrences of these first attempts, which have not ended, are accounted for,
+    so that this is known even if a row is deleted meanwhile. Call it in a transaction."""
+    counts = dict[str, JobCount]()
     for run in runs:
-        if run.is_scheduled and run.attempt == 1:
-            entry = entries.setdefault(run.job_name, bulk.like(_BLANK, job_name=run.job_name))
-            entry.accounted_to = max(entry.accounted_to or run.due_at, run.due_at)
-    JobCount.objects.append(entries)
+        _add(run, None, counts)
+    JobCount.objects.append(counts)
+
+
+def is_first_attempt(run: JobRun) -> bool:
+    """Return whether the run is the first attempt of an occurrence of the job's schedule."""
+    return run.is_scheduled and run.attempt == 1
+
+
+def _add(run: JobRun, counter: str | None, counts: dict[str, JobCount]) -> None:
+    entry = counts.get(run.job_name)
+    if entry is None:
+        entry = counts[run.job_name] = bulk.like(_BLANK, job_name=run.job_name)
+    if counter:
+        setattr(entry, counter, getattr(entry, counter) + run.occurrences)
+    if is_first_attempt(run):
+        entry.accounted_to = max(entry.accounted_to or run.due_at, run.due_at)
 
 
 def fold() -> bool:

@@ -12,10 +12,10 @@ FORK_HANDLERS = "GRPC_ENABLE_FORK_SUPPORT"
 
 
 def leave_forks_alone() -> None:
-    """Have gRPC do nothing when a job forks, unless the environment says that it should. By default
-    it halts its threads before each fork, and while calls come in that may hang for ever, with the
-    interpreter's lock, or abort the child. It asks the environment when it is imported: if that has
-    happened already, this program starts anew."""
+    """Switch gRPC's fork handlers off, unless the environment says otherwise. They halt its threads
+    before each fork, and while calls come in that may hang for ever, with the interpreter lock
+    held, or abort the child. gRPC reads the environment when it is imported: if a module has
+    imported it already, execute this program again."""
     if FORK_HANDLERS not in os.environ:
         os.environ[FORK_HANDLERS] = "0"
         if "grpc" in sys.modules:

@@ -30,12 +30,9 @@ GLANCE = 0.5
 HUNG = 6
 """A liveness thread that has not looked for so many heartbeats hangs."""
 
-IGNORED = (
-    *(signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGXCPU, signal.SIGIO),
-    *(signal.SIGUSR1, signal.SIGUSR2),
-)
-"""What would end the process, unless the project handles it: a job may ask for it (a timer, a limit
-of processor time, a message about a file), and people take it for a harmless request."""
+IGNORED = (signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGXCPU, signal.SIGIO)
+"""Signals that a job can have the system send to the whole process, by a timer or a limit of
+processor time, and that would end it. A handler of the project's own stays."""
 
 Work = Callable[[threading.Event, Callable[[], None]], bool]
 
@@ -66,8 +63,8 @@ class Watch:
         self.code = ExitCode.STOPPED
 
     def follow_signals(self) -> None:
-        """Stop at SIGTERM, SIGINT and SIGHUP; exit at once at the second. What a job may
-        have the system send ends nothing."""
+        """Stop at SIGTERM, SIGINT and SIGHUP; exit immediately at the second. Ignore what a
+        job may have the system send."""
         for number in SIGNALS:
             signal.signal(number, self._take_signal)
         for number in IGNORED:
@@ -120,7 +117,8 @@ class Watch:
         number, self._ignored = self._ignored, 0
         if number:
             name = signal.Signals(number).name
-            logger.warning("ignored %s, which a job may have asked for", name)
+            text = "ignored %s: a job may have set a timer or a limit for the whole process"
+            logger.warning(text, name)
 
     def _request_stop(self) -> None:
         self._stop_at = time.monotonic()

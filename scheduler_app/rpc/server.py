@@ -42,13 +42,14 @@ HEALTH: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 
 _ports: set[int] = set()
-"""Those that servers of this process listen on."""
+"""The ports on which servers of this process listen."""
 
 
 def _close_in_child() -> None:
-    """In a process that a job has forked: close what was accepted at these ports, and what listens
-    there. Should it outlive this one, the next start could not listen there, and clients would not
-    notice that nobody answers."""
+    """Close the servers' sockets in a process that a job has forked. If it outlived the scheduler,
+    the next start would find the port taken, and clients would wait for an answer for ever."""
+    if not _ports:
+        return
     with suppress(OSError):  # no /proc
         for name in os.listdir("/proc/self/fd"):
             with suppress(OSError):  # it is no socket
@@ -89,7 +90,7 @@ class Server:
     ) -> None:
         """`look` tells whether the scheduler, for which the server answers health checks, works:
         by default, whether any does."""
-        host, port = split_address(address)
+        host, _ = split_address(address)
         if not (insecure or is_loopback(host)):
             raise AddressError(
                 f"{address} can be reached from other machines, and gRPC has neither encryption "
@@ -112,7 +113,7 @@ class Server:
         names = (SERVICE, HEALTH, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server, _pool())
         self._port = self._bind(address)
-        self.address = f"{host}:{self._port}" if port is not None else address
+        self.address = f"{host}:{self._port}"
 
     @property
     def words(self) -> str:

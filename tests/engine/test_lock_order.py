@@ -1,4 +1,4 @@
-"""One order of locks, everywhere: whoever waits for a lock holds none that comes after it."""
+"""A transaction that waits for a lock holds none that is later in the order of locks."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -107,7 +107,7 @@ def end(runs: list[JobRun], state: RunState) -> None:
     record([], runs)
 
 
-def test_whoever_waits_holds_nothing_that_comes_later(
+def test_waiting_transaction_holds_no_later_lock(
     declare: Declare, start: Start, set_clock: SetClock, node: Node, locks: Locks
 ) -> None:
     names = list(OPTIONS)

@@ -156,7 +156,7 @@ def test_signals_that_a_job_asks_for_end_nothing(make_site: MakeSite) -> None:
     scheduler = site.start()
     site.trigger("asks-for-signals")
     eventually(lambda: site.states("asks-for-signals") == ["success"], PATIENCE)
-    eventually(lambda: "which a job may have asked for" in scheduler.output())
+    eventually(lambda: "a job may have set a timer" in scheduler.output())
     ticks(site)
     assert scheduler.process.poll() is None
 

@@ -1,4 +1,4 @@
-"""A second signal ends a process at once, whatever it is doing, and so does the first in time."""
+"""A second signal ends a process immediately, and the first one within a limit."""
 
 import signal
 import subprocess
@@ -50,7 +50,7 @@ def test_second_signal_beside_a_lock(make_site: MakeSite, command: str) -> None:
     with held(site, *TABLES), hanging_call(daemon):
         daemon.process.send_signal(signal.SIGHUP)
         time.sleep(1)
-        assert daemon.process.poll() is None  # it waits for what goes on
+        assert daemon.process.poll() is None  # it waits for the run, or the call
         daemon.process.send_signal(signal.SIGTERM)
         assert daemon.process.wait(AT_ONCE) == 128 + signal.SIGTERM
 

@@ -109,7 +109,6 @@ def asks_for_signals() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (1, hard))
     for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
         signal.setitimer(timer, 0.05)
-    os.kill(os.getpid(), signal.SIGUSR1)
     os.kill(os.getpid(), signal.SIGIO)
     deadline = time.process_time() + 1.5
     while time.process_time() < deadline:
