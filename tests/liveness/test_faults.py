@@ -180,8 +180,11 @@ def test_job_that_holds_the_interpreter_is_named(make_site: MakeSite) -> None:
 
 def test_held_interpreter_is_told_while_it_lasts(make_site: MakeSite) -> None:
     site = make_site({"SICK_HELD": "12"})  # time for several looks, each a process of its own
-    site.start()
+    scheduler = site.start()
     ticks(site)
+    # A lock that begins in the midst of a claim would keep SQLite's database from the warden too.
+    assert site.cli(scheduler, "pause", "tick").returncode == 0
+    eventually(lambda: "running" not in site.states("tick"))
     site.trigger("regex")
     shown = eventually(lambda: said if "interpreter lock" in (said := site.says()) else "")
     ((run,),) = site.runs("regex", "id")

@@ -4,6 +4,7 @@ import atexit
 import ctypes
 import gc
 import logging
+import math
 import multiprocessing
 import os
 import re
@@ -47,13 +48,20 @@ def endless() -> None:
 @job(cron="0 0 1 1 *")
 def regex() -> None:
     """Match a slow regular expression, during which no other thread of the process runs."""
-    time.sleep(0.5)  # so that no thread is in the midst of a transaction, most likely
-    length, took = 20, 0.0
-    while took < HELD:
-        began = time.monotonic()
-        re.match(r"(a+)+$", "a" * length + "b")
-        took = time.monotonic() - began
+    length, took = 10, 0.0
+    while took < 0.05:  # each letter doubles the time
         length += 1
+        took = _match(length)
+    length += math.ceil(math.log2(1.2 * HELD / took))
+    time.sleep(0.5)  # so that no thread is in the midst of a transaction, most likely
+    _match(length)
+
+
+def _match(length: int) -> float:
+    """Return how much processor time this took, in seconds."""
+    began = time.thread_time()
+    re.match(r"(a+)+$", "a" * length + "b")
+    return time.thread_time() - began
 
 
 @job(cron="0 0 1 1 *")
