@@ -1,9 +1,12 @@
 """What Python tells of the function that a job declares, whatever that object is."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
+
+from scheduler_app.exceptions import DeclarationError
+from scheduler_app.text import shown
 
 JobFunction = Callable[..., Any]
 T = TypeVar("T")
@@ -19,6 +22,33 @@ def takes_context(function: JobFunction) -> bool:
         and (parameter.default is parameter.empty or parameter.name == "context")
         for parameter in found.parameters.values()
     )
+
+
+def with_arguments(
+    function: JobFunction, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> JobFunction:
+    """Return the function as it is called with these arguments before and after the context; itself
+    if there are none. Raises DeclarationError if they do not fit."""
+    if not isinstance(args, Sequence) or isinstance(args, str | bytes):
+        raise DeclarationError(f"Bad args {shown(args)} of {place(function)}: use a list or tuple.")
+    if not isinstance(kwargs, Mapping) or not all(isinstance(key, str) for key in kwargs):
+        raise DeclarationError(
+            f"Bad kwargs {shown(kwargs)} of {place(function)}: use a dict by name."
+        )
+    if not args and not kwargs:
+        return function
+    found = signature(function)
+    try:
+        bound = found.bind_partial(*args, **kwargs) if found else None
+    except TypeError as error:
+        text = f"{place(function)} cannot be called with args and kwargs ({error})."
+        raise DeclarationError(text) from error
+    if bound and "context" in bound.arguments:
+        raise DeclarationError(
+            f"args or kwargs give {place(function)} its context, which the scheduler gives: "
+            "put it after the parameters that args fill, and fill those after it by kwargs."
+        )
+    return partial(function, *args, **kwargs)
 
 
 def complaint(function: JobFunction, *, with_context: bool) -> str:

@@ -7,16 +7,17 @@ import inspect
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from django.conf import settings
 
 from scheduler_app.command import Command
-from scheduler_app.cron import Schedule, Uncomputable
+from scheduler_app.cron import Schedule, Uncomputable, compose
 from scheduler_app.exceptions import CronError, DeclarationError
 from scheduler_app.inspection import (
     JobFunction,
@@ -24,6 +25,7 @@ from scheduler_app.inspection import (
     complaint,
     place,
     takes_context,
+    with_arguments,
     wrapped,
 )
 from scheduler_app.metadata import storable_metadata
@@ -33,6 +35,7 @@ from scheduler_app.text import is_storable, shown
 F = TypeVar("F", bound=JobFunction)
 P = ParamSpec("P")
 R = TypeVar("R")
+NO_ARGUMENTS: Mapping[str, Any] = MappingProxyType({})
 
 NAME = re.compile(rf"[a-z0-9]([a-z0-9._-]{{0,{MAX_NAME - 2}}}[a-z0-9])?")
 
@@ -143,12 +146,8 @@ class Registry:
         where = place(definition.function)
         try:
             definition.validate()
-        except CronError as error:
-            hint = "Five fields (minute hour day month weekday), six with seconds first, or @daily."
-            self.problems.append(Problem(where, f"Job {shown(definition.name)}: {error}", hint))
-            return
-        except DeclarationError as error:
-            self.problems.append(Problem(where, str(error), "Change the arguments of @job."))
+        except (CronError, DeclarationError) as error:
+            self.refuse(definition.name, definition.function, error)
             return
         except Exception as error:  # an object of the project, which raises when it is inspected
             text = f"Job {shown(definition.name)} cannot be inspected: {shown(error)}."
@@ -159,6 +158,19 @@ class Registry:
             first = place(twin.function)
             text = f"Two jobs are named {definition.name!r}: {first} and {where}."
             self.problems.append(Problem(where, text, "Give one of them another name=."))
+
+    def refuse(
+        self, name: object, function: JobFunction, error: CronError | DeclarationError
+    ) -> None:
+        """Keep why the function cannot be declared as this job."""
+        if isinstance(error, CronError):
+            text = f"Job {shown(name)}: {error}"
+            hint = (
+                "Write cron='0 1 * * *' (or six fields, or @daily), every='5m' or at='2026-12-24'."
+            )
+        else:
+            text, hint = str(error), "Change the arguments of @job."
+        self.problems.append(Problem(place(function), text, hint))
 
     def get(self, name: str) -> JobDefinition | None:
         return self._definitions.get(name)
@@ -216,10 +228,18 @@ def _unchanged(function: F) -> F:
 @_told_of_misuse
 def job(
     *,
-    cron: str,
-    name: str = "",
+    cron: str | None = None,
+    every: timedelta | str | None = None,
+    anchor: datetime | str | None = None,
+    at: datetime | str | None = None,
+    start: date | str | None = None,
+    end: date | str | None = None,
+    calendar: Iterable[date | str] | date | str | None = None,
     timezone: str = "",
     jitter: int = 0,
+    name: str = "",
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] = NO_ARGUMENTS,
     description: str = "",
     overlap: str = Overlap.SKIP,
     catch_up: str = CatchUp.SKIP,
@@ -233,11 +253,22 @@ def job(
 ) -> Callable[[F], F]:
     """Declare the decorated function (plain or async, with or without a context) as a job.
 
-    `cron` has five fields (Debian's rules), six with seconds first, or is @hourly, @daily and so
-    on, in the IANA zone `timezone` (default: settings.TIME_ZONE). `jitter` delays each occurrence
-    by up to that many seconds. `name` is by default the function's, with dashes; the description
-    its docstring. All others are the job's policies: see Policies. The function is returned
-    unchanged."""
+    Its schedule is one of these:
+    - `cron`: five fields (Debian's rules), six with seconds first, or @hourly, @daily and so on;
+    - `every`: an interval ("90s", "5m", "1h30m", "2d", a timedelta), counted from `anchor` (1970 in
+      UTC), whatever clocks show meanwhile and whenever schedulers start;
+    - `at`: one moment.
+
+    It fires from `start` to `end`, both included, and not on the days of `calendar`: weekdays
+    ("SAT", "weekends"), days ("2026-12-25" or a date), days of each year ("12-25") and periods
+    ("2026-12-24/2027-01-01"). Clock, days and moments without an offset are those of the IANA zone
+    `timezone` (default: settings.TIME_ZONE). `jitter` delays each occurrence by up to that many
+    seconds.
+
+    The function is called with `args`, then the context if it takes one, and `kwargs`. `name` is by
+    default the function's, with dashes; the description its docstring. All others are the job's
+    policies: see Policies. The function is returned unchanged, so that it can be declared once
+    more, with another name and schedule."""
     policies = Policies(
         overlap=overlap,  # type: ignore[arg-type]  # text is as good as the constant
         catch_up=catch_up,  # type: ignore[arg-type]
@@ -251,15 +282,26 @@ def job(
 
     def declare(function: F) -> F:
         job_name = _or(name, lambda: function.__name__.replace("_", "-"))
+        zone = _or(timezone, lambda: settings.TIME_ZONE)
+        try:
+            text = compose(
+                cron=cron,
+                every=every,
+                anchor=anchor,
+                at=at,
+                start=start,
+                end=end,
+                calendar=calendar,
+                timezone=zone,
+            )
+            call = with_arguments(function, args, kwargs)
+        except (CronError, DeclarationError) as error:
+            registry.refuse(job_name, function, error)
+            return function
         definition = JobDefinition(
             name=job_name,
-            function=function,
-            schedule=Schedule(
-                " ".join(cron.split()) if isinstance(cron, str) else cron,
-                _or(timezone, lambda: settings.TIME_ZONE),
-                jitter,
-                job_name,
-            ),
+            function=call,
+            schedule=Schedule(text, zone, jitter, job_name),
             description=_or(description, lambda: inspect.getdoc(wrapped(function)) or ""),
             policies=policies,
         )
@@ -278,16 +320,15 @@ def _or(text: str, default: Callable[[], str]) -> str:
 def command_job(
     command: str,
     *args: str,
-    cron: str,
     name: str = "",
     options: dict[str, Any] | None = None,
-    **policies: Any,
+    **schedule_and_policies: Any,
 ) -> None:
     """Declare a management command as a job: `command_job("clearsessions", cron="@daily")`.
 
     `args` are its arguments as on the command line, `options` its options as for call_command;
     all else is as for `job`. What it prints goes where the scheduler's own output goes."""
     call = Command(command, args, {} if options is None else options)
-    policies.setdefault("description", call.line)
+    schedule_and_policies.setdefault("description", call.line)
     name = _or(name, lambda: command.replace("_", "-"))
-    job(cron=cron, name=name, **policies)(call)
+    job(name=name, **schedule_and_policies)(call)

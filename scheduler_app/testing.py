@@ -27,7 +27,7 @@ from django.utils import timezone
 from scheduler_app.cron import Uncomputable
 from scheduler_app.exceptions import JobNotFound
 from scheduler_app.execution.runner import Outcome, outcome_of
-from scheduler_app.inspection import JobFunction
+from scheduler_app.inspection import JobFunction, wrapped
 from scheduler_app.models import RunState
 from scheduler_app.registry import JobContext, JobDefinition, registry
 
@@ -121,10 +121,14 @@ def _definition(job: str | JobFunction) -> JobDefinition:
     if isinstance(job, str):
         found = registry.get(job)
     else:
-        found = next((each for each in registry if each.function is job), None)
+        found = next((each for each in registry if _is_of(each, job)), None)
     if found is None:
         raise JobNotFound(job if isinstance(job, str) else getattr(job, "__name__", repr(job)))
     return found
+
+
+def _is_of(definition: JobDefinition, function: JobFunction) -> bool:
+    return function in (definition.function, wrapped(definition.function))
 
 
 def _moment(of: datetime | str, zone: ZoneInfo) -> datetime:

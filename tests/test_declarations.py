@@ -17,7 +17,7 @@ from django.core.management.base import SystemCheckError
 from django.utils import timezone
 
 from scheduler_app import checks
-from scheduler_app.cron import MAX_EXPRESSION, MAX_JITTER, MAX_ZONE
+from scheduler_app.cron import MAX_JITTER, MAX_TEXT, MAX_ZONE
 from scheduler_app.exceptions import DeclarationError
 from scheduler_app.execution.runner import execute
 from scheduler_app.models import Job, RunState, SchedulePeriod
@@ -286,12 +286,12 @@ def _save(definition: Any) -> None:
 @pytest.mark.parametrize(
     ("argument", "value", "text"),
     [
-        ("cron", None, "Bad cron expression None: use five fields"),
-        ("cron", 5, "Bad cron expression 5: use five fields"),
-        ("cron", ["@daily"], "Bad cron expression ['@daily']"),
+        ("cron", None, "give one of cron=, every= and at=, not none of them"),
+        ("cron", 5, "Bad schedule 5: use five fields"),
+        ("cron", ["@daily"], "Bad schedule ['@daily']"),
         ("cron", "", "Empty cron expression"),
         ("cron", "0 0 * *\0*", r"Bad cron expression '0 0 * *\x00*' of 4 field(s)"),
-        ("cron", ",".join(["1"] * 99) + " * * * *", "use at most 200 characters"),
+        ("cron", ",".join(["1"] * 999) + " * * * *", "use at most 2000 characters"),
         ("name", 5, "Bad job name 5"),
         ("name", None, "Bad job name None"),
         ("name", New(Unfriendly), "Bad job name <Unfriendly that cannot be shown>"),
@@ -383,8 +383,8 @@ def test_decorator_without_parentheses_is_a_problem(registry: Registry) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({}, "missing a required argument: 'cron'"),
-        ({"corn": "@daily"}, "missing a required argument: 'cron'"),
+        ({}, "give one of cron=, every= and at=, not none of them"),
+        ({"corn": "@daily"}, "got an unexpected keyword argument 'corn'"),
         ({"cron": "@daily", "retry": 3}, "got an unexpected keyword argument 'retry'"),
     ],
 )
@@ -400,7 +400,6 @@ def test_call_whose_arguments_do_not_fit_is_a_problem(
     ("names", "arguments", "text"),
     [
         ((), {"cron": "@daily"}, "missing a required argument: 'command'"),
-        (("check",), {}, "missing a required argument: 'cron'"),
         (("check",), {"cron": "@daily", "retry": 3}, "unexpected keyword argument 'retry'"),
     ],
 )
@@ -410,6 +409,12 @@ def test_command_job_whose_arguments_do_not_fit_is_a_problem(
     command_job(*names, registry=registry, **arguments)
     assert text in error().msg
     assert error().obj.startswith("tests.test_declarations, line ")
+    assert len(registry) == 0
+
+
+def test_command_job_without_a_schedule_is_a_problem(registry: Registry) -> None:
+    command_job("check", registry=registry)
+    assert "Job 'check': Bad schedule: give one of cron=, every= and at=" in error().msg
     assert len(registry) == 0
 
 
@@ -425,7 +430,7 @@ def test_problem_stops_check_and_nothing_else(registry: Registry) -> None:
 def test_limits_are_those_of_the_columns(model: Any) -> None:
     length = {field.name: getattr(field, "max_length", None) for field in model._meta.fields}
     name = "name" if model is Job else "job_name"
-    limits = (MAX_NAME, MAX_EXPRESSION, MAX_ZONE)
+    limits = (MAX_NAME, MAX_TEXT, MAX_ZONE)
     assert (length[name], length["cron"], length["timezone"]) == limits
 
 

@@ -11,8 +11,6 @@ from scheduler_app.cron.words import words
 from scheduler_app.exceptions import CronError
 from scheduler_app.text import shown
 
-MAX_EXPRESSION = 200
-"""Characters of a cron expression."""
 ALIASES = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",

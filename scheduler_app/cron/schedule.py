@@ -9,18 +9,13 @@ from hashlib import blake2b
 from itertools import chain, pairwise, takewhile
 from zoneinfo import ZoneInfo
 
-from scheduler_app.cron.expression import (
-    MAX_EXPRESSION,
-    USAGE,
-    explain,
-    is_by_the_clock,
-    normalise,
-)
+from scheduler_app.cron.expression import is_by_the_clock
 from scheduler_app.cron.fires import (
     LATEST,
     MAX_ZONE,
     ZONE_USAGE,
     fires,
+    first_fire,
     in_utc,
     latest_fire,
     next_fire,
@@ -28,6 +23,8 @@ from scheduler_app.cron.fires import (
     whole_second,
     zone_of,
 )
+from scheduler_app.cron.notation import MAX_TEXT, USAGE, Terms, normalise, read
+from scheduler_app.cron.sentence import explain, left_out
 from scheduler_app.exceptions import CronError
 from scheduler_app.text import shown
 
@@ -37,7 +34,8 @@ MAX_JITTER = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A cron expression in a zone, with jitter: a delay of each run by up to that many seconds.
+    """The text of a schedule (see notation.py) in a zone, with jitter: a delay of each run by up to
+    that many seconds.
 
     Nothing can be asked of it but compute(): a row may hold what this machine, or this release,
     cannot read."""
@@ -56,14 +54,18 @@ class Schedule:
         return Fires(expression, self.timezone, self.jitter, self.seed)
 
     def _checked(self) -> str:
-        _expect_text("Bad cron expression", self.expression, MAX_EXPRESSION, USAGE)
+        _expect_text("Bad schedule", self.expression, MAX_TEXT, USAGE)
         _expect_text("Unknown time zone", self.timezone, MAX_ZONE, ZONE_USAGE)
         whole = isinstance(self.jitter, int) and not isinstance(self.jitter, bool)
         if not whole or not 0 <= self.jitter <= MAX_JITTER:
             usage = f"use a whole number of seconds from 0 to {MAX_JITTER:,}"
             raise CronError(f"Bad jitter {shown(self.jitter)}: {usage}")
         zone_of(self.timezone)
-        return normalise(self.expression)
+        text = normalise(self.expression)
+        if read(text).is_limited and first_fire(text, self.timezone) is None:
+            limits = "its start, its end or its calendar leaves out every moment"
+            raise CronError(f"Schedule {shown(text)} never fires: {limits}")
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +109,31 @@ class Fires:
     seed: str
 
     def names(self, wall: datetime, width: timedelta) -> bool:
-        """Return whether the expression names this time on the wall, or one that is less than
-        `width` later, whether or not the clock shows it."""
+        """Return whether a cron expression names this time on the wall, or one that is less than
+        `width` later, whether or not the clock shows it. An interval or a moment names none."""
+        terms = self._terms
+        if not terms.cron or terms.calendar.excludes(wall.date()):
+            return False
         # In UTC, where no clock jumps, an expression fires at all that it names.
         as_utc = wall.replace(tzinfo=UTC)
-        fire = next_fire(self.expression, as_utc - timedelta(seconds=1), "UTC")
+        fire = next_fire(terms.cron, as_utc - timedelta(seconds=1), "UTC")
         return fire is not None and fire < as_utc + width
 
     @property
     def is_by_the_clock(self) -> bool:
         """Whether it fires whenever the clock on the wall matches: not at all in a gap, at both
-        passes of a repeated hour."""
-        return is_by_the_clock(self.expression)
+        passes of a repeated hour. So does what asks no clock on a wall, an interval or a moment."""
+        return not self._terms.cron or is_by_the_clock(self._terms.cron)
+
+    def left_out(self, moment: datetime, until: datetime) -> str:
+        """Return which limit of the schedule, its start, its end or its calendar, keeps it from
+        firing at this moment or before `until`, as "it ended at ..."; empty if none does."""
+        fire = next_fire(self._terms.base, moment - timedelta(seconds=1), self.timezone)
+        return left_out(self.expression, fire, self.timezone) if fire and fire < until else ""
+
+    @property
+    def _terms(self) -> Terms:
+        return read(self.expression)
 
     def scheduled_after(self, moment: datetime) -> datetime | None:
         """Return the first moment after this one that the expression names (UTC), without jitter.
@@ -131,7 +146,7 @@ class Fires:
 
     def explain(self) -> str:
         """Return the schedule in English words, without zone and jitter."""
-        return explain(self.expression)
+        return explain(self.expression, self.timezone)
 
     def next(self, after: datetime) -> Fire | None:
         """Return the first occurrence with `due_at` later than `after`. None: not within 50

@@ -60,7 +60,7 @@ class _Values:
             step = "" if self.is_range else f" {_step_ordinal(self._step)}"
             return f"every{step} {self.unit} from {self.values[0]} through {self.values[-1]}"
         plural = "s" if len(self.values) > 1 else ""
-        return f"{self.unit}{plural} {_listed(_ranges(self.values))}"
+        return f"{self.unit}{plural} {listed(_ranges(self.values))}"
 
     @property
     def _step(self) -> int:
@@ -77,7 +77,7 @@ def _time(cron: CronSim) -> str:
     on_the_minute = second.values == [0]
     if len(second.values) * len(minute.values) * len(hour.values) <= _FEW_TIMES:
         times = product(hour.values, minute.values, second.values)
-        return f"at {_listed(_clock(*time, is_short=on_the_minute) for time in times)}"
+        return f"at {listed(_clock(*time, is_short=on_the_minute) for time in times)}"
     if on_the_minute:
         return _minutes(minute, hour)
     if minute.is_full and hour.is_full:
@@ -150,11 +150,11 @@ def _days(cron: CronSim) -> str:
         parts.insert(0, f"the {_ordinal(numbers[0])} day")
     elif numbers:
         parts.insert(0, str(_Values("day", numbers, first=1, size=31)))
-    return _listed(parts)
+    return listed(parts)
 
 
 def _months(cron: CronSim) -> str:
-    return _listed(_ranges(sorted(cron.months), lambda month: _MONTHS[month - 1]))
+    return listed(_ranges(sorted(cron.months), lambda month: _MONTHS[month - 1]))
 
 
 def _weekdays(cron: CronSim, conjunction: str) -> str:
@@ -171,7 +171,7 @@ def _weekdays(cron: CronSim, conjunction: str) -> str:
         for count, day in numbered
         if day not in plain
     ]
-    return _listed([*_ranges(turned, lambda day: _WEEKDAYS[day % 7]), *nth], conjunction)
+    return listed([*_ranges(turned, lambda day: _WEEKDAYS[day % 7]), *nth], conjunction)
 
 
 def _plain_weekdays(cron: CronSim) -> set[int]:
@@ -199,7 +199,8 @@ def _runs(values: list[int]) -> list[tuple[int, int]]:
     return runs
 
 
-def _listed(parts: Iterable[str], conjunction: str = "and") -> str:
+def listed(parts: Iterable[str], conjunction: str = "and") -> str:
+    """Return the parts, of which there is one at least, as a list in a sentence."""
     *others, last = parts
     if len(others) < 2:
         return f" {conjunction} ".join([*others, last])

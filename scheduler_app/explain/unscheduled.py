@@ -28,7 +28,11 @@ def not_scheduled(moment: datetime, until: datetime, history: History) -> str:
         at = history.clock.full(before)
         return f"the clock showed this time twice, and the schedule has the first alone, {at}."
     changed = _changed_while_delayed(moment, until, period, schedule, history)
-    return changed or f"not in the schedule. {_neighbours(moment, period, schedule, history)}"
+    if changed:
+        return changed
+    limit = schedule.left_out(moment, until)
+    why = f"not in the schedule: {limit}." if limit else "not in the schedule."
+    return f"{why} {_neighbours(moment, period, schedule, history)}"
 
 
 def _before_the_first(period: SchedulePeriod, history: History) -> str:
@@ -93,7 +97,7 @@ def _neighbours(moment: datetime, period: SchedulePeriod, schedule: Fires, histo
     previous, following = schedule.scheduled_by(moment), schedule.scheduled_after(moment)
     sides = {"before": previous, "after": following}
     told = [f"the one {side} is {history.clock.full(at)}" for side, at in sides.items() if at]
-    return f"By {period.cron!r} {' and '.join(told)}."
+    return f"By {period.cron!r} {' and '.join(told) or 'there is no other'}."
 
 
 def _names(schedule: Fires, wall: datetime) -> bool:

@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('name', models.CharField(max_length=100, primary_key=True, serialize=False)),
                 ('description', models.TextField(blank=True)),
-                ('cron', models.CharField(max_length=200, verbose_name='cron expression')),
+                ('cron', models.CharField(max_length=2000, verbose_name='schedule')),
                 ('timezone', models.CharField(max_length=64, verbose_name='time zone')),
                 ('jitter', models.PositiveIntegerField(default=0, help_text='Seconds.')),
                 ('zone_rules', models.CharField(blank=True, help_text='Which rules of the time zone are in force.', max_length=16)),
@@ -133,7 +133,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('job_name', models.CharField(max_length=100, verbose_name='job')),
-                ('cron', models.CharField(max_length=200, verbose_name='cron expression')),
+                ('cron', models.CharField(max_length=2000, verbose_name='schedule')),
                 ('timezone', models.CharField(max_length=64, verbose_name='time zone')),
                 ('jitter', models.PositiveIntegerField(default=0, help_text='Seconds.')),
                 ('zone_rules', models.CharField(blank=True, max_length=16)),

@@ -7,7 +7,7 @@ from dataclasses import fields
 from django.db import models
 from django.db.models import F
 
-from scheduler_app.cron import MAX_EXPRESSION, MAX_ZONE, Schedule
+from scheduler_app.cron import MAX_TEXT, MAX_ZONE, Schedule
 from scheduler_app.models.count import COUNTERS, JobCount, latest_not_folded, not_folded
 from scheduler_app.models.primary import PrimaryQuerySet
 from scheduler_app.policies import MAX_NAME, CatchUp, Overlap, Policies
@@ -52,7 +52,7 @@ class Job(models.Model):
 
     name = models.CharField(max_length=MAX_NAME, primary_key=True)
     description = models.TextField(blank=True)
-    cron = models.CharField("cron expression", max_length=MAX_EXPRESSION)
+    cron = models.CharField("schedule", max_length=MAX_TEXT)
     timezone = models.CharField("time zone", max_length=MAX_ZONE)
     jitter = models.PositiveIntegerField(default=0, help_text="Seconds.")
     zone_rules = models.CharField(

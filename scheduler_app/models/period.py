@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import connections, models
 
-from scheduler_app.cron import MAX_EXPRESSION, MAX_ZONE, Schedule
+from scheduler_app.cron import MAX_TEXT, MAX_ZONE, Schedule
 from scheduler_app.models import bulk
 from scheduler_app.models.job import Job
 from scheduler_app.models.primary import PrimaryQuerySet
@@ -60,7 +60,7 @@ class SchedulePeriod(models.Model):
         ORPHANED = "orphaned", "orphaned"
 
     job_name = models.CharField("job", max_length=MAX_NAME)
-    cron = models.CharField("cron expression", max_length=MAX_EXPRESSION)
+    cron = models.CharField("schedule", max_length=MAX_TEXT)
     timezone = models.CharField("time zone", max_length=MAX_ZONE)
     jitter = models.PositiveIntegerField(default=0, help_text="Seconds.")
     zone_rules = models.CharField(max_length=16, blank=True)

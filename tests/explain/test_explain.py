@@ -378,6 +378,31 @@ def test_not_in_the_schedule(claimer: Claimer) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("schedule", "limit"),
+    [
+        ({"calendar": "MON"}, "its calendar leaves out Monday, 2026-03-02"),
+        ({"end": "2026-03-02 11:59:30"}, "it ended at 2026-03-02 11:59:30"),
+        ({"start": "2026-03-03"}, "it starts at 2026-03-03 00:00"),
+    ],
+)
+def test_limit_that_leaves_the_moment_out_is_named(
+    declare: Declare, start: Start, schedule: dict[str, str], limit: str
+) -> None:
+    declare("a", **schedule)
+    start()
+    assert f": not in the schedule: {limit}. By '* * * * * " in why()
+    assert why(T0 + 30 * SECOND).startswith("a 2026-03-02 12:00:30 UTC: not in the schedule. By ")
+
+
+def test_single_moment_has_no_neighbours(declare: Declare, start: Start) -> None:
+    declare("a", cron=None, at="2026-03-02 12:00")
+    (run,) = start().claim(T0)
+    finish([run])
+    assert why().startswith("a 2026-03-02 12:00:00 UTC: ran: ")
+    assert why(T0 + MINUTE).endswith("the one before is 2026-03-02 12:00:00 UTC.")
+
+
 def test_before_the_job_was_declared(claimer: Claimer) -> None:
     assert why(T0 - timedelta(days=1)).endswith(
         "the job was declared only at 2026-03-02 11:59:00 UTC."

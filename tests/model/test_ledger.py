@@ -53,7 +53,13 @@ SPANS = [
 DECLARATIONS = st.fixed_dictionaries(
     {
         "cron": st.sampled_from(
-            ["* * * * *", "*/20 * * * * *", "*/7 * * * *", "0 */6 * * *", "30 2 * * *"]
+            [
+                *("* * * * *", "*/20 * * * * *", "*/7 * * * *", "0 */6 * * *", "30 2 * * *"),
+                "@every 90s anchor 2026-03-02T12:00:07Z",
+                "@at 2026-03-29T00:57:30Z",
+                "*/7 * * * * except SUN",
+                "*/20 * * * * * start 2026-03-02T12:00:30Z end 2026-03-02T12:03:00Z",
+            ]
         ),
         "timezone": st.sampled_from(["UTC", "Europe/Berlin"]),
         "jitter": st.sampled_from([0, 0, 5, 90, 3000]),
