@@ -2,15 +2,12 @@
 
 import re
 from dataclasses import fields
-from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-import scheduler_app
 from scheduler_app.policies import DEFAULTS, CatchUp, Overlap, Policies
-from scheduler_app.registry import Registry, job
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 TEXT = (DOCS / "policies.md").read_text()
@@ -52,18 +49,3 @@ def test_picture_is_told_in_words_and_has_a_dark_form(picture: Path) -> None:
     root = ET.fromstring(picture.read_text())
     assert f"![{root.attrib['aria-label']}]" in TEXT
     assert "prefers-color-scheme: dark" in picture.read_text()
-
-
-def test_links_within_the_page_lead_somewhere() -> None:
-    headings = re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= anchors
-
-
-def test_example_declares_a_valid_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    registry = Registry()
-    monkeypatch.setattr(scheduler_app, "job", partial(job, registry=registry))
-    (example,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-    exec(example, {"__name__": "example"})
-    assert registry.problems == []
-    assert registry.names == ["import-prices"]
