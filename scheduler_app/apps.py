@@ -22,6 +22,8 @@ class SchedulerConfig(AppConfig):
             lacking.register()
             return
         from scheduler_app import checks, discovery
+        from scheduler_app.models.timetable import keep_apart
 
+        keep_apart()
         checks.register()
         discovery.discover()

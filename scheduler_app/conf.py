@@ -63,6 +63,10 @@ class SchedulerSettings:
     housekeeping: Mapping[str, str | None] = field(default_factory=dict)
     """Other cron expressions for the scheduler's own jobs, by name; None: the job is not wanted."""
 
+    apscheduler_admin: bool = False
+    """Whether the admin shows django-apscheduler's own pages, for the jobs of a scheduler that the
+    project runs itself. They run jobs inside the web request, for all who may view them."""
+
     def __post_init__(self) -> None:
         for number in fields(self):
             if number.type in (float, int):
@@ -71,6 +75,7 @@ class SchedulerSettings:
         _check_name("jobs_module", self.jobs_module)
         _check_names("jobs_apps", self.jobs_apps)
         _check_housekeeping(self.housekeeping)
+        _check_bool("apscheduler_admin", self.apscheduler_admin)
 
     @property
     def dead_after(self) -> float:
@@ -105,6 +110,11 @@ def _check_names(name: str, value: object) -> None:
         raise SettingsError(
             f"SCHEDULER[{name!r}] is {value!r}; it must be a list of apps, such as ['billing']."
         )
+
+
+def _check_bool(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise SettingsError(f"SCHEDULER[{name!r}] is {value!r}; it must be True or False.")
 
 
 def _check_housekeeping(value: object) -> None:

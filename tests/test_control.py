@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from django_apscheduler.models import DjangoJob
 
 from scheduler_app import control, status
 from scheduler_app.control import Actor
@@ -20,6 +19,7 @@ from scheduler_app.models import (
     SchedulePeriod,
     Surface,
     database,
+    timetable_rows,
 )
 from tests.fires import computed
 
@@ -33,7 +33,7 @@ def nightly(make_job: Callable[..., Job]) -> Job:
 
 
 def due_at() -> object:
-    return DjangoJob.objects.get().next_run_time
+    return timetable_rows().get().next_run_time
 
 
 def test_paused_job_has_no_next_time(nightly: Job) -> None:

@@ -53,7 +53,9 @@ def short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 JOB_ROW = "SELECT 1 FROM scheduler_app_job WHERE name = 'one' FOR UPDATE"
-TIMETABLE_ROW = "SELECT 1 FROM django_apscheduler_djangojob WHERE id = 'one' FOR UPDATE"
+TIMETABLE_ROW = (
+    "SELECT 1 FROM django_apscheduler_djangojob WHERE id = 'scheduler_app:one' FOR UPDATE"
+)
 TABLE = "LOCK TABLE scheduler_app_job IN ACCESS EXCLUSIVE MODE"
 
 

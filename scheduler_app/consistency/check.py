@@ -19,7 +19,7 @@ from scheduler_app.exceptions import JobNotFound
 from scheduler_app.ledger import expected
 from scheduler_app.ledger.expected import RESOLUTION, Window
 from scheduler_app.ledger.history import accounted_to
-from scheduler_app.models import Job, Node, SchedulePeriod, database, timetable_rows
+from scheduler_app.models import Job, Node, SchedulePeriod, database, row_id, timetable_rows
 from scheduler_app.policies import MAX_NAME
 from scheduler_app.text import one_line
 
@@ -62,7 +62,7 @@ def _audit_by_name(
 def _audit(job: Job, is_declared: bool, window: Window, tally: Tally) -> Iterator[Discrepancy]:
     tally.jobs += 1
     recorded = list(SchedulePeriod.objects.filter(job_name=job.name).order_by("begins_at", "id"))
-    entries = timetable_rows().filter(id=job.name)
+    entries = timetable_rows().filter(id=row_id(job.name))
     next_due = entries.values_list("next_run_time", flat=True).first()
     yield from state.periods(job, recorded)
     yield from state.timetable(job, next_due)

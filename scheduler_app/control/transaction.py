@@ -11,7 +11,7 @@ from typing import TypeVar
 from django.db import DatabaseError, transaction
 
 from scheduler_app.exceptions import Busy, SchedulerError
-from scheduler_app.models import Job, database, locks, timetable_rows
+from scheduler_app.models import Job, database, locks, name_of, row_ids, timetable_rows
 from scheduler_app.models.faults import Fault, fault_of
 from scheduler_app.text import listed
 
@@ -110,8 +110,10 @@ def _locked(names: Collection[str]) -> list[str]:
             _limit_lock_waits()
             jobs = Job.objects.select_for_update(skip_locked=True).filter(name__in=names)
             free = set(jobs.values_list("name", flat=True))
-            entries = timetable_rows().select_for_update(skip_locked=True).filter(id__in=free)
-            free &= set(entries.values_list("id", flat=True))
+            entries = (
+                timetable_rows().select_for_update(skip_locked=True).filter(id__in=row_ids(free))
+            )
+            free &= set(map(name_of, entries.values_list("id", flat=True)))
             transaction.set_rollback(True, using=database.alias())
     except DatabaseError:  # the whole table is locked, say: it is one of these
         return []

@@ -11,7 +11,7 @@ from django_apscheduler.jobstores import DjangoJobStore
 
 from scheduler_app.cron import Schedule, Uncomputable
 from scheduler_app.ledger.timetable import state
-from scheduler_app.models import Job, timetable_rows
+from scheduler_app.models import Job, name_of, row_id, timetable_rows
 
 
 class CronTrigger(BaseTrigger):
@@ -56,10 +56,11 @@ class Timetable(DjangoJobStore):
         return self._get_jobs(next_run_time__lte=now)
 
     def lookup_job(self, job_id: str) -> APSchedulerJob | None:
-        return next(iter(self._get_jobs(id=job_id)), None)
+        return next(iter(self._get_jobs(id=row_id(job_id))), None)
 
     def _get_jobs(self, **filters: Any) -> list[APSchedulerJob]:
-        dues = dict(timetable_rows().filter(**filters).values_list("id", "next_run_time"))
+        rows = timetable_rows().filter(**filters).values_list("id", "next_run_time")
+        dues = {name_of(row): due_at for row, due_at in rows}
         return [self._restore(job, dues[job.name]) for job in Job.objects.filter(name__in=dues)]
 
     def _restore(self, job: Job, due_at: datetime | None) -> APSchedulerJob:

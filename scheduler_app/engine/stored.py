@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from scheduler_app.cron import Schedule
 from scheduler_app.engine.releases import FIELDS
-from scheduler_app.models import Job, SchedulePeriod, bulk, database, timetable_rows
+from scheduler_app.models import Job, SchedulePeriod, bulk, database, name_of, timetable_rows
 
 Rows = QuerySet[Any, tuple[Any, ...]]
 _SCHEDULE = tuple(FIELDS.index(name) for name in ("cron", "timezone", "jitter", "zone_rules"))
@@ -85,7 +85,7 @@ def _compiled(alias: str) -> tuple[bulk.Compiled, ...]:
 
 def look() -> Stored:
     """Read all jobs. The due moments are read before anything that accounts for them."""
-    dues = dict(bulk.fetch(_dues()))
+    dues = _due_moments()
     jobs = {name: _job(values) for name, *values in bulk.fetch(_jobs())}
     periods = {name: tuple(values) for name, *values in bulk.fetch(_periods())}
     return Stored(jobs, dues, periods)
@@ -93,7 +93,11 @@ def look() -> Stored:
 
 def look_again(before: Stored) -> Stored:
     """Read the due moments of jobs that have not changed."""
-    return replace(before, dues=dict(bulk.fetch(_dues())))
+    return replace(before, dues=_due_moments())
+
+
+def _due_moments() -> dict[str, datetime | None]:
+    return {name_of(row): due_at for row, due_at in bulk.fetch(_dues())}
 
 
 def _dues() -> Rows:

@@ -12,7 +12,7 @@ from scheduler_app.cron import MAX_JITTER, Fire, Uncomputable, find_zone
 from scheduler_app.ledger import expected
 from scheduler_app.ledger.expected import RESOLUTION, Window
 from scheduler_app.ledger.history import accounted_to
-from scheduler_app.models import Job, JobRun, SchedulePeriod, timetable_rows
+from scheduler_app.models import Job, JobRun, SchedulePeriod, row_id, timetable_rows
 from scheduler_app.models.period import SchedulePeriodQuerySet
 from scheduler_app.text import Clock, shown
 
@@ -53,7 +53,7 @@ class History:
 
     @cached_property
     def next_due(self) -> datetime | None:
-        entries = timetable_rows().filter(id=self.job.name)
+        entries = timetable_rows().filter(id=row_id(self.job.name))
         due_at: datetime | None = entries.values_list("next_run_time", flat=True).first()
         return due_at
 

@@ -1,4 +1,4 @@
-"""When each job is due next: django-apscheduler's DjangoJob rows.
+"""When each job is due next: rows of django-apscheduler's DjangoJob, whose ids bear a prefix.
 
 The next_run_time column is authoritative; a row without a value there does not fire. The pickled
 job_state is written once and never read by the engine: it holds plain values and a reference to one
@@ -8,12 +8,14 @@ import pickle
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from django_apscheduler.models import DjangoJob
 
-from scheduler_app.models import bulk, database, timetable_rows
+from scheduler_app.models import bulk, database, name_of, row_id, row_ids, timetable_rows
 from scheduler_app.models.primary import PrimaryQuerySet
+
+D = TypeVar("D", datetime, datetime | None)
 
 RUNNER = "scheduler_app.execution.runner:run_job"
 """The one function that every timetable row refers to."""
@@ -26,14 +28,14 @@ def known(names: Iterable[str]) -> set[str]:
 
 def dues(names: Iterable[str]) -> dict[str, datetime | None]:
     """Return the due moments of those of these jobs that have a row."""
-    rows = timetable_rows().filter(bulk.AnyOf("id", names)).order_by()
-    return dict(bulk.fetch(rows.values_list("id", "next_run_time")))
+    rows = timetable_rows().filter(bulk.AnyOf("id", row_ids(names))).order_by()
+    return _by_name(bulk.fetch(rows.values_list("id", "next_run_time")))
 
 
 def add(dues: Mapping[str, datetime | None]) -> None:
     """Add rows for these jobs, and leave alone a row that another process was first to add."""
     rows = [
-        DjangoJob(id=name, next_run_time=due_at, job_state=pickle.dumps(state(name)))
+        DjangoJob(id=row_id(name), next_run_time=due_at, job_state=pickle.dumps(state(name)))
         for name, due_at in dues.items()
     ]
     timetable_rows().bulk_create(rows, ignore_conflicts=True)
@@ -47,9 +49,9 @@ def next_due(excluding: Iterable[str] = ()) -> datetime | None:
 
 @lru_cache(maxsize=16)
 def _earliest(alias: str, excluding: frozenset[str]) -> bulk.Compiled:
-    entries = DjangoJob.objects.using(alias).filter(next_run_time__isnull=False)
+    entries = timetable_rows().using(alias).filter(next_run_time__isnull=False)
     if excluding:
-        entries = entries.exclude(id__in=excluding)
+        entries = entries.exclude(id__in=row_ids(excluding))
     return bulk.compiled(entries.order_by("next_run_time").values_list("next_run_time")[:1])
 
 
@@ -60,30 +62,31 @@ def lock_due(
     first, and skip those that other transactions hold. Return `{name: due moment}`."""
     rows = _due(now, excluding).select_for_update(skip_locked=True)
     if among is not None:
-        rows = rows.filter(bulk.AnyOf("id", among))
-    return dict(bulk.fetch(rows.values_list("id", "next_run_time")[:limit]))
+        rows = rows.filter(bulk.AnyOf("id", row_ids(among)))
+    return _by_name(bulk.fetch(rows.values_list("id", "next_run_time")[:limit]))
 
 
 def due(now: datetime, excluding: Iterable[str], limit: int) -> list[str]:
     """Return the jobs that are due, the earliest first, including those that others have locked."""
-    return [name for (name,) in bulk.fetch(_due(now, excluding).values_list("id")[:limit])]
+    return [name_of(row) for (row,) in bulk.fetch(_due(now, excluding).values_list("id")[:limit])]
 
 
 def _due(now: datetime, excluding: Iterable[str]) -> PrimaryQuerySet[DjangoJob]:
-    rows = timetable_rows().filter(next_run_time__lte=now).exclude(id__in=list(excluding))
+    rows = timetable_rows().filter(next_run_time__lte=now).exclude(id__in=row_ids(excluding))
     return rows.order_by("next_run_time", "id")
 
 
 def lock(names: Iterable[str]) -> None:
     """Lock these jobs' rows, in the order of their names, waiting for those that others hold."""
-    rows = timetable_rows().select_for_update().filter(bulk.AnyOf("id", names)).order_by("id")
-    list(rows.values_list("id"))
+    rows = timetable_rows().select_for_update().filter(bulk.AnyOf("id", row_ids(names)))
+    list(rows.order_by("id").values_list("id"))
 
 
 def try_lock(names: Iterable[str]) -> set[str]:
     """Lock those of these jobs' rows that no other transaction holds; return their names."""
-    rows = timetable_rows().select_for_update(skip_locked=True).filter(bulk.AnyOf("id", names))
-    return set(rows.order_by("id").values_list("id", flat=True))
+    ids = bulk.AnyOf("id", row_ids(names))
+    rows = timetable_rows().select_for_update(skip_locked=True).filter(ids).order_by("id")
+    return set(map(name_of, rows.values_list("id", flat=True)))
 
 
 def advance(next_dues: Mapping[str, datetime | None]) -> None:
@@ -91,9 +94,14 @@ def advance(next_dues: Mapping[str, datetime | None]) -> None:
     if next_dues:
         blank = DjangoJob()
         rows = [
-            bulk.like(blank, id=name, next_run_time=due_at) for name, due_at in next_dues.items()
+            bulk.like(blank, id=row_id(name), next_run_time=due_at)
+            for name, due_at in next_dues.items()
         ]
         bulk.update(rows, ["next_run_time"], database.connection())
+
+
+def _by_name(rows: Iterable[tuple[str, D]]) -> dict[str, D]:
+    return {name_of(row): due_at for row, due_at in rows}
 
 
 def state(name: str) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from scheduler_app.models.installation import Installation
 from scheduler_app.models.job import Job, JobQuerySet
 from scheduler_app.models.node import LivenessSnapshot, Node
 from scheduler_app.models.period import SchedulePeriod
-from scheduler_app.models.primary import timetable_rows
 from scheduler_app.models.release import Release, ZoneRules
 from scheduler_app.models.run import Held, JobRun, JobRunQuerySet, RunState, Trigger
+from scheduler_app.models.timetable import name_of, row_id, row_ids, timetable_rows
 
 __all__ = [
     "COUNTERS",
@@ -31,5 +31,8 @@ __all__ = [
     "Surface",
     "Trigger",
     "ZoneRules",
+    "name_of",
+    "row_id",
+    "row_ids",
     "timetable_rows",
 ]

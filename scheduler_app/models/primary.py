@@ -4,7 +4,6 @@ send the project's reads, lags behind, and decisions based on it would be wrong.
 from typing import TypeVar
 
 from django.db import models
-from django_apscheduler.models import DjangoJob
 
 M = TypeVar("M", bound=models.Model)
 
@@ -15,8 +14,3 @@ class PrimaryQuerySet(models.QuerySet[M]):
         """The alias of the database that it is asked of: the one that is written to."""
         self._for_write = True
         return super().db
-
-
-def timetable_rows() -> PrimaryQuerySet[DjangoJob]:
-    """Return the timetable, which is django-apscheduler's model."""
-    return PrimaryQuerySet(DjangoJob)

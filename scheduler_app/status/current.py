@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Concat
 
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.cron import Uncomputable
@@ -22,6 +23,7 @@ from scheduler_app.models import (
     timetable_rows,
 )
 from scheduler_app.models.job import can_be_name
+from scheduler_app.models.timetable import PREFIX
 from scheduler_app.policies import MAX_NAME, Policies
 from scheduler_app.status.health import SchedulerHealth, scheduler_health
 from scheduler_app.text import Clock, one_line
@@ -175,11 +177,12 @@ def run_summary(run_id: int) -> RunSummary:
 
 def job_statuses(jobs: JobQuerySet) -> list[JobStatus]:
     """Return the statuses of these jobs, in their order, in a constant number of queries."""
+    due_at = timetable_rows().filter(id=Concat(Value(PREFIX), OuterRef("name")))
     rows: list[Any] = list(
         jobs.counted().annotate(
             last_outcome_id=_latest(JobRun.objects.finished()),
             last_run_id=_latest(JobRun.objects.executed()),
-            next_run=Subquery(timetable_rows().filter(id=OuterRef("name")).values("next_run_time")),
+            next_run=Subquery(due_at.values("next_run_time")),
         )
     )
     overdue = overdue_before() if rows else None

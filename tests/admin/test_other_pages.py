@@ -10,8 +10,10 @@ from django.template import Context, Template
 from django.test import Client
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
+from pytest_django import Settings
 
 from scheduler_app import control
+from scheduler_app.admin.apscheduler import hide_pages
 from scheduler_app.control import Actor
 from scheduler_app.models import AuditEntry, Job, Node, Surface
 
@@ -81,6 +83,18 @@ def test_pages_of_django_apscheduler_are_hidden(admin_client: Client) -> None:
     index = admin_client.get("/admin/").content.decode()
     assert "django_apscheduler" not in index
     assert "/admin/scheduler_app/job/" in index
+
+
+def test_setting_keeps_the_pages_of_django_apscheduler(settings: Settings) -> None:
+    settings.SCHEDULER = {"apscheduler_admin": True}
+    site = admin.AdminSite()
+    hide_pages(site)
+    site.register(DjangoJob)
+    hide_pages(site)
+    assert site.is_registered(DjangoJob)
+    settings.SCHEDULER = {}
+    hide_pages(site)
+    assert not site.is_registered(DjangoJob)
 
 
 def test_pages_of_django_apscheduler_stay_hidden_when_it_is_discovered_later() -> None:

@@ -34,7 +34,7 @@ def _overdue(nodes: Nodes) -> list[Any]:
         f"SELECT id, due_at FROM scheduler_app_jobrun WHERE {ACTIVE} AND trigger = 'schedule'"
     )
     latest = max(_moment(at) for (at,) in nodes.rows("SELECT next_run_time FROM "
-        "django_apscheduler_djangojob WHERE id = 'load-0'"))  # fmt: skip
+        "django_apscheduler_djangojob WHERE id = 'scheduler_app:load-0'"))  # fmt: skip
     return [run for run, due_at in rows if latest - _moment(due_at) > timedelta(seconds=10)]
 
 

@@ -149,7 +149,7 @@ class Nodes(Site):
         """Whether no job of every second waits to be claimed."""
         ((first, last),) = self.rows(
             "SELECT min(next_run_time), max(next_run_time) FROM django_apscheduler_djangojob "
-            "WHERE id LIKE 'load-%' OR id LIKE 'two-seconds-%'"
+            "WHERE id LIKE '%:load-%' OR id LIKE '%:two-seconds-%'"
         )
         return bool(first == last)
 

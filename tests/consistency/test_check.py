@@ -9,7 +9,6 @@ from random import Random
 import pytest
 from django.db import connection
 from django.db.models import F
-from django_apscheduler.models import DjangoJob
 
 from scheduler_app import control, jobs
 from scheduler_app.consistency.check import audit_ledger
@@ -17,7 +16,16 @@ from scheduler_app.consistency.report import Kind, Tally
 from scheduler_app.control import Actor
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.exceptions import JobNotFound
-from scheduler_app.models import Job, JobCount, JobRun, Node, RunState, SchedulePeriod, Surface
+from scheduler_app.models import (
+    Job,
+    JobCount,
+    JobRun,
+    Node,
+    RunState,
+    SchedulePeriod,
+    Surface,
+    timetable_rows,
+)
 from scheduler_app.registry import JobContext, Registry, job
 from tests.engine.conftest import T0, mark_orphans, nothing, sync_jobs
 from tests.explain.conftest import SetClock, finish
@@ -264,7 +272,7 @@ def test_job_without_a_period_is_found(ten: Claimer) -> None:
 
 
 def test_active_job_that_is_never_due_is_found(ten: Claimer, set_clock: SetClock) -> None:
-    DjangoJob.objects.update(next_run_time=None)
+    timetable_rows().update(next_run_time=None)
     set_clock(T0 + 10.5 * MINUTE)
     assert kinds() == [Kind.TIMETABLE, Kind.LOST]
 
@@ -272,17 +280,17 @@ def test_active_job_that_is_never_due_is_found(ten: Claimer, set_clock: SetClock
 def test_paused_job_that_is_due_is_found(ten: Claimer, set_clock: SetClock) -> None:
     set_clock(T0 + 9.5 * MINUTE)
     control.pause("a", by=ADA)
-    DjangoJob.objects.update(next_run_time=T0 + 10 * MINUTE)
+    timetable_rows().update(next_run_time=T0 + 10 * MINUTE)
     assert kinds() == [Kind.TIMETABLE]
 
 
 def test_timetable_that_was_put_back_is_found(ten: Claimer) -> None:
-    DjangoJob.objects.update(next_run_time=T0 + 9 * MINUTE)
+    timetable_rows().update(next_run_time=T0 + 9 * MINUTE)
     assert kinds() == [Kind.UNEXPECTED]
 
 
 def test_timetable_that_was_put_forward_is_found(ten: Claimer) -> None:
-    DjangoJob.objects.update(next_run_time=T0 + 20 * MINUTE)
+    timetable_rows().update(next_run_time=T0 + 20 * MINUTE)
     (lost,) = audit_ledger()
     assert (lost.kind, lost.occurrences) == (Kind.LOST, 10)
 

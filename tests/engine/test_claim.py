@@ -6,13 +6,12 @@ from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
-from django_apscheduler.models import DjangoJob
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from scheduler_app.engine import claim, plan
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.ledger import timetable
-from scheduler_app.models import Job, JobRun, Node, RunState, Trigger
+from scheduler_app.models import Job, JobRun, Node, RunState, Trigger, row_id, timetable_rows
 from scheduler_app.policies import Overlap
 from scheduler_app.registry import Registry, job
 from tests.engine.conftest import T0, counted, nothing
@@ -42,7 +41,7 @@ def test_due_job_is_claimed_for_this_node(declare: Declare, start: Start, node: 
 def test_claim_advances_the_timetable(declare: Declare, start: Start) -> None:
     declare("a")
     start().claim(T0)
-    assert DjangoJob.objects.get(id="a").next_run_time == T0 + timedelta(minutes=1)
+    assert timetable_rows().get(id=row_id("a")).next_run_time == T0 + timedelta(minutes=1)
 
 
 def test_second_claim_finds_nothing(declare: Declare, start: Start) -> None:
@@ -148,7 +147,7 @@ def test_timetable_put_back_does_not_double_a_run(declare: Declare, start: Start
     declare("b", overlap="allow")
     claimer = start()
     claimer.claim(T0)
-    DjangoJob.objects.filter(id="a").update(next_run_time=T0)
+    timetable_rows().filter(id=row_id("a")).update(next_run_time=T0)
     runs = claimer.claim(T0 + timedelta(minutes=1))
     assert sorted((run.job_name, run.scheduled_for) for run in runs) == [
         ("a", T0 + timedelta(minutes=1)),
@@ -164,7 +163,7 @@ def test_timetable_put_back_does_not_double_what_was_missed(
     declare("a")
     claimer = start()
     claimer.claim(T0 + timedelta(minutes=5))
-    DjangoJob.objects.update(next_run_time=T0 + back)
+    timetable_rows().update(next_run_time=T0 + back)
     claimer.claim(T0 + timedelta(minutes=10))
     assert sum(JobRun.objects.values_list("occurrences", flat=True)) == 11
     assert JobRun.objects.get(scheduled_for=T0 + timedelta(minutes=9)).occurrences == 4
@@ -180,9 +179,9 @@ def test_timetable_put_back_into_what_one_row_accounts_for_does_not_double_it(
     claimer = start(after_stop=True)
     claimer.claim(T0 + timedelta(minutes=5))
     Job.objects.update(cron=cron)
-    DjangoJob.objects.update(next_run_time=T0 + timedelta(minutes=3))
+    timetable_rows().update(next_run_time=T0 + timedelta(minutes=3))
     assert claimer.claim(T0 + timedelta(minutes=3)) == []
-    assert DjangoJob.objects.get().next_run_time > T0 + timedelta(minutes=5)
+    assert timetable_rows().get().next_run_time > T0 + timedelta(minutes=5)
     assert sum(JobRun.objects.values_list("occurrences", flat=True)) == 6
 
 
@@ -192,11 +191,11 @@ def test_timetable_put_back_does_not_cancel_the_run_for_itself(
     declare("a", overlap="cancel_previous")
     claimer = start()
     claimer.claim(T0)
-    DjangoJob.objects.update(next_run_time=T0)
+    timetable_rows().update(next_run_time=T0)
     claimer.claim(T0)
     run = JobRun.objects.get()
     assert (run.state, run.cancel_requested_at) == ("queued", None)
-    assert DjangoJob.objects.get().next_run_time == T0 + timedelta(minutes=1)
+    assert timetable_rows().get().next_run_time == T0 + timedelta(minutes=1)
 
 
 def test_job_that_this_code_lacks_is_left_to_others(
@@ -207,7 +206,7 @@ def test_job_that_this_code_lacks_is_left_to_others(
     without = Claimer(node, Registry())
     assert without.claim(T0) == []
     assert without.next_due is None
-    assert DjangoJob.objects.get().next_run_time == T0
+    assert timetable_rows().get().next_run_time == T0
 
 
 def test_waiting_run_of_a_job_that_this_code_lacks_stands_in_nobodys_way(
@@ -231,7 +230,7 @@ def test_waiting_run_of_a_job_without_a_timetable_row_stands_in_nobodys_way(
     claimer = start()
     rows = [JobRun(job_name=name, scheduled_for=T0, due_at=T0) for name in ("a", "b")]
     _, startable = JobRun.objects.bulk_create(rows)
-    DjangoJob.objects.filter(id="a").delete()
+    timetable_rows().filter(id=row_id("a")).delete()
     assert claimer.claim(T0, free_slots=1) == [startable]
 
 

@@ -154,7 +154,9 @@ def test_locked_entry_is_looked_for_again_not_at_once(
     declare("a")
     declare("b", cron="0 * * * *")
     claimer = start()
-    other.execute("SELECT * FROM django_apscheduler_djangojob WHERE id = 'a' FOR UPDATE")
+    other.execute(
+        "SELECT * FROM django_apscheduler_djangojob WHERE id = 'scheduler_app:a' FOR UPDATE"
+    )
     assert [run.job_name for run in engine(claimer.claim, T0)] == ["b"]
     assert claimer.next_due is not None
     assert T0 < claimer.next_due <= T0 + timedelta(seconds=1)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from django_apscheduler.models import DjangoJob
 
 from scheduler_app import control
 from scheduler_app.consistency.check import audit_ledger
@@ -13,7 +12,15 @@ from scheduler_app.control import Actor
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.recorder import record
 from scheduler_app.ledger import counters
-from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, Surface
+from scheduler_app.models import (
+    Job,
+    JobRun,
+    Node,
+    RunState,
+    SchedulePeriod,
+    Surface,
+    timetable_rows,
+)
 from scheduler_app.registry import Registry, job
 from tests.engine.conftest import T0, SetClock, counted, mark_orphans, nothing, sync_jobs
 
@@ -96,7 +103,7 @@ def test_clock_put_back_never_makes_periods_overlap(
     set_clock(T0 - timedelta(minutes=30))
     control.resume("a", by=ADA)
     assert periods() == [("active", BEGIN, T0), ("paused", T0, T0), ("active", T0, None)]
-    assert DjangoJob.objects.get().next_run_time == T0 + timedelta(minutes=1)
+    assert timetable_rows().get().next_run_time == T0 + timedelta(minutes=1)
 
 
 def test_deleted_timetable_row_goes_on_where_the_ledger_ends(
@@ -104,9 +111,9 @@ def test_deleted_timetable_row_goes_on_where_the_ledger_ends(
 ) -> None:
     declare("a")
     start().claim(T0)
-    DjangoJob.objects.all().delete()
+    timetable_rows().delete()
     sync_jobs(registry, T0 + timedelta(hours=1))
-    assert DjangoJob.objects.get().next_run_time == T0 + timedelta(minutes=1)
+    assert timetable_rows().get().next_run_time == T0 + timedelta(minutes=1)
 
 
 def test_deleted_timetable_row_loses_nothing_that_was_due_before_a_pause(
@@ -114,7 +121,7 @@ def test_deleted_timetable_row_loses_nothing_that_was_due_before_a_pause(
 ) -> None:
     declare("a")
     start().claim(T0)
-    DjangoJob.objects.all().delete()
+    timetable_rows().delete()
     set_clock(T0 + timedelta(minutes=5))
     control.pause("a", by=ADA)
     skipped = JobRun.objects.get(state=RunState.SKIPPED)
@@ -126,12 +133,12 @@ def test_deleted_timetable_row_loses_nothing_that_was_due_before_a_change(
 ) -> None:
     declare("a")
     start().claim(T0)
-    DjangoJob.objects.all().delete()
+    timetable_rows().delete()
     other = Registry()
     job(name="a", cron="30 * * * *", timezone="UTC", registry=other)(nothing)
     sync_jobs(other, T0 + timedelta(minutes=5))
     assert JobRun.objects.get(state=RunState.SKIPPED).occurrences == 5
-    assert DjangoJob.objects.get().next_run_time == T0 + timedelta(minutes=30)
+    assert timetable_rows().get().next_run_time == T0 + timedelta(minutes=30)
 
 
 @pytest.fixture
@@ -146,7 +153,7 @@ def put_off(declare: Declare, start: Start) -> Registry:
 
 def test_more_jitter_does_not_have_an_occurrence_due_twice(put_off: Registry) -> None:
     sync_jobs(put_off, T0 + timedelta(seconds=1))
-    next_due = DjangoJob.objects.get().next_run_time
+    next_due = timetable_rows().get().next_run_time
     assert next_due is not None
     assert next_due >= T0 + timedelta(hours=1)
 
@@ -159,7 +166,7 @@ def test_more_jitter_during_a_pause_does_not_have_an_occurrence_due_twice(
     sync_jobs(put_off, T0 + timedelta(seconds=2))
     set_clock(T0 + timedelta(seconds=3))
     control.resume("a", by=ADA)
-    next_due = DjangoJob.objects.get().next_run_time
+    next_due = timetable_rows().get().next_run_time
     assert next_due is not None
     assert next_due >= T0 + timedelta(hours=1)
 
@@ -172,7 +179,7 @@ def put_off_less(declare: Declare, start: Start) -> tuple[Claimer, Registry, dat
     claimer = start()
     release = Registry()
     job(name="a", cron="0 12 * * *", timezone="UTC", registry=release)(nothing)
-    due_at = DjangoJob.objects.get().next_run_time
+    due_at = timetable_rows().get().next_run_time
     assert due_at is not None
     assert due_at > T0 + timedelta(minutes=5)
     return claimer, release, due_at
@@ -188,7 +195,7 @@ def test_less_jitter_does_not_lose_the_occurrence_that_waits_for_its_time(
     assert claimer.claim(due_at - timedelta(seconds=1)) == []
     assert claimer.claim(due_at) == [run]
     assert periods() == [("active", BEGIN, due_at), ("active", due_at, None)]
-    assert DjangoJob.objects.get().next_run_time == T0 + timedelta(days=1)
+    assert timetable_rows().get().next_run_time == T0 + timedelta(days=1)
     assert list(audit_ledger()) == []
 
 
@@ -209,7 +216,7 @@ def test_less_jitter_has_an_occurrence_that_is_still_to_come_due_earlier(
 ) -> None:
     _, release, _ = put_off_less
     sync_jobs(release, T0 - timedelta(seconds=1))
-    assert DjangoJob.objects.get().next_run_time == T0
+    assert timetable_rows().get().next_run_time == T0
     assert not JobRun.objects.exists()
 
 
@@ -238,7 +245,7 @@ def test_deleted_history_is_not_recorded_as_skipped(
         counters.fold()
     JobRun.objects.all().delete()
     if deleted == "runs and timetable":
-        DjangoJob.objects.all().delete()
+        timetable_rows().delete()
     Job.objects.update(cron="*/5 * * * *")
     start(T0 + timedelta(minutes=11, seconds=30))
     assert not JobRun.objects.exists()

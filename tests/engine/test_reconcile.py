@@ -7,7 +7,6 @@ from itertools import count
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django_apscheduler.models import DjangoJob
 
 from scheduler_app import control
 from scheduler_app.consistency.check import audit_ledger
@@ -27,6 +26,8 @@ from scheduler_app.models import (
     Surface,
     ZoneRules,
     database,
+    row_id,
+    timetable_rows,
 )
 from scheduler_app.registry import Registry, job
 from tests.engine.conftest import T0, nothing
@@ -69,7 +70,7 @@ def claimer(node: Node, registry: Registry, beat: Beat) -> Claimer:
 
 
 def due(name: str = "a") -> datetime | None:
-    moment: datetime | None = DjangoJob.objects.get(id=name).next_run_time
+    moment: datetime | None = timetable_rows().get(id=row_id(name)).next_run_time
     return moment
 
 
@@ -86,7 +87,7 @@ def test_what_agrees_costs_few_queries(beat: Beat, claimer: Claimer) -> None:
 
 
 def test_emptied_timetable_goes_on_where_the_ledger_ends(beat: Beat, claimer: Claimer) -> None:
-    DjangoJob.objects.all().delete()
+    timetable_rows().delete()
     changes = beat(T0 + 6.5 * MINUTE)
     assert changes.restored == ["a", "noon"]
     assert due() == T0 + 5 * MINUTE
@@ -107,7 +108,7 @@ def test_deleted_row_of_a_paused_job_stays_paused(
     monkeypatch.setattr(database, "now", lambda: T0 + 4.5 * MINUTE)
     control.pause("a", by=ADA)
     Job.objects.filter(name="a").delete()
-    DjangoJob.objects.filter(id="a").delete()
+    timetable_rows().filter(id=row_id("a")).delete()
     beat(T0 + 10 * MINUTE)
     assert Job.objects.get(name="a").is_paused
     assert due() is None
@@ -160,16 +161,17 @@ def test_history_deleted_with_its_job_puts_no_due_moment_back(beat: Beat, claime
 
 
 def test_all_rows_of_jobs_deleted_are_restored(beat: Beat, claimer: Claimer) -> None:
-    for model in (Job, DjangoJob, SchedulePeriod):
-        model._default_manager.all().delete()  # type: ignore[misc]
+    for rows in (Job.objects.all(), timetable_rows(), SchedulePeriod.objects.all()):
+        rows.delete()
     beat(T0 + 4.5 * MINUTE)
     assert due() == T0 + 5 * MINUTE
     assert audit() == []
 
 
 def test_emptied_tables_are_filled_again(beat: Beat, claimer: Claimer) -> None:
-    for model in (JobRun, Job, DjangoJob, SchedulePeriod, Node, Release, ZoneRules):
-        model._default_manager.all().delete()  # type: ignore[misc]
+    timetable_rows().delete()
+    for model in (JobRun, Job, SchedulePeriod, Node, Release, ZoneRules):
+        model._default_manager.all().delete()
     assert beat(T0 + 4.5 * MINUTE).added == ["a", "noon"]
     assert due() == T0 + 5 * MINUTE
     assert Release.objects.count() == 1
@@ -179,14 +181,14 @@ def test_emptied_tables_are_filled_again(beat: Beat, claimer: Claimer) -> None:
 def test_due_moment_put_forward_is_put_back(
     beat: Beat, claimer: Claimer, moment: datetime | None
 ) -> None:
-    DjangoJob.objects.filter(id="a").update(next_run_time=moment)
+    timetable_rows().filter(id=row_id("a")).update(next_run_time=moment)
     assert beat(T0 + 5.5 * MINUTE).restored == ["a"]
     assert due() == T0 + 5 * MINUTE
 
 
 def test_due_moment_of_a_paused_job_is_removed(beat: Beat, claimer: Claimer) -> None:
     control.pause("a", by=ADA)
-    DjangoJob.objects.filter(id="a").update(next_run_time=T0)
+    timetable_rows().filter(id=row_id("a")).update(next_run_time=T0)
     assert beat(T0 + 5.5 * MINUTE).restored == ["a"]
     assert due() is None
 
@@ -279,7 +281,7 @@ def test_log_names_twenty_jobs_at_most(
 
 
 def test_restored_rows_are_logged(beat: Beat, caplog: pytest.LogCaptureFixture) -> None:
-    DjangoJob.objects.all().delete()
+    timetable_rows().delete()
     beat(T0)
     assert "missing or wrong" in caplog.messages[-1]
     assert caplog.messages[-1].endswith(": a, noon")

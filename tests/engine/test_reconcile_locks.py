@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import connection
 from django.utils import timezone
-from django_apscheduler.models import DjangoJob
 
 from scheduler_app.engine import releases
 from scheduler_app.engine.reconcile import Reconciler
 from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.engine.sync import Changes
-from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod
+from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, row_id, timetable_rows
 from scheduler_app.registry import Registry, job
 from tests.engine.conftest import T0, eventually, nothing
 
@@ -22,7 +21,9 @@ pytestmark = [
     pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite locks no rows"),
 ]
 LOCKS = {
-    "timetable": "SELECT 1 FROM django_apscheduler_djangojob WHERE id = 'a' FOR UPDATE",
+    "timetable": (
+        "SELECT 1 FROM django_apscheduler_djangojob WHERE id = 'scheduler_app:a' FOR UPDATE"
+    ),
     "job": "SELECT 1 FROM scheduler_app_job WHERE name = 'a' FOR UPDATE",
     "period": "SELECT 1 FROM scheduler_app_scheduleperiod WHERE job_name = 'a' FOR UPDATE",
 }
@@ -106,12 +107,12 @@ def test_orphan_whose_queued_run_is_held_has_its_turn_later(beat: Callable[[], C
 
 
 def test_deleted_timetable_row_is_restored_beside_a_lock(beat: Callable[[], Changes]) -> None:
-    DjangoJob.objects.all().delete()
+    timetable_rows().delete()
     with held(LOCKS["job"]):
         beat()
-        assert DjangoJob.objects.get(id="b").next_run_time == T0 + MINUTE
+        assert timetable_rows().get(id=row_id("b")).next_run_time == T0 + MINUTE
     beat()
-    assert DjangoJob.objects.get(id="a").next_run_time == T0 + MINUTE
+    assert timetable_rows().get(id=row_id("a")).next_run_time == T0 + MINUTE
 
 
 def test_agreeing_rows_are_not_locked_at_all(beat: Callable[[], Changes]) -> None:
@@ -124,7 +125,7 @@ def test_two_starts_at_once_add_each_job_once(beat: Callable[[], Changes]) -> No
     one, other = start(code("* * * * *", "c", "d")), start(code("* * * * *", "c", "d"))
     assert (one().added, other().added) == (["c", "d"], [])
     assert SchedulePeriod.objects.filter(job_name="c").count() == 1
-    assert DjangoJob.objects.get(id="c").next_run_time == T0 + MINUTE
+    assert timetable_rows().get(id=row_id("c")).next_run_time == T0 + MINUTE
 
 
 def test_scheduler_starts_although_a_job_is_held() -> None:

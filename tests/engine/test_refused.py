@@ -203,7 +203,7 @@ def test_declaration_that_is_refused_keeps_no_other_from_being_taken_over(
         declare(name)
     node = releases.register("here:1", registry)
     reconciler = Reconciler(registry)
-    with refusing("NEW.id = 'b'", table="django_apscheduler_djangojob"):
+    with refusing("NEW.id = 'scheduler_app:b'", table="django_apscheduler_djangojob"):
         for _ in range(2):
             changes = reconciler.reconcile(node, Node.objects.liveness(), T0)
             assert changes.refused == ["b"]

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django_apscheduler.models import DjangoJob
 
 from scheduler_app import control
 from scheduler_app.control import Actor
 from scheduler_app.engine.claim import Claimer
-from scheduler_app.models import Job, JobRun, Node, RunState, Surface
+from scheduler_app.models import Job, JobRun, Node, RunState, Surface, row_id, timetable_rows
 from scheduler_app.registry import Registry, job
 from tests.engine.conftest import T0, counted, mark_orphans, nothing, sync_jobs
 
@@ -25,7 +24,7 @@ def changed(cron: str) -> Registry:
 
 
 def due(name: str = "a") -> object:
-    return DjangoJob.objects.get(id=name).next_run_time
+    return timetable_rows().get(id=row_id(name)).next_run_time
 
 
 def test_new_job_is_added_with_its_next_time(declare: Declare, start: Start) -> None:
@@ -90,7 +89,7 @@ def test_timetable_row_that_was_deleted_is_added_again(
 ) -> None:
     declare("a")
     start()
-    DjangoJob.objects.all().delete()
+    timetable_rows().delete()
     sync_jobs(registry, T0 - timedelta(seconds=1))
     assert due() == T0
 
@@ -101,7 +100,7 @@ def test_deleted_timetable_row_of_a_paused_job_stays_without_time(
     declare("a")
     start(T0)
     control.pause("a", by=SOMEBODY)
-    DjangoJob.objects.all().delete()
+    timetable_rows().delete()
     sync_jobs(registry, T0)
     assert due() is None
 

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
-from django_apscheduler.models import DjangoJob
 from pytest_django import Settings
 
 from scheduler_app import control
@@ -15,7 +14,17 @@ from scheduler_app.engine import releases
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.reconcile import Reconciler
 from scheduler_app.engine.scheduler import Scheduler
-from scheduler_app.models import Job, JobRun, Node, Release, RunState, SchedulePeriod, Surface
+from scheduler_app.models import (
+    Job,
+    JobRun,
+    Node,
+    Release,
+    RunState,
+    SchedulePeriod,
+    Surface,
+    row_id,
+    timetable_rows,
+)
 from scheduler_app.registry import Registry
 from tests.engine.conftest import T0, SetClock, eventually, mark_orphans, sync_jobs
 from tests.explain.conftest import finish
@@ -39,7 +48,7 @@ def claimer(declare: Declare, start: Start) -> Claimer:
 
 
 def due(name: str = "a") -> datetime | None:
-    next_run_time: datetime | None = DjangoJob.objects.get(id=name).next_run_time
+    next_run_time: datetime | None = timetable_rows().get(id=row_id(name)).next_run_time
     return next_run_time
 
 
@@ -159,7 +168,7 @@ def test_what_another_schedulers_release_can_compute_is_left_to_it(
     Node.objects.create(name="there:1", declares=sorted(theirs), release="theirs")
     reconciler = Reconciler(registry)
     reconciler.reconcile(node, Node.objects.liveness(), T0 - MINUTE / 2)
-    DjangoJob.objects.filter(id="c").update(next_run_time=T0)  # as they compute it
+    timetable_rows().filter(id=row_id("c")).update(next_run_time=T0)  # as they compute it
     reconciler.reconcile(node, Node.objects.liveness(), T0 - MINUTE / 4)
     claimer.other_rules = reconciler.other_rules
     assert names_of(claimer.claim(T0)) == ["a", "b"]

@@ -63,14 +63,14 @@ def is_clean() -> bool:
 
 @pytest.mark.parametrize("model", TABLES, ids=lambda model: model.__name__)
 def test_emptied_table_stops_no_job(scheduler: Scheduler, model: type[Job]) -> None:
-    model._default_manager.all()._raw_delete(connection.alias)
+    model._base_manager.all()._raw_delete(connection.alias)
     runs_go_on()
     eventually(lambda: Job.objects.filter(name="a").exists())
 
 
 @pytest.mark.parametrize("model", [DjangoJob, Job, SchedulePeriod], ids=lambda m: m.__name__)
 def test_emptied_table_leaves_a_clean_audit(scheduler: Scheduler, model: type[Job]) -> None:
-    model._default_manager.all()._raw_delete(connection.alias)
+    model._base_manager.all()._raw_delete(connection.alias)
     runs_go_on()
     eventually(is_clean)
 
@@ -88,7 +88,7 @@ def test_restored_dump_stops_no_job(scheduler: Scheduler) -> None:
     runs_go_on()
     with transaction.atomic():
         for model in TABLES:
-            model._default_manager.all()._raw_delete(connection.alias)
+            model._base_manager.all()._raw_delete(connection.alias)
         connection.creation.deserialize_db_from_string(dump)
     runs_go_on()
     eventually(is_clean)

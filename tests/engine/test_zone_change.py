@@ -5,14 +5,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django_apscheduler.models import DjangoJob
 
 from scheduler_app import control
 from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.engine import releases
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.reconcile import Reconciler
-from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, Surface
+from scheduler_app.models import (
+    Job,
+    JobRun,
+    Node,
+    RunState,
+    SchedulePeriod,
+    Surface,
+    timetable_rows,
+)
 from scheduler_app.registry import Registry, job
 from tests.engine.conftest import nothing
 from tests.harness.tzdata import Steps, tzdata
@@ -87,7 +94,7 @@ def start(tmp_path: Path) -> Start:
 
 
 def due() -> datetime | None:
-    moment: datetime | None = DjangoJob.objects.get().next_run_time
+    moment: datetime | None = timetable_rows().get().next_run_time
     return moment
 
 

@@ -5,9 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django_apscheduler.models import DjangoJob
-
-from scheduler_app.models import Job, JobRun, RunState, SchedulePeriod, Trigger
+from scheduler_app.models import (
+    Job,
+    JobRun,
+    RunState,
+    SchedulePeriod,
+    Trigger,
+    name_of,
+    timetable_rows,
+)
 from tests.model.coverage import Period
 
 QUEUED, RUNNING, LOST = RunState.QUEUED, RunState.RUNNING, RunState.LOST
@@ -33,7 +39,7 @@ class Snapshot:
         return cls(
             JobRun.objects.in_bulk(),
             Job.objects.counted().in_bulk(),
-            dict(DjangoJob.objects.values_list("id", "next_run_time")),
+            {name_of(row): at for row, at in timetable_rows().values_list("id", "next_run_time")},
         )
 
     def of(self, name: str) -> list[JobRun]:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from django.test import override_settings
-from django_apscheduler.models import DjangoJob
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -26,7 +25,7 @@ from scheduler_app.engine import claim as claim_module
 from scheduler_app.engine import plan
 from scheduler_app.exceptions import ActionRefused
 from scheduler_app.ledger import transitions
-from scheduler_app.models import Node, RunState, Surface
+from scheduler_app.models import Node, RunState, Surface, row_id, timetable_rows
 from scheduler_app.policies import CatchUp, Overlap
 from scheduler_app.registry import Registry, job
 from tests.model.clock import CLOCK, HEARTBEAT, rule_the_engine, seems_alive
@@ -238,13 +237,13 @@ class History(RuleBasedStateMachine):
 
     @rule(name=NAMES)
     def delete_from_timetable(self, name: str) -> None:
-        DjangoJob.objects.filter(id=name).delete()
+        timetable_rows().filter(id=row_id(name)).delete()
         self.world.observe()
 
     @rule(name=NAMES, which=NUMBERS)
     def put_timetable_back(self, name: str, which: int) -> None:
         coverage = self.world.jobs.get(name)
-        entry = DjangoJob.objects.exclude(next_run_time=None).filter(id=name)
+        entry = timetable_rows().exclude(next_run_time=None).filter(id=row_id(name))
         if coverage and coverage.covered and entry.exists():
             earlier = sorted(coverage.covered)[-1 - which % len(coverage.covered)]
             if entry.update(next_run_time=earlier):

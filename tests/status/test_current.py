@@ -10,7 +10,7 @@ from django.utils import timezone
 from scheduler_app import status
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.exceptions import JobNotFound, RunNotFound
-from scheduler_app.models import Job, JobRun, Node, RunState, database, timetable_rows
+from scheduler_app.models import Job, JobRun, Node, RunState, database, row_id, timetable_rows
 from scheduler_app.policies import DEFAULTS, CatchUp, Overlap, Policies
 from scheduler_app.status import JobState
 
@@ -161,7 +161,7 @@ def is_due_since(heartbeats: float) -> None:
     """Have the job be due since so many heartbeats."""
     seconds = heartbeats * scheduler_settings().heartbeat
     moment = database.now() - timedelta(seconds=seconds)
-    timetable_rows().filter(id="nightly").update(next_run_time=moment)
+    timetable_rows().filter(id=row_id("nightly")).update(next_run_time=moment)
 
 
 def test_job_that_nobody_claims_is_overdue(nightly: Job) -> None:

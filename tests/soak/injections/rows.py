@@ -24,7 +24,7 @@ def delete_timetable_row(stage: Stage, draw: random.Random) -> None:
     """The row that tells when a job is due next is gone."""
     name = draw.choice(JOBS)
     with suppress(*REFUSED):
-        stage.store.execute(f"DELETE FROM {TIMETABLE} WHERE id = %s", name)
+        stage.store.execute(f"DELETE FROM {TIMETABLE} WHERE id = %s", f"scheduler_app:{name}")
         stage.timeline.moment("delete timetable row", "rows", name)
 
 
