@@ -1,5 +1,6 @@
 """From the claim to the outcome: hands claimed runs to the executor and knows which are in hand."""
 
+import logging
 import threading
 import time
 from collections import deque
@@ -25,6 +26,7 @@ from scheduler_app.registry import JobContext, JobDefinition, Registry
 from scheduler_app.text import storable
 
 logger = SafeLogger(__name__)
+failures = SafeLogger("scheduler_app.runs")
 
 LINGER = 0.005
 """How long, in seconds, the recorder may wait for threads to take up what it has just handed over.
@@ -285,6 +287,18 @@ class Dispatcher:
             self._ended([run], outcomes)
         except BaseException:  # raised in this thread by other code, whenever it pleases
             self._ended([run], outcomes)
+        if outcomes and run.state == RunState.FAILED:
+            self._log_failure(run)
+
+    def _log_failure(self, run: JobRun) -> None:
+        """Log that the run failed, for the project's own handlers (mail, Sentry): as an error if it
+        is not retried, or else as a warning."""
+        definition = self._registry.get(run.job_name)
+        is_last = definition is None or run.attempt > definition.policies.retries
+        level = logging.ERROR if is_last else logging.WARNING
+        text = "run %d of %s failed: %s\n%s" if run.traceback else "run %d of %s failed: %s%s"
+        told = run.pk, run.job_name, run.message, run.traceback
+        failures.log(level, text, *told, extra={"job": run.job_name, "run": run.pk})
 
     def _call(self, run: JobRun, definition: JobDefinition, context: JobContext) -> None:
         log = RunLog(self._settings.log_limit)

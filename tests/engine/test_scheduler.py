@@ -52,6 +52,29 @@ def test_job_runs_on_its_schedule(declare: Declare, scheduler: Scheduler) -> Non
     assert run.lateness >= timedelta(0)
 
 
+def fails() -> None:
+    raise ValueError("no rows")
+
+
+def test_failed_run_is_logged_with_its_traceback(
+    declare: Declare, scheduler: Scheduler, caplog: pytest.LogCaptureFixture
+) -> None:
+    declare("a", fails, cron=SECONDLY)
+    declare("b", fails, cron=SECONDLY, retries=1, retry_delay=600)
+    scheduler.start()
+    eventually(lambda: {each.job for each in _failures(caplog)} == {"a", "b"})
+    scheduler.stop()
+    for record in _failures(caplog):
+        assert record.levelname == ("ERROR" if record.job == "a" else "WARNING")
+        text = f"run {record.run} of {record.job} failed: ValueError: no rows\nTraceback"
+        assert record.getMessage().startswith(text)
+        assert "in fails" in record.getMessage()
+
+
+def _failures(caplog: pytest.LogCaptureFixture) -> list[Any]:
+    return [record for record in caplog.records if record.name == "scheduler_app.runs"]
+
+
 @pytest.fixture
 def opened() -> Iterator[list[BaseDatabaseWrapper]]:
     """The connections that other threads than the test's open."""
