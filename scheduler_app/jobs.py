@@ -131,6 +131,7 @@ if apps.is_installed("django.contrib.sessions") and sessions_cron is not None:
         "clearsessions",
         cron=sessions_cron,
         name="clear-expired-sessions",
+        isolated=False,  # it does nothing that asks for a process
         description="Delete expired sessions.",
     )
 

@@ -327,8 +327,10 @@ def command_job(
     """Declare a management command as a job: `command_job("clearsessions", cron="@daily")`.
 
     `args` are its arguments as on the command line, `options` its options as for call_command;
-    all else is as for `job`. What it prints goes where the scheduler's own output goes."""
+    all else is as for `job`, but a command has a process of its own unless `isolated` is False: it
+    may set signal handlers, change the working directory, or end its process."""
     call = Command(command, args, {} if options is None else options)
     schedule_and_policies.setdefault("description", call.line)
+    schedule_and_policies.setdefault("isolated", True)
     name = _or(name, lambda: command.replace("_", "-"))
     job(name=name, **schedule_and_policies)(call)

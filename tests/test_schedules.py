@@ -113,6 +113,15 @@ def test_command_jobs_have_the_same_schedules(registry: Registry) -> None:
     assert definition.schedule.expression == "@every 5m except SAT,SUN"
 
 
+@pytest.mark.parametrize(("given", "isolated"), [({}, True), ({"isolated": False}, False)])
+def test_command_has_a_process_of_its_own(
+    registry: Registry, given: dict[str, Any], isolated: bool
+) -> None:
+    command_job("check", cron="@daily", registry=registry, **given)
+    (definition,) = registry
+    assert definition.policies.isolated is isolated
+
+
 def result_of(function: Callable[..., Any], **options: Any) -> Any:
     registry = Registry()
     job(every="5m", name="a", registry=registry, **options)(function)
