@@ -1,5 +1,5 @@
 """manage.py scheduler: status, pause, resume and cancel, over gRPC or, if no server answers, over
-the database; audit-ledger and explain, over the database."""
+the database; audit-ledger and explain, over the database; import, from other schedulers."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
 from scheduler_app.exceptions import SchedulerError
-from scheduler_app.management import ledger
+from scheduler_app.management import importing, ledger
 from scheduler_app.models.faults import Fault, fault_of
 from scheduler_app.rpc.door import Door
 from scheduler_app.rpc.endpoint import DEFAULT_ENDPOINT, CallError
@@ -27,7 +27,8 @@ CLEAR = "\033[2J\033[H"
 class Command(BaseCommand):
     help = (
         "Shows the scheduler and its jobs, pauses and resumes jobs, cancels runs: over gRPC or, if "
-        "no server on this machine answers, in the database. Audits and explains what is in it."
+        "no server on this machine answers, in the database. Audits and explains what is in it. "
+        "Translates the jobs of other schedulers."
     )
     requires_system_checks = []
 
@@ -70,6 +71,7 @@ class Command(BaseCommand):
             "--reason", default="", type=ledger.text, help="Kept with the run and in the audit log."
         )
         ledger.add_commands(commands)
+        importing.add_command(commands)
 
     def handle(
         self,
