@@ -8,7 +8,7 @@ SLOW_WORKERS ?= 3
 # These use no database: once is enough.
 NO_DATABASE = tests/processes tests/backends/test_process.py
 
-.PHONY: help run test test-sqlite test-postgres test-slow check chaos soak bench proto clean
+.PHONY: help run test test-sqlite test-postgres test-slow wheel check docs chaos soak bench proto clean
 help: ## Tell what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
 
@@ -24,16 +24,23 @@ test-postgres: $(BIN)/.dev
 	TEST_DATABASE=postgres $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-slow: $(BIN)/.dev ## Run the tests that start processes, cause faults or try histories, on both
-	$(BIN)/python -m pytest -m 'slow and not chaos' -n $(SLOW_WORKERS) --dist worksteal
-	TEST_DATABASE=postgres $(BIN)/python -m pytest -m 'slow and not chaos' -n $(SLOW_WORKERS) --dist worksteal $(NO_DATABASE:%=--ignore %)
+	$(BIN)/python -m pytest -m 'slow and not chaos and not wheel' -n $(SLOW_WORKERS) --dist worksteal
+	TEST_DATABASE=postgres $(BIN)/python -m pytest -m 'slow and not chaos and not wheel' -n $(SLOW_WORKERS) --dist worksteal $(NO_DATABASE:%=--ignore %)
 
-check: $(BIN)/.dev ## Check style, types, rooms, settings and migrations
+wheel: $(BIN)/.dev ## Install the built wheel in new projects, for each Python that there is
+	$(BIN)/python -m pytest tests/wheel -m wheel -n 2
+
+check: $(BIN)/.dev ## Check style, types, rooms, settings, migrations and the documentation's links
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -W error manage.py check --fail-level WARNING
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/mkdocs build --quiet --site-dir dist/docs
+
+docs: $(BIN)/.dev ## Build the documentation into dist/docs
+	$(BIN)/mkdocs build --quiet --site-dir dist/docs
 
 chaos: $(BIN)/.dev ## Every fault in full length, on SQLite and on PostgreSQL (some seventeen minutes)
 	$(BIN)/python -m pytest tests/chaos -m chaos

@@ -24,6 +24,7 @@ SLOW = (
 )
 """Where tests are slow by nature: they start processes, cause faults, or try hundreds of histories
 or combinations."""
+WHEEL = Path(__file__).parent / "wheel"
 SLOW_FIXTURES = {"site_database"}
 """Fixtures that serve real processes, which take seconds to start."""
 
@@ -46,7 +47,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the slow tests, and skip all on a user's machine without the PostgreSQL server."""
     reason = _missing_server()
     for item in items:
-        if _is_slow(item):
+        if item.path.is_relative_to(WHEEL):
+            item.add_marker("wheel")
+        elif _is_slow(item):
             item.add_marker("slow")
         if reason:
             item.add_marker(pytest.mark.skip(reason=reason))
