@@ -128,7 +128,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 
 
 def _bad_setting(text: str) -> CheckMessage:
-    return Error(text, hint="See the README's settings.", id="scheduler.E002")
+    return Error(text, hint="See the settings in docs/reference.md.", id="scheduler.E002")
 
 
 def check_time_zones() -> list[CheckMessage]:
