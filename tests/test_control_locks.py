@@ -138,6 +138,9 @@ def _failing(code: str, times: int) -> Callable[..., Any]:
         ("57P01", Fault.AWAY),
         ("08006", Fault.AWAY),
         ("53100", Fault.REFUSED),
+        ("42P01", Fault.UNMIGRATED),
+        ("42703", Fault.UNMIGRATED),
+        ("42601", Fault.SURPRISE),
     ],
 )
 def test_error_of_postgres_has_its_kind(code: str, fault: Fault) -> None:
@@ -152,6 +155,8 @@ def test_error_of_postgres_has_its_kind(code: str, fault: Fault) -> None:
         ("database table is locked", Fault.LOCKED),
         ("unable to open database file", Fault.AWAY),
         ("database or disk is full", Fault.REFUSED),
+        ("no such table: scheduler_app_job", Fault.UNMIGRATED),
+        ("no such column: paused_by", Fault.UNMIGRATED),
     ],
 )
 def test_error_of_sqlite_has_its_kind(text: str, fault: Fault) -> None:

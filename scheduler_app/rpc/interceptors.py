@@ -24,6 +24,7 @@ FAULT_CODES = {
     Fault.LOCKED: grpc.StatusCode.ABORTED,
     Fault.SLOW: grpc.StatusCode.UNAVAILABLE,
     Fault.AWAY: grpc.StatusCode.UNAVAILABLE,
+    Fault.UNMIGRATED: grpc.StatusCode.FAILED_PRECONDITION,
     Fault.REFUSED: grpc.StatusCode.UNAVAILABLE,
 }
 """The text is the fault's: the database's own may name hosts, users and values."""

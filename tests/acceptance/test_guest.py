@@ -181,3 +181,11 @@ def test_naive_times_hurt_no_command_of_the_project(host: Host) -> None:
     status, out = host.manage("runscheduler")
     assert status == 1
     assert "(scheduler.E003)" in out
+
+
+def test_database_that_is_not_migrated_is_named(host: Host) -> None:
+    for command in (["runscheduler"], ["scheduler", "status"], ["scheduler", "audit-ledger"]):
+        status, out = host.manage(*command)
+        assert status == 1
+        assert "lacks tables or columns of this version; run `manage.py migrate`." in out
+        assert "Traceback" not in out

@@ -22,6 +22,7 @@ from scheduler_app.management.ending import ExitCode, end_process
 from scheduler_app.management.running import RunningCommand, leave_forks_alone
 from scheduler_app.management.watch import Watch, longest_stop
 from scheduler_app.models import database
+from scheduler_app.models.faults import in_words
 from scheduler_app.processes import init
 from scheduler_app.processes.guard import Guard
 from scheduler_app.rpc.endpoint import DEFAULT_ADDRESS, NO_GRPC, AddressError, has_grpc
@@ -97,7 +98,9 @@ class Command(RunningCommand):
             guard.start()
             bind = partial(_bind, address, insecure, scheduler)
             has_ended = watch.run(partial(self._serve, scheduler, bind))
-        except (SchedulerError, DatabaseError, OSError) as error:
+        except DatabaseError as error:
+            raise CommandError(in_words(error)) from error
+        except (SchedulerError, OSError) as error:
             raise CommandError(str(error)) from error
         self._code = watch.code if has_ended else watch.code or ExitCode.CUT_OFF
 

@@ -14,7 +14,7 @@ from django.db import DatabaseError, InterfaceError
 
 from scheduler_app.exceptions import SchedulerError
 from scheduler_app.management import importing, ledger
-from scheduler_app.models.faults import Fault, fault_of
+from scheduler_app.models.faults import in_words
 from scheduler_app.rpc.door import Door
 from scheduler_app.rpc.endpoint import DEFAULT_ENDPOINT, CallError
 from scheduler_app.rpc.table import status_lines
@@ -90,7 +90,7 @@ class Command(BaseCommand):
         except SchedulerError as error:
             raise CommandError(printable(str(error))) from error
         except (DatabaseError, InterfaceError) as error:
-            raise CommandError(_words(error)) from error
+            raise CommandError(in_words(error)) from error
         except BrokenPipeError:
             # The reader has gone (`| head`). Python would complain once more at its exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -156,14 +156,6 @@ class Command(BaseCommand):
                 time.sleep(seconds)
         except KeyboardInterrupt:
             return
-
-
-def _words(error: Exception) -> str:
-    """Return what the database said, and, where that says little, what it means."""
-    fault = fault_of(error)
-    meaning = "" if fault in (Fault.REFUSED, Fault.SURPRISE) else f"{fault.value} "
-    lines = [printable(line) for line in str(error).splitlines() if line.strip()]
-    return meaning + "\n".join(lines)
 
 
 def _seconds(text: str) -> float:
