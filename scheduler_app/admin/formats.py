@@ -17,6 +17,7 @@ from scheduler_app.status import InterruptedRun
 
 EMPTY = "-"
 LONGEST_LINE = 120
+LONGEST_SCHEDULE = 80
 NBSP = "\N{NO-BREAK SPACE}"
 ZERO_PART = re.compile(rf"{NBSP}0{NBSP}\w+$")
 
@@ -114,3 +115,10 @@ def job_url(name: str) -> str:
 def run_url(pk: int) -> str:
     """Return the address of the page of one run."""
     return reverse("admin:scheduler_app_jobrun_change", args=[pk])
+
+
+def schedule(text: str, zone: str) -> str:
+    """Return the text of a schedule and its zone; of a long one the head and the tail, and the
+    whole under the mouse."""
+    code = format_html('<code title="{}">{}</code>', text, words.one_line(text, LONGEST_SCHEDULE))
+    return format_html("{} {}", code, zone)

@@ -49,7 +49,7 @@ class JobColumns:
     @admin.display(description="schedule")
     def schedule(self, job: Job) -> str:
         status = status_of(job)
-        code = format_html("<code>{}</code> {}", status.cron, status.timezone)
+        code = formats.schedule(status.cron, status.timezone)
         return formats.two_lines(status.schedule, code)
 
     @admin.display(description="last result")

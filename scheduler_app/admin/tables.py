@@ -112,7 +112,7 @@ def schedule_of(period: SchedulePeriod) -> str:
     """Return the schedule as it was written: an old one may not be computable today."""
     jitter = formats.jitter(period.jitter)
     told = f", jitter{formats.NBSP}{jitter}" if period.jitter else ""
-    return format_html("<code>{}</code> {}{}", period.cron, period.timezone, told)
+    return format_html("{}{}", formats.schedule(period.cron, period.timezone), told)
 
 
 def changelist_url(model: str, **query: str) -> str:

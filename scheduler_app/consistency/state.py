@@ -11,6 +11,7 @@ from scheduler_app.cron import Uncomputable
 from scheduler_app.ledger.schedules import state_of
 from scheduler_app.models import COUNTERS, Job, JobRun, RunState, SchedulePeriod
 from scheduler_app.status import overdue_before
+from scheduler_app.text import shown
 
 State = SchedulePeriod.State
 MANY = 10_000
@@ -98,4 +99,4 @@ def holders(job: Job) -> Iterator[Discrepancy]:
 
 
 def _words(of: Job | SchedulePeriod) -> str:
-    return f"{of.cron!r} in {of.timezone} with jitter {of.jitter}"
+    return f"{shown(of.cron)} in {of.timezone} with jitter {of.jitter}"

@@ -9,6 +9,8 @@ from scheduler_app.cron.fires import zone_of
 from scheduler_app.cron.notation import EPOCH, Terms, read
 from scheduler_app.cron.words import listed
 
+MOST_DAYS = 6
+"""So many days of a calendar are named, but for one more."""
 _UNITS = (("week", 604_800), ("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 
@@ -22,7 +24,12 @@ def explain(text: str, zone: str) -> str:
         said += f", from {_shown(terms.start, tz)} on"
     if terms.end:
         said += f", until {_shown(terms.end, tz)}"
-    return f"{said}, not on {listed(terms.calendar.words(), 'or')}" if terms.calendar else said
+    return f"{said}, not on {_days(terms.calendar.words())}" if terms.calendar else said
+
+
+def _days(words: list[str]) -> str:
+    untold = len(words) - MOST_DAYS
+    return listed([*words[:MOST_DAYS], f"{untold} more days"] if untold > 1 else words, "or")
 
 
 def _base(terms: Terms, zone: ZoneInfo) -> str:

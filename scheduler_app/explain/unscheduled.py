@@ -7,7 +7,7 @@ from scheduler_app.explain.dst_gaps import Gap, first_pass
 from scheduler_app.explain.history import History, cannot_be_judged
 from scheduler_app.ledger.expected import RESOLUTION
 from scheduler_app.models import SchedulePeriod
-from scheduler_app.text import length
+from scheduler_app.text import length, shown
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
@@ -78,7 +78,7 @@ def no_such_time(wall: datetime, gap: Gap, history: History) -> str:
     if fires_after_gap(wall, gap, history):
         return told
     if _names(schedule, wall):
-        why = f"The schedule, {period.cron!r}, leaves out what the clock skips."
+        why = f"The schedule, {shown(period.cron)}, leaves out what the clock skips."
     else:
         why = "Nor is it in the schedule."
     return f"{told} {why} {_neighbours(gap.at - SECOND, period, schedule, history)}"
@@ -97,7 +97,7 @@ def _neighbours(moment: datetime, period: SchedulePeriod, schedule: Fires, histo
     previous, following = schedule.scheduled_by(moment), schedule.scheduled_after(moment)
     sides = {"before": previous, "after": following}
     told = [f"the one {side} is {history.clock.full(at)}" for side, at in sides.items() if at]
-    return f"By {period.cron!r} {' and '.join(told) or 'there is no other'}."
+    return f"By {shown(period.cron)} {' and '.join(told) or 'there is no other'}."
 
 
 def _names(schedule: Fires, wall: datetime) -> bool:

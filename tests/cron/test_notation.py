@@ -128,6 +128,12 @@ def test_zone_decides_which_days_are_left_out() -> None:
             "At 03:00 every day, from 2026-01-01 01:00 on, until 2026-06-30 23:59:59, "
             "not on Saturdays, Sundays, or 12-25 of each year",
         ),
+        (
+            "@every 1d except 2026-01-01,2026-01-03,2026-01-05,2026-01-07,2026-01-09,2026-01-11,"
+            "2026-01-13,2026-01-15,2026-01-17",
+            "Every day, not on 2026-01-01, 2026-01-03, 2026-01-05, 2026-01-07, 2026-01-09, "
+            "2026-01-11, or 3 more days",
+        ),
         ("@every 1d except 2026-12-24/2027-01-01", "Every day, not on 2026-12-24 to 2027-01-01"),
     ],
 )
