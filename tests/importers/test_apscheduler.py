@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from apscheduler.triggers import combining
 from django_apscheduler.models import DjangoJob
 
 from tests.importers import tasks
@@ -100,6 +101,23 @@ def test_job_that_cannot_be_translated_is_told(imported: Import, scheduler: Stil
 class Evil:
     def __reduce__(self) -> Any:
         return exec, ("raise SystemExit",)
+
+
+class Roundabout:
+    """Reaches a function through a module of triggers that imports one."""
+
+    def __reduce__(self) -> Any:
+        return combining.ref_to_obj, ("os:getcwd",)
+
+
+def test_no_function_of_a_module_of_triggers_is_called(db: None, imported: Import) -> None:
+    state = pickle.dumps(Roundabout(), 0).replace(
+        b"capscheduler.util\n", b"capscheduler.triggers.combining\n"
+    )
+    later = datetime.now(UTC) + timedelta(days=1)
+    DjangoJob.objects.create(id="evil", job_state=state, next_run_time=later)
+    found = imported("django-apscheduler")
+    assert "it has a apscheduler.triggers.combining.ref_to_obj, which is not read" in found.problems
 
 
 def test_nothing_of_a_pickle_is_carried_out(db: None, imported: Import) -> None:
