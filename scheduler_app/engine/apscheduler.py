@@ -10,7 +10,7 @@ from apscheduler.triggers.base import BaseTrigger
 from django_apscheduler.jobstores import DjangoJobStore
 
 from scheduler_app.cron import Schedule, Uncomputable
-from scheduler_app.ledger.timetable import state
+from scheduler_app.ledger import timetable
 from scheduler_app.models import Job, name_of, row_id, timetable_rows
 
 
@@ -55,6 +55,9 @@ class Timetable(DjangoJobStore):
     def get_due_jobs(self, now: datetime) -> list[APSchedulerJob]:
         return self._get_jobs(next_run_time__lte=now)
 
+    def get_next_run_time(self) -> datetime | None:
+        return timetable.next_due()
+
     def lookup_job(self, job_id: str) -> APSchedulerJob | None:
         return next(iter(self._get_jobs(id=row_id(job_id))), None)
 
@@ -66,7 +69,8 @@ class Timetable(DjangoJobStore):
     def _restore(self, job: Job, due_at: datetime | None) -> APSchedulerJob:
         restored = APSchedulerJob.__new__(APSchedulerJob)
         restored.__setstate__(
-            state(job.name) | {"trigger": CronTrigger(job.schedule), "next_run_time": due_at}
+            timetable.state(job.name)
+            | {"trigger": CronTrigger(job.schedule), "next_run_time": due_at}
         )
         restored._scheduler, restored._jobstore_alias = self._scheduler, self._alias
         return restored

@@ -9,6 +9,7 @@ from django_apscheduler.jobstores import DjangoJobStore
 from django_apscheduler.models import DjangoJob
 
 from scheduler_app.consistency.check import audit_ledger
+from scheduler_app.engine.apscheduler import Timetable
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.ledger import timetable
 from scheduler_app.models import JobRun
@@ -72,6 +73,17 @@ def test_its_removal_of_all_jobs_leaves_ours(
     assert not DjangoJob.objects.exists()
     assert timetable.dues(["a"]) == {"a": T0 + timedelta(minutes=1)}
     assert list(audit_ledger()) == []
+
+
+def test_store_of_ours_has_our_jobs_alone(
+    declare: Declare, start: Start, store: DjangoJobStore
+) -> None:
+    declare("b")
+    start()
+    ours = Timetable()
+    assert ours.get_next_run_time() == T0
+    assert [job.id for job in ours.get_due_jobs(LATER)] == ["b"]
+    assert ours.lookup_job("a") is None
 
 
 def test_no_migration_comes_of_it(db: None) -> None:
