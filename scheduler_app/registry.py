@@ -57,6 +57,8 @@ class JobContext:
     """Whether the run has been recorded as lost, and must not continue."""
     cancel_seen: bool = False
     """Whether the job has read `cancelled` as True."""
+    error: BaseException | None = None
+    """What the function raised in this process, until it has been logged."""
 
     @property
     def cancelled(self) -> bool:

@@ -288,17 +288,20 @@ class Dispatcher:
         except BaseException:  # raised in this thread by other code, whenever it pleases
             self._ended([run], outcomes)
         if outcomes and run.state == RunState.FAILED:
-            self._log_failure(run)
+            self._log_failure(run, context.error)
+        context.error = None  # it refers to the frames of the job
 
-    def _log_failure(self, run: JobRun) -> None:
+    def _log_failure(self, run: JobRun, error: BaseException | None) -> None:
         """Log that the run failed, for the project's own handlers (mail, Sentry): as an error if it
-        is not retried, or else as a warning."""
+        is not retried, or else as a warning. The outcome need not wait for them."""
         definition = self._registry.get(run.job_name)
         is_last = definition is None or run.attempt > definition.policies.retries
+        text, told = "run %d of %s failed: %s", [run.pk, run.job_name, run.message]
+        if error is None and run.traceback:  # it was raised in another process
+            text, told = f"{text}\n%s", [*told, run.traceback]
         level = logging.ERROR if is_last else logging.WARNING
-        text = "run %d of %s failed: %s\n%s" if run.traceback else "run %d of %s failed: %s%s"
-        told = run.pk, run.job_name, run.message, run.traceback
-        failures.log(level, text, *told, extra={"job": run.job_name, "run": run.pk})
+        extra = {"job": run.job_name, "run": run.pk}
+        failures.log(level, text, *told, exc_info=error, extra=extra)
 
     def _call(self, run: JobRun, definition: JobDefinition, context: JobContext) -> None:
         log = RunLog(self._settings.log_limit)

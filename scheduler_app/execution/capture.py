@@ -18,8 +18,6 @@ from scheduler_app.execution import connections
 from scheduler_app.execution.streams import Tee
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-RUNNER = "scheduler_app.execution.runner"
-"""Its line about a failed job is for the scheduler's log; the run has a traceback of its own."""
 
 
 class Sink(Protocol):
@@ -109,7 +107,7 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            if record.name != RUNNER and _sink.get(_everything) is not None:
+            if _sink.get(_everything) is not None:
                 _keep(self.format(record) + "\n")
             self._stand_in(record)
         except Exception:

@@ -19,13 +19,10 @@ from scheduler_app.execution.describe import (
     format_traceback,
     is_clean_exit,
 )
-from scheduler_app.logs import SafeLogger
 from scheduler_app.metadata import mapping, storable_metadata
 from scheduler_app.models import JobRun, RunState, clock
 from scheduler_app.registry import JobContext, JobDefinition
 from scheduler_app.text import storable
-
-logger = SafeLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,7 @@ def outcome_of(definition: JobDefinition, context: JobContext) -> Outcome:
         _end_copy(process, _exit_code(error))
         outcome = _success(context, None) if is_clean_exit(error) else failure(error, context)
         if outcome.state == RunState.FAILED:
-            _log_failure(definition, context, error)
+            context.error = error
         return outcome
 
 
@@ -124,16 +121,6 @@ def _exit_code(error: BaseException) -> int:
         return 0
     code = error.code if type(error) is SystemExit else 1
     return code & 0xFF if type(code) is int else 1
-
-
-def _log_failure(definition: JobDefinition, context: JobContext, error: BaseException) -> None:
-    logger.warning(
-        "job %s failed in run %d",
-        definition.name,
-        context.run_id,
-        exc_info=error,
-        extra={"job": definition.name, "run": context.run_id},
-    )
 
 
 def _call(definition: JobDefinition, context: JobContext) -> Any:

@@ -66,9 +66,21 @@ def test_failed_run_is_logged_with_its_traceback(
     scheduler.stop()
     for record in _failures(caplog):
         assert record.levelname == ("ERROR" if record.job == "a" else "WARNING")
-        text = f"run {record.run} of {record.job} failed: ValueError: no rows\nTraceback"
-        assert record.getMessage().startswith(text)
-        assert "in fails" in record.getMessage()
+        assert (
+            record.getMessage() == f"run {record.run} of {record.job} failed: ValueError: no rows"
+        )
+        assert isinstance(record.exc_info[1], ValueError)
+        assert JobRun.objects.get(pk=record.run).log == ""
+
+
+def test_failure_in_another_process_is_logged_with_its_text(
+    registry: Registry, caplog: pytest.LogCaptureFixture, db: None
+) -> None:
+    dispatcher = Scheduler(registry)._dispatcher
+    run = JobRun(pk=5, job_name="a", message="ValueError: 100% wrong", traceback="Traceback ...")
+    dispatcher._log_failure(run, None)
+    (record,) = _failures(caplog)
+    assert record.getMessage() == "run 5 of a failed: ValueError: 100% wrong\nTraceback ..."
 
 
 def _failures(caplog: pytest.LogCaptureFixture) -> list[Any]:

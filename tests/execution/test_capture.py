@@ -126,13 +126,6 @@ def test_process_of_one_run_keeps_everything(log: RunLog) -> None:
     assert log.text() == "thread\n"
 
 
-def test_runner_s_own_line_is_not_the_run_s(log: RunLog) -> None:
-    capture.install()
-    with capture.capture(log):
-        logging.getLogger("scheduler_app.execution.runner").warning("job a failed")
-    assert log.text() == ""
-
-
 def test_stream_that_was_replaced_meanwhile_stays() -> None:
     capture.install()
     replacement = io.StringIO()
