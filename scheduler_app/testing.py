@@ -16,10 +16,12 @@ With pytest, `pytest_plugins = ["scheduler_app.pytest_plugin"]` gives `run_job` 
 No scheduler and no row of the scheduler's own is needed."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
@@ -52,24 +54,27 @@ def run_job(
     job: str | JobFunction,
     *,
     scheduled_for: datetime | None = None,
+    freeze: datetime | None = None,
     attempt: int = 1,
     cancel: bool = False,
 ) -> Result:
     """Carry out a declared job, by its name or its function, in this thread and in the transaction
     of the test. What it raises is in the result. With `cancel` its context says from the start that
-    it should end early. `scheduled_for` is what its context says: by default now. Neither `timeout`
-    nor `isolated` nor `retries` has an effect. Raises JobNotFound."""
+    it should end early. `scheduled_for` is what its context says: by default now. With `freeze`
+    Django's timezone.now() says this moment during the run; Python's own clock is not changed.
+    Neither `timeout` nor `isolated` nor `retries` has an effect. Raises JobNotFound."""
     definition = _definition(job)
     context = JobContext(
         job_name=definition.name,
         run_id=0,
-        scheduled_for=scheduled_for or timezone.now(),
+        scheduled_for=scheduled_for or freeze or timezone.now(),
         attempt=attempt,
     )
     if cancel:
         context.cancel_reason = "Cancelled by a test."
         context.cancel_event.set()
-    outcome: Outcome = copy_context().run(outcome_of, definition, context)
+    with patch.object(timezone, "now", lambda: freeze) if freeze else nullcontext():
+        outcome: Outcome = copy_context().run(outcome_of, definition, context)
     return Result(outcome.state, outcome.message, outcome.traceback, outcome.metadata)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connection
-from django.utils import translation
+from django.utils import timezone, translation
 
 from scheduler_app import testing
 from scheduler_app.exceptions import JobNotFound
@@ -45,6 +45,17 @@ def test_outcome_is_what_the_ledger_would_keep(declare: Declare) -> None:
     assert (result.state, result.message) == ("success", "")
     assert result.metadata == {"done": 1, "day": "2026-03-02 00:00:00+00:00", "rows": 3}
     assert run_job(nightly_report, scheduled_for=at) == result
+
+
+def test_frozen_clock_is_that_of_the_run(declare: Declare) -> None:
+    @declare()
+    def dated(context: JobContext) -> dict[str, object]:
+        return {"now": timezone.now(), "due": context.scheduled_for}
+
+    moment = datetime(2026, 3, 2, tzinfo=UTC)
+    told = "2026-03-02 00:00:00+00:00"
+    assert run_job("dated", freeze=moment).metadata == {"now": told, "due": told}
+    assert timezone.now() > moment
 
 
 def test_what_a_job_raises_is_in_the_result(declare: Declare) -> None:

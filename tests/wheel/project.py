@@ -1,4 +1,4 @@
-"""Somebody's project, in an environment of its own, that installs the built wheel."""
+"""A project in an environment of its own, that installs the built wheel."""
 
 import os
 import re
