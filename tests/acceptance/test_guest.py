@@ -184,7 +184,12 @@ def test_naive_times_hurt_no_command_of_the_project(host: Host) -> None:
 
 
 def test_database_that_is_not_migrated_is_named(host: Host) -> None:
-    for command in (["runscheduler"], ["scheduler", "status"], ["scheduler", "audit-ledger"]):
+    nowhere = ("scheduler", "--endpoint", "127.0.0.1:1")
+    for command in (
+        ["runscheduler", "127.0.0.1:0"],
+        [*nowhere, "status"],
+        [*nowhere, "audit-ledger"],
+    ):
         status, out = host.manage(*command)
         assert status == 1
         assert "lacks tables or columns of this version; run `manage.py migrate`." in out
