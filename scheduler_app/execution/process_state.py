@@ -170,13 +170,6 @@ def _set_raising_filters(raising: list[Any]) -> None:
     warnings._filters_mutated()  # type: ignore[attr-defined]
 
 
-def _umask() -> int:
-    """Return the mask of the permissions of new files, which can only be read by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
 _ITEMS = [
     _Item(
         "the locale",
@@ -184,7 +177,6 @@ _ITEMS = [
         lambda value: locale.setlocale(locale.LC_ALL, value),
     ),
     _Item("warnings filters that raise", _raising_filters, _set_raising_filters),
-    _Item("the umask", _umask, os.umask),
     _Item("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
     _Item("the switch interval", sys.getswitchinterval, sys.setswitchinterval),
     _Item("garbage collection", gc.isenabled, lambda is_on: gc.enable() if is_on else gc.disable()),

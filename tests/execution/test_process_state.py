@@ -30,19 +30,6 @@ def test_change_is_put_back_after_the_run(state: ProcessState, tmp_path: Path) -
     assert (os.getcwd(), socket.getdefaulttimeout()) == (before, None)
 
 
-def test_mask_of_new_files_is_put_back(state: ProcessState, tmp_path: Path) -> None:
-    before = os.umask(0o022)
-    try:
-        state = ProcessState()
-        state.enter("a")
-        os.umask(0)
-        assert state.leave("a") == ["the umask"]
-        (tmp_path / "file").touch()
-        assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
-    finally:
-        os.umask(before)
-
-
 def test_nothing_is_put_back_where_nothing_has_changed(state: ProcessState) -> None:
     state.enter("a")
     assert state.leave("a") == []
