@@ -284,16 +284,17 @@ class Dispatcher:
             why = failure(error, context)
             carry_out(run, context, lambda: why)
         try:
+            # Before the slot is free: what a handler that hangs holds up is seen to be running.
+            if outcomes and run.state == RunState.FAILED:
+                self._log_failure(run, context.error)
+            context.error = None  # it refers to the frames of the job
             self._ended([run], outcomes)
         except BaseException:  # raised in this thread by other code, whenever it pleases
             self._ended([run], outcomes)
-        if outcomes and run.state == RunState.FAILED:
-            self._log_failure(run, context.error)
-        context.error = None  # it refers to the frames of the job
 
     def _log_failure(self, run: JobRun, error: BaseException | None) -> None:
         """Log that the run failed, for the project's own handlers (mail, Sentry): as an error if it
-        is not retried, or else as a warning. The outcome need not wait for them."""
+        is not retried, or else as a warning."""
         definition = self._registry.get(run.job_name)
         is_last = definition is None or run.attempt > definition.policies.retries
         text, told = "run %d of %s failed: %s", [run.pk, run.job_name, run.message]
