@@ -284,7 +284,6 @@ class Dispatcher:
             why = failure(error, context)
             carry_out(run, context, lambda: why)
         try:
-            # Before the slot is free: what a handler that hangs holds up is seen to be running.
             if outcomes and run.state == RunState.FAILED:
                 self._log_failure(run, context.error)
             context.error = None  # it refers to the frames of the job

@@ -29,7 +29,7 @@ from scheduler_app.engine.vitals import Problem, Vitals
 from scheduler_app.engine.vouching import Voucher
 from scheduler_app.execution import capture
 from scheduler_app.ledger import transitions
-from scheduler_app.logs import SafeLogger
+from scheduler_app.logs import SafeLogger, writer
 from scheduler_app.models import JobRun, LivenessSnapshot, Node, bulk, clock, database, locks
 from scheduler_app.models.patience import brief_write
 from scheduler_app.processes.guard import Guard
@@ -42,6 +42,8 @@ LONGEST_WAIT = 1.0
 HELD_UP = OperationalError("others have locked all that is due")
 STOP_MARGIN = 5.0
 """How long, in seconds, a stopping scheduler tries to record the last outcomes."""
+LOG_MARGIN = 2.0
+"""How long, in seconds, a stopping scheduler waits for log handlers."""
 
 
 class Scheduler(BackgroundScheduler):
@@ -103,6 +105,8 @@ class Scheduler(BackgroundScheduler):
         alone = not Node.objects.alive().exists()
         self.node = self._register()
         with ExitStack() as undo:
+            undo.callback(writer.stop, LOG_MARGIN)
+            writer.start()
             self._start(alone, undo)
             undo.pop_all()
 
@@ -132,6 +136,7 @@ class Scheduler(BackgroundScheduler):
         self.vitals.restart()
         self.vitals.claims.thread = self._thread
         self.vitals.threads += [self._thread, self.liveness.thread, self._voucher.thread]
+        self.vitals.threads += filter(None, [writer.thread])
 
     def stop(self) -> bool:
         """Claim nothing more, let running runs end within the shutdown timeout, record what became
@@ -156,6 +161,7 @@ class Scheduler(BackgroundScheduler):
         self._voucher.stop()
         has_ended &= self._close_node()
         self._close_guard()
+        writer.stop(LOG_MARGIN)
         return has_ended
 
     def _close_guard(self) -> None:

@@ -10,10 +10,15 @@ from pathlib import Path
 
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.execution.describe import describe
+from scheduler_app.logs import writer
 from scheduler_app.text import first_line
 
 ROOT = str(Path(__file__).resolve().parent.parent)
 STOPPING = "it is stopping"
+LOG_PATIENCE = 60.0
+"""Seconds that a log handler of the project's may take for one record: a mail server may be slow,
+and no run waits for it."""
+LOG_HANGS = "nothing is logged, as a log handler does not return"
 
 
 def unwell_after(heartbeat: float) -> float:
@@ -63,7 +68,8 @@ class Problem:
     since: float
     """By the monotonic clock."""
     is_blocked: bool = False
-    """Whether it is over as soon as another client of the database releases a lock."""
+    """Whether it ends with what others do, and a restart would only end runs: as soon as another
+    client of the database releases a lock, or a log handler returns."""
     is_final: bool = False
     """Whether only a restart mends it."""
 
@@ -113,7 +119,11 @@ class Vitals:
                 return Problem(f"its thread {thread.name} has ended", since, is_final=True)
         limit = unwell_after(scheduler_settings().heartbeat)
         late = [part for part in (self.claims, self.records, self.starts) if now - part.at > limit]
-        return min(late, key=lambda part: part.at).problem() if late else None
+        if late:
+            return min(late, key=lambda part: part.at).problem()
+        if (seconds := writer.hangs_for) > LOG_PATIENCE:
+            return Problem(LOG_HANGS, now - seconds, is_blocked=True)
+        return None
 
 
 def _words(error: BaseException) -> str:

@@ -151,7 +151,8 @@ def _loggers_item() -> _Item:
         for name, found in _loggers():
             found.disabled = name in disabled
 
-    return _Item("disabled loggers", lambda: logger.logger.disabled, enable)
+    own = logging.getLogger(__name__)
+    return _Item("disabled loggers", lambda: own.disabled, enable)
 
 
 def _loggers() -> list[tuple[str, logging.Logger]]:

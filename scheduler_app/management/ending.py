@@ -13,6 +13,8 @@ from contextlib import suppress
 from enum import IntEnum
 from typing import NoReturn
 
+from scheduler_app.logs import writer
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Those that stop a process in good order."""
 PATIENCE = 5.0
@@ -50,6 +52,7 @@ def end_process(code: int, say: Callable[[int], None]) -> NoReturn:
 
 def end_process_now(code: int) -> NoReturn:
     """End the process; only the log handlers get a moment."""
+    writer.flush(LAST_WORDS)
     flush = threading.Thread(target=logging.shutdown, daemon=True)
     with suppress(RuntimeError):
         flush.start()

@@ -1,5 +1,6 @@
 """A whole scheduler in this process, on a real clock."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -81,6 +82,32 @@ def test_failure_in_another_process_is_logged_with_its_text(
     dispatcher._log_failure(run, None)
     (record,) = _failures(caplog)
     assert record.getMessage() == "run 5 of a failed: ValueError: 100% wrong\nTraceback ..."
+
+
+class Hanging(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_in = threading.Event()
+        self.released = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.is_in.set()
+        assert self.released.wait(30)
+
+
+def test_log_handler_that_hangs_holds_up_no_run(declare: Declare, scheduler: Scheduler) -> None:
+    handler = Hanging()
+    logging.getLogger("scheduler_app").addHandler(handler)
+    try:
+        declare("a", fails, cron=SECONDLY)
+        scheduler.start()
+        assert handler.is_in.wait(10)
+        recorded = JobRun.objects.filter(state=RunState.FAILED)
+        before = recorded.count()
+        eventually(lambda: recorded.count() >= before + 2)
+    finally:
+        handler.released.set()
+        logging.getLogger("scheduler_app").removeHandler(handler)
 
 
 def _failures(caplog: pytest.LogCaptureFixture) -> list[Any]:

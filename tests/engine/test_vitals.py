@@ -6,7 +6,9 @@ import time
 import pytest
 from django.db import OperationalError
 
-from scheduler_app.engine.vitals import Vitals, unwell_after
+from scheduler_app.engine import vitals as engine_vitals
+from scheduler_app.engine.vitals import LOG_HANGS, LOG_PATIENCE, Vitals, unwell_after
+from scheduler_app.logs import LogWriter
 from tests.engine.conftest import eventually
 
 HEARTBEAT = 5.0  # the default
@@ -147,3 +149,17 @@ def test_stopping_scheduler_says_so(vitals: Vitals, clock: Clock) -> None:
 
 def test_clock_of_the_machine_is_the_default() -> None:
     assert abs(Vitals().claims.at - time.monotonic()) < 5
+
+
+def test_log_handler_that_hangs_is_a_problem(
+    vitals: Vitals, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = LogWriter()
+    monkeypatch.setattr(engine_vitals, "writer", writer)
+    for seconds, text in [(0.0, ""), (LOG_PATIENCE, ""), (LOG_PATIENCE + 1, LOG_HANGS)]:
+        monkeypatch.setattr(LogWriter, "hangs_for", seconds)
+        assert said(vitals) == text
+    problem = vitals.problem()
+    assert problem
+    assert problem.since == clock.now - LOG_PATIENCE - 1
+    assert problem.is_blocked
