@@ -58,7 +58,7 @@ bench: $(BIN)/.dev ## Measure against plain django-apscheduler (a quarter of an 
 
 STUBS = scheduler_app/rpc/stubs
 proto: $(BIN)/.dev ## Make what the stubs read anew from protos/memory.proto
-	$(BIN)/python -m grpc_tools.protoc -Iprotos --descriptor_set_out=$(STUBS)/memory.binpb --pyi_out=$(STUBS) memory.proto
+	$(BIN)/python -m grpc_tools.protoc -Iprotos --include_imports --descriptor_set_out=$(STUBS)/memory.binpb --pyi_out=$(STUBS) memory.proto
 
 clean: ## Remove the environments; keep .env and the database
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

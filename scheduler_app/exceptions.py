@@ -45,6 +45,18 @@ class InstallationError(SchedulerError):
         )
 
 
+class ArgumentsError(SchedulerError, ValueError):
+    """Keyword arguments that a job's function does not take, or that JSON lacks."""
+
+
+class RequestError(SchedulerError, ValueError):
+    """A value that a call does not take."""
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(text)
+        self.field = field
+
+
 class Busy(SchedulerError):
     """Other transactions are in the way; nothing was changed, and it may be tried again."""
 

@@ -75,6 +75,19 @@ def complaint(function: JobFunction, *, with_context: bool) -> str:
     return ""
 
 
+def misfit(function: JobFunction, arguments: Mapping[str, Any], *, with_context: bool) -> str:
+    """Return why the function cannot be called with these keyword arguments, besides its context;
+    empty if it can."""
+    parameters = signature(function)
+    if parameters is None:
+        return "Python cannot tell which it takes"
+    try:
+        parameters.bind_partial(*[None] * with_context, **arguments)
+    except TypeError as error:
+        return str(error)
+    return ""
+
+
 def signature(function: JobFunction) -> inspect.Signature | None:
     return asked(lambda: inspect.signature(function), None)
 

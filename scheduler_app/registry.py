@@ -18,11 +18,12 @@ from django.conf import settings
 
 from scheduler_app.command import Command
 from scheduler_app.cron import Schedule, Uncomputable, compose
-from scheduler_app.exceptions import CronError, DeclarationError
+from scheduler_app.exceptions import ArgumentsError, CronError, DeclarationError
 from scheduler_app.inspection import (
     JobFunction,
     asked,
     complaint,
+    misfit,
     place,
     takes_context,
     with_arguments,
@@ -49,6 +50,8 @@ class JobContext:
     scheduled_for: datetime
     """The moment in the schedule (UTC), or the moment of the request."""
     attempt: int = 1
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """The keyword arguments of this run, if somebody asked for it with some."""
     reported: dict[str, Any] = field(default_factory=dict)
     cancel_event: threading.Event = field(default_factory=threading.Event)
     cancel_reason: str = ""
@@ -87,6 +90,12 @@ class JobDefinition:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "takes_context", takes_context(self.function))
+
+    def check_arguments(self, arguments: Mapping[str, Any]) -> None:
+        """Raise ArgumentsError unless the function can be called with these keyword arguments, as
+        one run of it may be."""
+        if text := misfit(self.function, arguments, with_context=self.takes_context):
+            raise ArgumentsError(f"Job {self.name} cannot be run with these arguments: {text}.")
 
     def validate(self) -> None:
         """Raise DeclarationError or CronError if this job cannot be scheduled."""

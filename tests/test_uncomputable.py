@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from scheduler_app import control, status
+from scheduler_app.cli.table import status_lines
 from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.consistency.report import Kind
 from scheduler_app.control import Actor
@@ -22,7 +23,6 @@ from scheduler_app.rpc.messages import as_dict
 from scheduler_app.rpc.server import Server
 from scheduler_app.rpc.stubs import memory_pb2 as pb
 from scheduler_app.rpc.stubs import memory_pb2_grpc
-from scheduler_app.rpc.table import status_lines
 from scheduler_app.text import shown
 from tests.admin.conftest import page
 from tests.engine.conftest import T0, SetClock, declare, node, registry, set_clock, start, sync_jobs

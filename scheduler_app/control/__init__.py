@@ -14,7 +14,7 @@ from scheduler_app.control.jobs import (
     trigger,
     trigger_many,
 )
-from scheduler_app.control.runs import cancel, cancel_many
+from scheduler_app.control.runs import cancel, cancel_many, retry
 from scheduler_app.control.transaction import BATCH, Changes
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "pause_many",
     "resume",
     "resume_many",
+    "retry",
     "trigger",
     "trigger_many",
 ]

@@ -1,16 +1,23 @@
 """Pause, resume and run now."""
 
-from collections.abc import Callable, Collection
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
+from itertools import chain
+from typing import Any
 
 from scheduler_app.control.actor import Action, Actor, audit, kept, sentence
 from scheduler_app.control.transaction import Changes, carry_out
-from scheduler_app.exceptions import ActionRefused, JobNotFound
+from scheduler_app.exceptions import ActionRefused, ArgumentsError, JobNotFound
 from scheduler_app.ledger import schedules, transitions
 from scheduler_app.models import Job, JobRun, database
 from scheduler_app.models.job import can_be_name
 from scheduler_app.policies import MAX_NAME
-from scheduler_app.text import one_line
+from scheduler_app.registry import registry
+from scheduler_app.text import is_storable, one_line
+
+ARGUMENTS_LIMIT = 10_000
+"""Characters of a run's arguments, as JSON."""
 
 
 def pause(name: str, *, by: Actor, reason: str = "") -> bool:
@@ -49,43 +56,90 @@ def resume_many(names: Collection[str], *, by: Actor, reason: str = "") -> Chang
     return _on_jobs(names, resume_all)
 
 
-def trigger(name: str, *, by: Actor, reason: str = "") -> JobRun:
-    """Ask for one run as soon as a scheduler can, of a paused job too; returns the queued run.
+def trigger(
+    name: str, *, by: Actor, reason: str = "", arguments: Mapping[str, Any] | None = None
+) -> JobRun:
+    """Ask for one run as soon as a scheduler can, of a paused job too; returns the queued run. Its
+    function is called with these keyword arguments: values of JSON.
 
-    Raises JobNotFound, Busy, and ActionRefused if the job is orphaned or such a request waits
-    already."""
+    Raises JobNotFound, ArgumentsError, Busy, and ActionRefused if the job is orphaned or a request
+    with the same arguments waits already."""
+    checked = _checked(name, arguments or {})
     runs: list[JobRun] = []
-    _single(_trigger([name], runs, by, kept(reason)))
+    _single(_trigger([name], runs, by, kept(reason), checked))
     return runs[0]
 
 
 def trigger_many(names: Collection[str], *, by: Actor, reason: str = "") -> Changes:
     """Ask for a run of each of these jobs in one transaction; BATCH of them at most. Raises
     Busy."""
-    return _trigger(names, [], by, kept(reason))
+    return _trigger(names, [], by, kept(reason), None)
 
 
-def _trigger(names: Collection[str], runs: list[JobRun], by: Actor, reason: str) -> Changes:
+def _trigger(
+    names: Collection[str],
+    runs: list[JobRun],
+    by: Actor,
+    reason: str,
+    arguments: dict[str, Any] | None,
+) -> Changes:
     """Add the queued runs to this list."""
 
     def trigger_all(jobs: list[Job], changes: Changes) -> None:
-        waiting = _requests([job.name for job in jobs])
+        waiting = _requests([job.name for job in jobs], arguments)
         for job in jobs:
             why_not = _refusal(job, waiting.get(job.name))
             if why_not:
                 changes.refused[job.name] = ActionRefused(why_not)
             else:
                 changes.changed.append(job.name)
-        runs[:] = transitions.request(changes.changed, database.now(), by.name)
+        runs[:] = transitions.request(changes.changed, database.now(), by.name, arguments)
         _audit(Action.TRIGGER, by, reason, changes)
 
     return _on_jobs(names, trigger_all)
 
 
-def _requests(names: Collection[str]) -> dict[str, int]:
-    """Return, for each of these jobs that has one, the queued run on request."""
+def _checked(name: str, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the arguments as they are kept; None for none. Raises ArgumentsError."""
+    if not arguments:
+        return None
+    try:
+        text = json.dumps(dict(arguments), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        text = f"Arguments of a run are values of JSON, by their names: {error}."
+        raise ArgumentsError(text) from error
+    values: dict[str, Any] = json.loads(text)
+    if len(text) > ARGUMENTS_LIMIT or not all(map(is_storable, _texts(values))):
+        raise ArgumentsError(
+            f"Arguments of a run have at most {ARGUMENTS_LIMIT:,} characters as JSON, and no NUL "
+            "or lone surrogate."
+        )
+    definition = registry.get(name)
+    if definition is None:
+        raise ArgumentsError(
+            f"The code of this process declares no job {one_line(name, MAX_NAME)}, so it cannot "
+            "tell whether the arguments fit."
+        )
+    definition.check_arguments(values)
+    return values
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield every text in a value of JSON."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        items = chain(value, value.values()) if isinstance(value, dict) else value
+        for item in items:
+            yield from _texts(item)
+
+
+def _requests(names: Collection[str], arguments: dict[str, Any] | None) -> dict[str, int]:
+    """Return, for each of these jobs that has one, the queued run on request that has the same
+    arguments."""
     waiting = JobRun.objects.queued().requests().filter(job_name__in=names)
-    return dict(waiting.values_list("job_name", "pk"))
+    rows = waiting.values_list("job_name", "pk", "arguments")
+    return {name: pk for name, pk, found in rows if found == arguments}
 
 
 def _refusal(job: Job, waiting: int | None) -> str:

@@ -218,6 +218,7 @@ class Dispatcher:
                 run_id=run.pk,
                 scheduled_for=run.scheduled_for,
                 attempt=run.attempt,
+                arguments=run.arguments or {},
             )
             if counters.is_first_attempt(run):
                 self._unaccounted[run.pk] = run

@@ -36,6 +36,7 @@ def request(context: JobContext) -> Message:
         "run_id": context.run_id,
         "scheduled_for": context.scheduled_for.isoformat(),
         "attempt": context.attempt,
+        "arguments": dict(context.arguments),
     }
 
 

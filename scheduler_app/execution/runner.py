@@ -125,7 +125,7 @@ def _exit_code(error: BaseException) -> int:
 
 def _call(definition: JobDefinition, context: JobContext) -> Any:
     arguments = (context,) if definition.takes_context else ()
-    result = definition.function(*arguments)
+    result = definition.function(*arguments, **context.arguments)
     kind = type(result)  # isinstance() asks the object itself, which may raise
     if issubclass(kind, GeneratorType | AsyncGeneratorType):
         raise TypeError("The job returned a generator: none of its body has run.")

@@ -56,7 +56,9 @@ def _at(moment: datetime, history: History) -> str:
         note = f" It is the first of {len(occurrences)} in that minute." if more else ""
         return f"{history.clock.full(first)}: {_occurrence(occurrences[0], history)}{note}"
     when = history.clock.full(moment)
-    runs = JobRun.objects.filter(job_name=history.job.name, attempt=1).order_by("scheduled_for")
+    runs = JobRun.objects.filter(job_name=history.job.name, attempt=1).order_by(
+        "scheduled_for", "pk"
+    )
     other = runs.filter(scheduled_for__gte=moment, scheduled_for__lt=until).first()
     unjudged = history.unjudged(moment, until)
     if other is None:

@@ -19,7 +19,16 @@ def outcome(attempts: Sequence[JobRun], history: History) -> str:
     """Return sentences about the last of these attempts, and how the earlier ones failed."""
     *failed, last = attempts
     before = f"{_failures(failed)}; " if failed else ""
-    return f"{before}{_attempt(last, history)}"
+    reruns = JobRun.objects.filter(rerun_of__in=[run.pk for run in attempts])
+    again = reruns.select_related("node").order_by("pk").last()
+    after = (
+        f" Asked for again by {again.requested_by}, it {_again(again, history)}" if again else ""
+    )
+    return f"{before}{_attempt(last, history)}{after}"
+
+
+def _again(first: JobRun, history: History) -> str:
+    return outcome(history.attempts(first), history)
 
 
 def _failures(failed: Sequence[JobRun]) -> str:

@@ -31,6 +31,8 @@ def _retry(run: JobRun, now: datetime, due_at: datetime) -> JobRun:
         attempt=run.attempt + 1,
         first_attempt_id=first_attempt(run),
         requested_by=run.requested_by,
+        arguments=run.arguments,
+        rerun_of_id=run.rerun_of_id,
         created_at=now,
     )
 

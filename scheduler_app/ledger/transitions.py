@@ -1,9 +1,9 @@
 """Every change of a run's state, with its retries and counts. Nothing else changes one."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models.functions import Greatest
 
@@ -131,8 +131,14 @@ def assign(runs: Sequence[JobRun], node: Node) -> None:
         run.node = node
 
 
-def request(job_names: Iterable[str], now: datetime, requested_by: str) -> list[JobRun]:
-    """Queue a run of each of these jobs that a person asks for. Call it in a transaction."""
+def request(
+    job_names: Iterable[str],
+    now: datetime,
+    requested_by: str,
+    arguments: Mapping[str, Any] | None = None,
+) -> list[JobRun]:
+    """Queue a run of each of these jobs that a person asks for, with these keyword arguments. Call
+    it in a transaction."""
     runs = [
         JobRun(
             job_name=job_name,
@@ -141,11 +147,29 @@ def request(job_names: Iterable[str], now: datetime, requested_by: str) -> list[
             due_at=now,
             created_at=now,
             requested_by=requested_by,
+            arguments=dict(arguments) if arguments else None,
         )
         for job_name in job_names
     ]
     insert(runs)
     return runs
+
+
+def request_again(ended: JobRun, now: datetime, requested_by: str) -> JobRun:
+    """Queue a run of the same occurrence, or with the same arguments, as this one, which a person
+    asks for. Call it in a transaction."""
+    run = JobRun(
+        job_name=ended.job_name,
+        trigger=Trigger.MANUAL,
+        scheduled_for=ended.scheduled_for,
+        due_at=now,
+        created_at=now,
+        requested_by=requested_by,
+        arguments=ended.arguments,
+        rerun_of=ended,
+    )
+    insert([run])
+    return run
 
 
 def cancel(runs: Iterable[JobRun], now: datetime, reason: str) -> set[int]:

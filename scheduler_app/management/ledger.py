@@ -1,4 +1,4 @@
-"""`manage.py scheduler audit-ledger` and `explain`: they ask the database, not a server."""
+"""`manage.py scheduler audit-ledger`: it asks the database, not a server."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime
@@ -10,19 +10,17 @@ from django.core.management.base import OutputWrapper
 from django.db import DatabaseError
 from django.utils import timezone
 
+from scheduler_app.cli.parser import text
+from scheduler_app.cli.times import FIRST_YEAR, LAST_YEAR
 from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.consistency.report import Tally
-from scheduler_app.explain.explain import explain
 from scheduler_app.models.faults import fault_of
 from scheduler_app.status import scheduler_health
-from scheduler_app.text import Clock, is_storable, printable, shown
-
-FIRST_YEAR, LAST_YEAR = 1900, 2199
-"""Beyond them no calendar of ours can be computed."""
+from scheduler_app.text import Clock, printable, shown
 
 
-def add_commands(commands: Any) -> None:
-    """Add both to a command's subparsers. Each sets `local` to the function that carries it out."""
+def add_command(commands: Any) -> None:
+    """Add it to a command's subparsers, with `local` as the function that carries it out."""
     audit: ArgumentParser = commands.add_parser(
         "audit-ledger",
         help="Hold the ledger against the schedules; exit with 1 if they do not agree.",
@@ -36,17 +34,6 @@ def add_commands(commands: Any) -> None:
         "--job", dest="jobs", nargs="+", metavar="JOB", type=text, help="These jobs only."
     )
     audit.set_defaults(local=_audit)
-    why: ArgumentParser = commands.add_parser(
-        "explain", help="Tell why a job did or did not run at a moment."
-    )
-    why.add_argument("job_name", metavar="JOB", type=text)
-    why.add_argument(
-        "moment",
-        type=_moment,
-        metavar="TIME",
-        help="Such as 2026-11-24T01:00, on the job's own clock unless a zone is given.",
-    )
-    why.set_defaults(local=_explain)
 
 
 def _audit(
@@ -76,19 +63,6 @@ def _scheduler_problem() -> str:
     except DatabaseError as error:
         return f"unknown: {fault_of(error).value}"
     return "" if health.is_running else health.words(Clock(ZoneInfo(settings.TIME_ZONE)))
-
-
-def _explain(
-    stdout: OutputWrapper, _stderr: OutputWrapper, *, job_name: str, moment: datetime, **_: Any
-) -> None:
-    stdout.write(printable(explain(job_name, moment)))
-
-
-def text(value: str) -> str:
-    """Return an argument that any database and any message takes; raises ArgumentTypeError."""
-    if not is_storable(value):
-        raise ArgumentTypeError(f"{shown(value)} is not valid text")
-    return value
 
 
 def _moment(value: str) -> datetime:

@@ -35,6 +35,7 @@ class AuditEntry(models.Model):
         PAUSE = "pause", "pause"
         RESUME = "resume", "resume"
         TRIGGER = "trigger", "run now"
+        RETRY = "retry", "run again"
         CANCEL = "cancel", "cancel a run"
 
     at = models.DateTimeField(default=timezone.now)

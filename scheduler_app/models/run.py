@@ -98,8 +98,8 @@ class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
         return self.filter(first_scheduled_for__isnull=False, scheduled_for__gte=moment)
 
     def requests(self) -> JobRunQuerySet:
-        """Return the first attempts of runs on request."""
-        return self.filter(trigger=Trigger.MANUAL, attempt=1)
+        """Return the first attempts of runs on request, but not of what is run again."""
+        return self.filter(trigger=Trigger.MANUAL, attempt=1, rerun_of=None)
 
     def unassigned(self) -> JobRunQuerySet:
         """Return runs that wait for any node to take them, including retries whose time has not
@@ -217,6 +217,19 @@ class JobRun(models.Model):
         help_text="For a retry: the run that failed first.",
     )
     requested_by = models.CharField(max_length=255, blank=True)
+    arguments = models.JSONField(
+        null=True, blank=True, help_text="The keyword arguments of a request."
+    )
+    rerun_of = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        db_constraint=False,  # see node
+        db_index=False,
+        related_name="reruns",
+        help_text="For a request: the run that it runs again.",
+    )
 
     state = models.CharField(
         "result", max_length=10, choices=RunState.choices, default=RunState.QUEUED
@@ -286,6 +299,11 @@ class JobRun(models.Model):
                 fields=("first_attempt",),
                 condition=models.Q(first_attempt__isnull=False),
                 name="run_retries",
+            ),
+            models.Index(
+                fields=("rerun_of",),
+                condition=models.Q(rerun_of__isnull=False),
+                name="run_reruns",
             ),
             models.Index(fields=("due_at",), condition=_HAS_NOT_BEGUN, name="run_not_begun"),
             models.Index(fields=("finished_at",), name="run_by_age"),

@@ -1,50 +1,82 @@
 """What the calls of the service do, in a server for its clients or in the command line for itself.
-The answers are the fields of memory.proto's messages."""
 
-from collections.abc import Callable
+Each takes who calls and the fields of its request in memory.proto, and returns those of its
+response. An error is one of exceptions.py, or the database's."""
 
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
 from django.db import Error
 
 from scheduler_app import control, status
 from scheduler_app.control import Actor
-from scheduler_app.exceptions import JobNotFound, RunNotFound
-from scheduler_app.models import RunState, database
+from scheduler_app.cron import Schedule, Uncomputable
+from scheduler_app.exceptions import CronError, JobNotFound, RequestError, RunNotFound
+from scheduler_app.explain.explain import explain
+from scheduler_app.explain.preview import preview
+from scheduler_app.models import JobRun, RunState, database
 from scheduler_app.models.faults import Fault, fault_of
 from scheduler_app.models.patience import brief_read
-from scheduler_app.rpc.values import Values, status_values
+from scheduler_app.rpc import values
+from scheduler_app.rpc.pages import page
+from scheduler_app.rpc.wire import RUN_STATE, Values
+from scheduler_app.status import JobState, lists
+from scheduler_app.text import is_storable, shown
 
-STATUS_TIME = 8.0
-"""Seconds that one statement of a status may take: less than our client waits."""
+READ_TIME = 8.0
+"""Seconds that one statement of a call that reads may take: less than our client waits."""
+MOST_FIRES = 1_000
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+"""Beyond them no calendar of ours can be computed."""
+
+Call = Callable[..., Values]
 
 
-def get_status() -> Values:
-    """Return the status. Ask again if the connection is lost meanwhile: nothing else may be
-    wrong."""
+def _read(call: Call) -> Call:
+    """Have a call that only reads end soon: a locked table must not hold the workers that others
+    need. Ask again if the connection is lost meanwhile: nothing else may be wrong."""
+
+    def read(by: Actor, **fields: Any) -> Values:
+        try:
+            with brief_read(READ_TIME):
+                return call(by, **fields)
+        except Error as error:
+            if fault_of(error) is not Fault.AWAY:
+                raise
+            database.connection().close()
+        with brief_read(READ_TIME):
+            return call(by, **fields)
+
+    return read
+
+
+@_read
+def get_scheduler_status(_: Actor) -> Values:
+    return values.status_values(status.scheduler_status())
+
+
+def pause_job(by: Actor, job_name: str, reason: str = "") -> Values:
+    error = _unknown(lambda: control.pause(job_name, by=by, reason=reason))
+    return {"success": error is None, "error": error}
+
+
+def resume_job(by: Actor, job_name: str, reason: str = "") -> Values:
+    error = _unknown(lambda: control.resume(job_name, by=by, reason=reason))
+    return {"success": error is None, "error": error}
+
+
+def _unknown(change: Callable[[], object]) -> str | None:
+    """Make the change; return the error if there is no such job: that is an answer."""
     try:
-        return _status()
-    except Error as error:
-        if fault_of(error) is not Fault.AWAY:
-            raise
-        database.connection().close()
-        return _status()
+        change()
+    except JobNotFound as error:
+        return str(error)
+    return None
 
 
-def _status() -> Values:
-    with brief_read(STATUS_TIME):  # a locked table must not hold the workers that others need
-        return status_values(status.scheduler_status())
-
-
-def pause(name: str, by: Actor, reason: str = "") -> Values:
-    error = _unknown(lambda: control.pause(name, by=by, reason=reason))
-    return {"success": error is None, "error": error}
-
-
-def resume(name: str, by: Actor, reason: str = "") -> Values:
-    error = _unknown(lambda: control.resume(name, by=by, reason=reason))
-    return {"success": error is None, "error": error}
-
-
-def cancel(run_id: int, by: Actor, reason: str = "") -> Values:
+def cancel_run(by: Actor, run_id: int, reason: str = "") -> Values:
     try:
         control.cancel(run_id, by=by, reason=reason)
         run = status.run_summary(run_id)
@@ -60,10 +92,205 @@ def _cancelled(error: str | None = None, is_running: bool = False) -> Values:
     return {"success": error is None, "error": error, "is_running": is_running}
 
 
-def _unknown(change: Callable[[], object]) -> str | None:
-    """Make the change; return the error if there is no such job: that is an answer."""
+@_read
+def get_job(_: Actor, job_name: str) -> Values:
+    return values.job_values(status.job_status(job_name))
+
+
+@_read
+def list_jobs(
+    _: Actor,
+    page_size: int = 0,
+    page_token: str = "",
+    state: str = "",
+    name_prefix: str = "",
+    failing: bool = False,
+) -> Values:
+    _check_text(state=state, name_prefix=name_prefix)
+    wanted = None
+    if state:
+        wanted = next((one for one in JobState if one.lower() == state.lower()), None)
+        if wanted is None:
+            raise RequestError("state", f"Bad state {shown(state)}: use one of {_all(JobState)}.")
+    filters: Values = {"state": wanted, "name_prefix": name_prefix, "is_failing": failing}
+    return page(
+        "jobs",
+        lambda limit, after: lists.jobs(limit=limit, after=after or "", **filters),
+        key=lambda job: job.name,
+        values=values.job_values,
+        page_size=page_size,
+        page_token=page_token,
+        filters=filters,
+    )
+
+
+def run_job(
+    by: Actor, job_name: str, reason: str = "", arguments: Mapping[str, Any] | None = None
+) -> Values:
+    run = control.trigger(job_name, by=by, reason=reason, arguments=arguments)
+    return values.run_values(run)
+
+
+def retry_run(by: Actor, run_id: int, reason: str = "") -> Values:
+    return values.run_values(control.retry(run_id, by=by, reason=reason))
+
+
+@_read
+def get_run(_: Actor, run_id: int) -> Values:
+    rows = JobRun.objects.select_related("node").filter(pk=run_id)
+    run = rows.first() if -(2**63) <= run_id < 2**63 else None
+    if run is None:
+        raise RunNotFound(run_id)
+    details = {"traceback": run.traceback, "log": run.log}
+    attempts = [values.run_values(attempt) for attempt in lists.attempts(run)]
+    return values.run_values(run) | details | {"attempts": attempts}
+
+
+@_read
+def list_runs(
+    _: Actor,
+    page_size: int = 0,
+    page_token: str = "",
+    job_name: str = "",
+    states: Sequence[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+    message_contains: str = "",
+) -> Values:
+    _check_text(job_name=job_name, message_contains=message_contains)
+    filters: Values = {
+        "job_name": job_name,
+        "states": [_run_state(name) for name in states],
+        "since": since,
+        "until": until,
+        "message_contains": message_contains,
+    }
+    return page(
+        "runs",
+        lambda limit, before: lists.runs(limit=limit, before=before, **filters),
+        key=lambda run: run.pk,
+        values=values.run_values,
+        page_size=page_size,
+        page_token=page_token,
+        filters=filters,
+    )
+
+
+def _run_state(name: str) -> RunState:
     try:
-        change()
-    except JobNotFound as error:
-        return str(error)
-    return None
+        return RunState(name.removeprefix(RUN_STATE).lower())
+    except ValueError:
+        states = ", ".join(f"{RUN_STATE}{state.name}" for state in RunState)
+        raise RequestError("states", f"Bad state {shown(name)}: use {states}.") from None
+
+
+@_read
+def explain_run(_: Actor, job_name: str, time: str) -> Values:
+    try:
+        moment = datetime.fromisoformat(time)
+    except ValueError:
+        text = f"Bad time {shown(time)}: use ISO 8601, such as 2026-11-24T01:00."
+        raise RequestError("time", text) from None
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        years = f"the years {FIRST_YEAR} to {LAST_YEAR}, of which schedules are known"
+        raise RequestError("time", f"Bad time {shown(time)}: it is outside {years}.")
+    return {"explanation": explain(job_name, moment)}
+
+
+@_read
+def preview_schedule(
+    _: Actor,
+    job_name: str = "",
+    schedule: str = "",
+    timezone: str = "",
+    count: int = 0,
+    after: datetime | None = None,
+) -> Values:
+    if not 0 <= count <= MOST_FIRES:
+        raise RequestError("count", f"Bad count {count}: use 0 to {MOST_FIRES:,}.")
+    if bool(job_name) == bool(schedule):
+        raise RequestError("schedule", "Give either job_name or schedule.")
+    if job_name and timezone:
+        raise RequestError("timezone", "timezone is for a schedule; a job has its own.")
+    if schedule:
+        wanted = Schedule(schedule, timezone or settings.TIME_ZONE)
+    else:
+        job = status.job_status(job_name)
+        wanted = Schedule(job.cron, job.timezone, job.jitter, job.name)
+    fires = wanted.compute()
+    if isinstance(fires, Uncomputable):
+        raise CronError(fires.text)
+    following = preview(fires, after or database.now(), count or 10)
+    return {
+        "schedule": fires.explain(),
+        "timezone": fires.timezone,
+        "fires": [values.fire_values(each, fires.timezone) for each in following],
+    }
+
+
+@_read
+def list_nodes(
+    _: Actor, page_size: int = 0, page_token: str = "", show_stopped: bool = False
+) -> Values:
+    filters = {"with_stopped": show_stopped}
+    return page(
+        "nodes",
+        lambda limit, before: lists.nodes(limit=limit, before=before, **filters),
+        key=lambda node: node.id,
+        values=values.node_values,
+        page_size=page_size,
+        page_token=page_token,
+        filters=filters,
+    )
+
+
+@_read
+def list_audit_events(
+    _: Actor,
+    page_size: int = 0,
+    page_token: str = "",
+    job_name: str = "",
+    actor: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Values:
+    _check_text(job_name=job_name, actor=actor)
+    filters: Values = {"job_name": job_name, "actor": actor, "since": since, "until": until}
+    return page(
+        "events",
+        lambda limit, before: lists.audit_entries(limit=limit, before=before, **filters),
+        key=lambda entry: entry.pk,
+        values=values.audit_values,
+        page_size=page_size,
+        page_token=page_token,
+        filters=filters,
+    )
+
+
+def _check_text(**fields: str) -> None:
+    for name, text in fields.items():
+        if not is_storable(text):
+            raise RequestError(name, f"Bad {name} {shown(text)}: no database stores such text.")
+
+
+def _all(names: Any) -> str:
+    return ", ".join(names)
+
+
+CALLS: dict[str, Call] = {
+    "GetSchedulerStatus": get_scheduler_status,
+    "PauseJob": pause_job,
+    "ResumeJob": resume_job,
+    "CancelRun": cancel_run,
+    "GetJob": get_job,
+    "ListJobs": list_jobs,
+    "RunJob": run_job,
+    "RetryRun": retry_run,
+    "GetRun": get_run,
+    "ListRuns": list_runs,
+    "ExplainRun": explain_run,
+    "PreviewSchedule": preview_schedule,
+    "ListNodes": list_nodes,
+    "ListAuditEvents": list_audit_events,
+}
+"""Each call of the service, by its name in memory.proto."""

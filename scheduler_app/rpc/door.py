@@ -1,27 +1,21 @@
 """The command line's way to the scheduler: a server or, if none answers, the database itself."""
 
 import ipaddress
-from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from scheduler_app.control import Actor
 from scheduler_app.models import Surface, database
-from scheduler_app.rpc import calls
+from scheduler_app.rpc.calls import CALLS
 from scheduler_app.rpc.endpoint import NO_GRPC, NoAnswer, has_grpc, target_of, user
-from scheduler_app.rpc.values import Values
+from scheduler_app.rpc.wire import Values
 
 
 class Way(Protocol):
-    """Carries out the calls; the answers are those of `calls`. Raises CallError."""
+    """Carries out the calls of the service, by their names in memory.proto; the answers are the
+    fields of the responses."""
 
-    def status(self) -> Values: ...
-
-    def pause(self, name: str) -> Values: ...
-
-    def resume(self, name: str) -> Values: ...
-
-    def cancel(self, run_id: int, reason: str) -> Values: ...
+    def call(self, name: str, **fields: Any) -> Values: ...
 
     def close(self) -> None: ...
 
@@ -32,17 +26,8 @@ class Direct:
     def __init__(self) -> None:
         self._by = Actor(user(), Surface.CLI)
 
-    def status(self) -> Values:
-        return calls.get_status()
-
-    def pause(self, name: str) -> Values:
-        return calls.pause(name, self._by)
-
-    def resume(self, name: str) -> Values:
-        return calls.resume(name, self._by)
-
-    def cancel(self, run_id: int, reason: str) -> Values:
-        return calls.cancel(run_id, self._by, reason)
+    def call(self, name: str, **fields: Any) -> Values:
+        return CALLS[name](self._by, **fields)
 
     def close(self) -> None:
         """Django closes the connection."""
@@ -51,10 +36,8 @@ class Direct:
 class NoClient:
     """In the place of Client where gRPC is not installed."""
 
-    def _answer(self, *_: object) -> Values:
+    def call(self, name: str, **_: Any) -> Values:
         raise NoAnswer(f"{NO_GRPC}.")
-
-    status = pause = resume = cancel = _answer
 
     def close(self) -> None:
         """Nothing is open."""
@@ -77,27 +60,16 @@ class Door:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def status(self) -> Values:
-        return self._ask(lambda way: way.status())
-
-    def pause(self, name: str) -> Values:
-        return self._ask(lambda way: way.pause(name))
-
-    def resume(self, name: str) -> Values:
-        return self._ask(lambda way: way.resume(name))
-
-    def cancel(self, run_id: int, reason: str) -> Values:
-        return self._ask(lambda way: way.cancel(run_id, reason))
-
-    def _ask(self, call: Callable[[Way], Values]) -> Values:
+    def call(self, name: str, **fields: Any) -> Values:
+        """Return the fields of the answer to the call of this name, given those of its request."""
         self.note = ""
         try:
-            return call(self._client)
+            return self._client.call(name, **fields)
         except NoAnswer as error:
             if not self._is_near:
                 raise
             self.note = f"{error} This is from {_database()} itself."
-            return call(self._direct)
+            return self._direct.call(name, **fields)
 
 
 def _client(endpoint: str) -> Way:

@@ -12,7 +12,14 @@ DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_ENDPOINT = f"http://{DEFAULT_ADDRESS}"
 DEFAULT_WORKERS = 10
 NO_GRPC = "gRPC is not installed (pip install 'django-memory-scheduler[grpc]')"
-PACKAGES = ("grpc", "google.protobuf", "grpc_health", "grpc_reflection", "django_grpc_framework")
+PACKAGES = (
+    "grpc",
+    "google.protobuf",
+    "grpc_health",
+    "grpc_reflection",
+    "grpc_status",
+    "django_grpc_framework",
+)
 
 
 class AddressError(SchedulerError):
@@ -21,6 +28,11 @@ class AddressError(SchedulerError):
 
 class CallError(SchedulerError):
     """The server could not be reached, or refused; the text is for people."""
+
+    def __init__(self, text: str, code: str = "") -> None:
+        super().__init__(text)
+        self.code = code
+        """The name of the status code, such as NOT_FOUND; empty if the server did not answer."""
 
 
 class NoAnswer(CallError):

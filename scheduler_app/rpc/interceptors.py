@@ -1,24 +1,45 @@
-"""Exceptions become status codes here and nowhere else."""
+"""Exceptions become status codes here and nowhere else, each with google.rpc details: an ErrorInfo
+whose reason stays the same whatever the text says, and a BadRequest that names the field."""
 
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
-from scheduler_app.exceptions import ActionRefused, Busy, JobNotFound, RunNotFound, SchedulerError
+from scheduler_app.exceptions import (
+    ActionRefused,
+    ArgumentsError,
+    Busy,
+    CronError,
+    JobNotFound,
+    RequestError,
+    RunNotFound,
+    SchedulerError,
+)
 from scheduler_app.logs import SafeLogger
 from scheduler_app.models.faults import Fault, fault_of
 
 logger = SafeLogger(__name__)
 
-CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
-    (JobNotFound, grpc.StatusCode.NOT_FOUND),
-    (RunNotFound, grpc.StatusCode.NOT_FOUND),
-    (Busy, grpc.StatusCode.ABORTED),
-    (ActionRefused, grpc.StatusCode.FAILED_PRECONDITION),
-    (SchedulerError, grpc.StatusCode.INVALID_ARGUMENT),
+DOMAIN = "django-memory-scheduler"
+CODES: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
+    (JobNotFound, grpc.StatusCode.NOT_FOUND, "JOB_NOT_FOUND"),
+    (RunNotFound, grpc.StatusCode.NOT_FOUND, "RUN_NOT_FOUND"),
+    (Busy, grpc.StatusCode.ABORTED, "BUSY"),
+    (ActionRefused, grpc.StatusCode.FAILED_PRECONDITION, "ACTION_REFUSED"),
+    (ArgumentsError, grpc.StatusCode.INVALID_ARGUMENT, "ARGUMENTS_DO_NOT_FIT"),
+    (CronError, grpc.StatusCode.INVALID_ARGUMENT, "BAD_SCHEDULE"),
+    (SchedulerError, grpc.StatusCode.INVALID_ARGUMENT, "BAD_REQUEST"),
 )
 """The text is the exception's own, which is written for people."""
+FIELDS: tuple[tuple[type[Exception], str], ...] = (
+    (ArgumentsError, "arguments"),
+    (CronError, "schedule"),
+)
+"""The field of the request that is wrong, where the exception itself does not say."""
 FAULT_CODES = {
     Fault.CONFLICT: grpc.StatusCode.ABORTED,
     Fault.LOCKED: grpc.StatusCode.ABORTED,
@@ -29,6 +50,8 @@ FAULT_CODES = {
 }
 """The text is the fault's: the database's own may name hosts, users and values."""
 SURPRISE = "Internal error; the server's log tells more."
+LONGEST = 1_000
+"""Characters of a text: gRPC sends it in a header, which clients limit to some thousand bytes."""
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
@@ -52,22 +75,54 @@ class ErrorInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
             except Exception as error:
                 if context.code() is not None:
                     raise  # the call has been answered already, by context.abort()
-                _abort(context, error)
+                abort(context, error)
 
         return grpc.unary_unary_rpc_method_handler(
             guarded, handler.request_deserializer, handler.response_serializer
         )
 
 
-def _abort(context: grpc.ServicerContext, error: Exception) -> NoReturn:
-    for kind, code in CODES:
+def abort(context: grpc.ServicerContext, error: Exception) -> NoReturn:
+    """End the call with what this exception means to a client."""
+    for kind, code, reason in CODES:
         if isinstance(error, kind):
-            context.abort(code, str(error))
+            end(context, code, reason, str(error), field=_field(error))
     logger.error("a gRPC call failed", exc_info=error)
     fault = fault_of(error)
     if fault in FAULT_CODES:
-        context.abort(FAULT_CODES[fault], fault.value)
+        end(context, FAULT_CODES[fault], f"DATABASE_{fault.name}", fault.value)
     context.abort(grpc.StatusCode.INTERNAL, SURPRISE)
+
+
+def end(
+    context: grpc.ServicerContext, code: grpc.StatusCode, reason: str, text: str, field: str = ""
+) -> NoReturn:
+    """End the call with this code and text. `field`: which of the request's is wrong."""
+    text = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    details = [error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN)]
+    if field:
+        details.append(_bad_request(field, text))
+    status = status_pb2.Status(
+        code=code_pb2.Code.Value(code.name), message=text, details=map(_packed, details)
+    )
+    context.abort_with_status(rpc_status.to_status(status))
+
+
+def _field(error: Exception) -> str:
+    if isinstance(error, RequestError):
+        return error.field
+    return next((field for kind, field in FIELDS if isinstance(error, kind)), "")
+
+
+def _bad_request(field: str, text: str) -> Any:
+    violation = error_details_pb2.BadRequest.FieldViolation(field=field, description=text)
+    return error_details_pb2.BadRequest(field_violations=[violation])
+
+
+def _packed(message: Any) -> AnyMessage:
+    packed = AnyMessage()
+    packed.Pack(message)
+    return packed
 
 
 errors = ErrorInterceptor()

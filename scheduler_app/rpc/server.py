@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 from django.conf import settings
+from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
@@ -164,9 +165,17 @@ def _interceptors() -> list[Any]:
 
 def _pool() -> DescriptorPool:
     """All that reflection tells of; our messages are not in the default pool."""
-    pool = DescriptorPool()
+    pool, known = DescriptorPool(), set[str]()
+
+    def add(file: FileDescriptor) -> None:
+        if file.name not in known:
+            known.add(file.name)
+            for needed in file.dependencies:
+                add(needed)
+            pool.AddSerializedFile(file.serialized_pb)
+
     for module in (memory_pb2, health_pb2, reflection_pb2):
-        pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
+        add(module.DESCRIPTOR)
     return pool
 
 

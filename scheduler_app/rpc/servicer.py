@@ -1,38 +1,35 @@
-"""memory.MemoryService: shows what status tells, and does what control does."""
+"""memory.MemoryService: each call does what calls.py says."""
+
+from typing import Any
 
 import grpc
 
 from scheduler_app.control import Actor
 from scheduler_app.models import Surface
-from scheduler_app.rpc import calls
+from scheduler_app.rpc.calls import CALLS
 from scheduler_app.rpc.framework import Service
 from scheduler_app.rpc.identity import ACTOR_KEY, SURFACE_KEY
-from scheduler_app.rpc.stubs import memory_pb2 as pb
+from scheduler_app.rpc.messages import as_dict, fill
+from scheduler_app.rpc.stubs.memory_pb2_grpc import METHODS, Method
 
 
 class SchedulerService(Service):
-    """The calls of the service. An unknown job or run is an answer, not an error."""
+    """The calls of the service, one method each. Of the seed's calls, an unknown job or run is an
+    answer, not an error."""
 
-    def GetSchedulerStatus(  # noqa: N802
-        self, request: pb.GetSchedulerStatusRequest, context: grpc.ServicerContext
-    ) -> pb.GetSchedulerStatusResponse:
-        return pb.GetSchedulerStatusResponse(**calls.get_status())
 
-    def PauseJob(  # noqa: N802
-        self, request: pb.PauseJobRequest, context: grpc.ServicerContext
-    ) -> pb.PauseJobResponse:
-        return pb.PauseJobResponse(**calls.pause(request.job_name, _caller(context)))
+def _answering(method: Method) -> Any:
+    call = CALLS[method.name]
 
-    def ResumeJob(  # noqa: N802
-        self, request: pb.ResumeJobRequest, context: grpc.ServicerContext
-    ) -> pb.ResumeJobResponse:
-        return pb.ResumeJobResponse(**calls.resume(request.job_name, _caller(context)))
+    def answer(_: SchedulerService, request: Any, context: grpc.ServicerContext) -> Any:
+        values = call(_caller(context), **as_dict(request))
+        return fill(method.response(), values)
 
-    def CancelRun(  # noqa: N802
-        self, request: pb.CancelRunRequest, context: grpc.ServicerContext
-    ) -> pb.CancelRunResponse:
-        answer = calls.cancel(request.run_id, _caller(context), request.reason)
-        return pb.CancelRunResponse(**answer)
+    return answer
+
+
+for _method in METHODS:
+    setattr(SchedulerService, _method.name, _answering(_method))
 
 
 def _caller(context: grpc.ServicerContext) -> Actor:

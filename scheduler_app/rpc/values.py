@@ -1,19 +1,20 @@
-"""What the calls answer, as the fields of memory.proto: enums by name, None for what is optional
-and not there. Moments are milliseconds since the epoch, 0 for none."""
+"""What the calls answer, as the fields of memory.proto's messages."""
 
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from scheduler_app.models import RunState
+from scheduler_app.explain.preview import PreviewedFire
+from scheduler_app.models import AuditEntry, JobRun, RunState
+from scheduler_app.rpc.wire import RESULT, RUN_STATE, Values
 from scheduler_app.status import JobStatus, SchedulerStatus
-
-Values = dict[str, Any]
+from scheduler_app.status.lists import ListedNode
+from scheduler_app.text import Clock
 
 LONGEST = 2**63 - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-RESULT = "JOB_RESULT_STATUS_"
 RESULTS = {
     RunState.SUCCESS: f"{RESULT}SUCCESS",
     RunState.FAILED: f"{RESULT}FAILED",
@@ -80,6 +81,76 @@ def job_values(job: JobStatus) -> Values:
         "problem": job.problem or None,
         "last_outcome": job.last_outcome.state if job.last_outcome else "",
         "state": job.state,
+    }
+
+
+def run_values(run: JobRun) -> Values:
+    """The fields of a Run; those that only GetRun answers are empty."""
+    return {
+        "run_id": run.pk,
+        "job_name": run.job_name,
+        "state": f"{RUN_STATE}{RunState(run.state).name}",
+        "schedule_time": run.scheduled_for,
+        "due_time": run.due_at,
+        "create_time": run.created_at,
+        "start_time": run.started_at,
+        "end_time": run.finished_at,
+        "lateness": run.lateness,
+        "duration": run.duration,
+        "trigger": run.trigger,
+        "requested_by": run.requested_by,
+        "attempt": run.attempt,
+        "first_attempt_run_id": run.first_attempt_id or 0,
+        "rerun_of_run_id": run.rerun_of_id or 0,
+        "arguments": run.arguments,
+        "node": run.node.name if run.node else "",
+        "message": run.message,
+        "metadata": _metadata(run.metadata),
+        "occurrences": run.occurrences,
+        "first_schedule_time": run.first_scheduled_for,
+        "cancel_request_time": run.cancel_requested_at,
+        "cancel_reason": run.cancel_reason,
+        "traceback": "",
+        "log": "",
+        "attempts": [],
+    }
+
+
+def fire_values(previewed: PreviewedFire, timezone: str) -> Values:
+    """The fields of a Fire."""
+    fire = previewed.fire
+    return {
+        "schedule_time": fire.scheduled_for,
+        "due_time": fire.due_at,
+        "local_time": Clock(ZoneInfo(timezone)).full(fire.scheduled_for),
+        "note": previewed.note,
+    }
+
+
+def node_values(node: ListedNode) -> Values:
+    """The fields of a Node."""
+    return {
+        "name": node.name,
+        "state": node.state,
+        "problem": node.health.problem if node.health else "",
+        "start_time": node.started_at,
+        "heartbeat_time": node.heartbeat_at,
+        "stop_time": node.stopped_at,
+        "run_ids": node.run_ids,
+        "declared_jobs": node.declares,
+    }
+
+
+def audit_values(entry: AuditEntry) -> Values:
+    """The fields of an AuditEvent."""
+    return {
+        "time": entry.at,
+        "actor": entry.actor,
+        "surface": entry.surface,
+        "action": entry.action,
+        "job_name": entry.job_name,
+        "reason": entry.reason,
+        "changed": entry.changed,
     }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,9 +48,10 @@ class Going:
         name: str,
         timeout: float | None = 30,
         cancel_grace: float = 10,
+        **context: Any,
     ) -> None:
         definition = JobDefinition(name=name, function=print, schedule=Schedule("@yearly"))
-        self.context = JobContext(job_name=name, run_id=7, scheduled_for=AT, attempt=2)
+        self.context = JobContext(job_name=name, run_id=7, scheduled_for=AT, attempt=2, **context)
         self.log = RunLog(1_000)
         self._outcome: Future[Outcome] = Future()
 
@@ -117,6 +119,11 @@ def test_context_goes_there_and_metadata_comes_back(isolation: Isolation) -> Non
         "arguments": sys.argv,
         "connected": False,
     }
+
+
+def test_arguments_of_the_run_go_there(isolation: Isolation) -> None:
+    outcome = Going(isolation, "takes-arguments", arguments={"limit": 7}).outcome()
+    assert outcome.metadata == {"limit": 7, "arguments": {"limit": 7}}
 
 
 def test_error_comes_back_with_its_traceback(isolation: Isolation) -> None:

@@ -26,7 +26,28 @@ days = st.builds(
 moments = st.builds(
     lambda day, time, zone: f"{day}{time}{zone if time else ''}", days, times, zones
 )
-verbs = st.sampled_from(["pause", "resume", "cancel"])
+verbs = st.sampled_from(
+    [
+        "pause",
+        "resume",
+        "cancel",
+        "run",
+        "retry",
+        "show",
+        "runs",
+        "logs",
+        "audit",
+        "preview",
+        "next",
+        "list",
+        "nodes",
+        "health",
+    ]
+)
+options = st.sampled_from(
+    ["--since", "--until", "--tz", "--arg", "--reason", "--limit", "-n", "--after", "--state",
+     "--prefix", "--grep", "--actor", "--max-lag", "--json", "--failed", "--failing", "--all"]
+)  # fmt: skip
 words = st.one_of(
     moments,
     st.text(max_size=20),
@@ -42,6 +63,9 @@ commands = st.one_of(
     st.builds(lambda verb, name: [verb, name], verbs, words),
     st.builds(lambda run, reason: ["cancel", run, "--reason", reason], words, words),
     st.builds(lambda seconds: ["status", "--json", f"--watch={seconds}"], words),
+    st.builds(lambda verb, word, option, value: [verb, word, option, value],
+              verbs, words, options, words),
+    st.builds(lambda verb, option, value: [verb, f"{option}={value}"], verbs, options, words),
     st.lists(words, max_size=4),
 )  # fmt: skip
 EXTREMES = [
@@ -73,7 +97,7 @@ def test_arguments_never_end_in_a_traceback(
     def stop(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("scheduler_app.management.commands.scheduler.time.sleep", stop)
+    monkeypatch.setattr("scheduler_app.cli.commands.time.sleep", stop)
     run(*arguments)
 
 

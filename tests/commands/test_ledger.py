@@ -125,10 +125,10 @@ def test_error_cannot_control_the_terminal(call: Call) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["explain", "a", "noon"], ["audit-ledger", "--since", "noon"]],
+    [["explain", "a", "noon"], ["audit-ledger", "--since", "noon"], ["runs", "--since", "noon"]],
 )
 def test_bad_time_is_named(call: Call, command: list[str]) -> None:
-    with pytest.raises(CommandError, match="'noon' is not a time such as 2026-11-24T01:00"):
+    with pytest.raises(CommandError, match=r"'noon' is not a time,? such as"):
         call(*command)
 
 

@@ -8,11 +8,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from scheduler_app.cli.table import status_lines
 from scheduler_app.models import AuditEntry, Job, JobRun, RunState
 from scheduler_app.rpc.messages import as_dict
 from scheduler_app.rpc.server import Server
 from scheduler_app.rpc.stubs import memory_pb2 as pb
-from scheduler_app.rpc.table import status_lines
 from scheduler_app.text import first_line, printable
 from tests.fires import computed
 
@@ -124,7 +124,7 @@ def test_watch_shows_again_until_interrupted(
         if next(shown, "enough"):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("scheduler_app.management.commands.scheduler.time.sleep", wait)
+    monkeypatch.setattr("scheduler_app.cli.commands.time.sleep", wait)
     assert call("status", "--watch").count("Scheduler: STOPPED") == 2
 
 

@@ -84,6 +84,32 @@ def test_failure_in_another_process_is_logged_with_its_text(
     assert record.getMessage() == "run 5 of a failed: ValueError: 100% wrong\nTraceback ..."
 
 
+def test_arguments_of_a_request_reach_every_attempt(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job(name="a", cron="0 0 1 1 *", retries=1, retry_delay=0.1, registry=scheduler._registry)(
+        takes_limit
+    )
+    monkeypatch.setattr(control.jobs, "registry", scheduler._registry)
+    scheduler.start()
+    first = control.trigger("a", by=ADA, arguments={"limit": 7})
+    eventually(lambda: JobRun.objects.filter(first_attempt=first, state=RunState.FAILED).exists())
+    runs = JobRun.objects.order_by("attempt")
+    assert [(run.message, run.arguments) for run in runs] == [
+        ("ValueError: 7 from 1", {"limit": 7}),
+        ("ValueError: 7 from 2", {"limit": 7}),
+    ]
+    again = control.retry(first.pk, by=ADA)
+    eventually(lambda: JobRun.objects.filter(pk=again.pk, state=RunState.FAILED).exists())
+    again.refresh_from_db()
+    assert (again.message, again.scheduled_for) == ("ValueError: 7 from 1", first.scheduled_for)
+
+
+def takes_limit(context: JobContext, limit: int = 1) -> None:
+    assert context.arguments == {"limit": limit}
+    raise ValueError(f"{limit} from {context.attempt}")
+
+
 class Hanging(logging.Handler):
     def __init__(self) -> None:
         super().__init__()

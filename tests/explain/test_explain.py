@@ -52,6 +52,26 @@ def why(moment: datetime = T0, now: datetime = T0 + 59.9 * MINUTE, name: str = "
     return explain(name, moment, now)
 
 
+def test_run_that_was_asked_for_again(
+    claimer: Claimer,
+) -> None:
+    (failed,) = claimer.claim(T0)
+    finish([failed], RunState.FAILED, message="ValueError: no rows")
+    again = control.retry(failed.pk, by=ADA)
+    first = (
+        "a 2026-03-02 12:00:00 UTC: failed: started 12:00:03, 3.2 s late, after 12.4 s: "
+        f"ValueError: no rows (run {failed.pk})."
+    )
+    assert why().startswith(f"{first} Asked for again by ada, it waits for ")
+    (taken,) = claimer.claim(T0 + SECOND)
+    assert taken == again
+    finish([taken], late=1, took=2)
+    assert why() == (
+        f"{first} Asked for again by ada, it ran: started {taken.due_at + SECOND:%H:%M:%S}, 1.0 s "
+        f"late, success after 2.0 s (run {again.pk})."
+    )
+
+
 def test_run_that_succeeded(claimer: Claimer) -> None:
     (run,) = claimer.claim(T0)
     finish([run])

@@ -36,7 +36,7 @@ def test_encryption_is_not_there_yet() -> None:
 
 def test_absent_server_is_told_in_one_line() -> None:
     with closing(Client("127.0.0.1:1")) as client, pytest.raises(CallError) as caught:
-        client.status()
+        client.call("GetSchedulerStatus")
     assert "No server answers at 127.0.0.1:1" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value.__cause__, grpc.RpcError)

@@ -15,7 +15,7 @@ _SET = descriptor_pb2.FileDescriptorSet.FromString(
 POOL = descriptor_pool.DescriptorPool()
 for _file in _SET.file:
     POOL.Add(_file)
-DESCRIPTOR = POOL.FindFileByName(_SET.file[0].name)
+DESCRIPTOR = POOL.FindFileByName("memory.proto")
 
 for _name, _enum in DESCRIPTOR.enum_types_by_name.items():
     globals()[_name] = EnumTypeWrapper(_enum)

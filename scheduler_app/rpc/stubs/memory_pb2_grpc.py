@@ -1,6 +1,6 @@
 """The calls: what a client and a server need of them."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 from google.protobuf import message_factory
@@ -11,6 +11,27 @@ from scheduler_app.rpc.stubs.memory_pb2 import DESCRIPTOR
 SERVICE = DESCRIPTOR.services_by_name["MemoryService"]
 
 
+class Method(NamedTuple):
+    """A call of the service, with the classes of its messages."""
+
+    name: str
+    path: str
+    request: Any
+    response: Any
+
+
+def _method(found: MethodDescriptor) -> Method:
+    return Method(
+        found.name,
+        f"/{SERVICE.full_name}/{found.name}",
+        message_factory.GetMessageClass(found.input_type),
+        message_factory.GetMessageClass(found.output_type),
+    )
+
+
+METHODS = tuple(_method(found) for found in SERVICE.methods)
+
+
 class MemoryServiceStub:
     """A client's side: each call of the service is an attribute of its name."""
 
@@ -18,35 +39,36 @@ class MemoryServiceStub:
     PauseJob: Any
     ResumeJob: Any
     CancelRun: Any
+    GetJob: Any
+    ListJobs: Any
+    RunJob: Any
+    RetryRun: Any
+    GetRun: Any
+    ListRuns: Any
+    ExplainRun: Any
+    PreviewSchedule: Any
+    ListNodes: Any
+    ListAuditEvents: Any
 
     def __init__(self, channel: grpc.Channel) -> None:
-        for method in SERVICE.methods:
-            request, response = _messages(method)
+        for method in METHODS:
             call = channel.unary_unary(
-                f"/{SERVICE.full_name}/{method.name}",
-                request_serializer=request.SerializeToString,
-                response_deserializer=response.FromString,
+                method.path,
+                request_serializer=method.request.SerializeToString,
+                response_deserializer=method.response.FromString,
             )
             setattr(self, method.name, call)
 
 
 def add_MemoryServiceServicer_to_server(servicer: Any, server: grpc.Server) -> None:  # noqa: N802
     """A server's side: `servicer` has a method for each call of the service."""
-    handlers = {}
-    for method in SERVICE.methods:
-        request, response = _messages(method)
-        handlers[method.name] = grpc.unary_unary_rpc_method_handler(
+    handlers = {
+        method.name: grpc.unary_unary_rpc_method_handler(
             getattr(servicer, method.name),
-            request_deserializer=request.FromString,
-            response_serializer=response.SerializeToString,
+            request_deserializer=method.request.FromString,
+            response_serializer=method.response.SerializeToString,
         )
+        for method in METHODS
+    }
     handler = grpc.method_handlers_generic_handler(SERVICE.full_name, handlers)
     server.add_generic_rpc_handlers((handler,))
-
-
-def _messages(method: MethodDescriptor) -> tuple[Any, Any]:
-    """The classes of the call's request and response."""
-    return (
-        message_factory.GetMessageClass(method.input_type),
-        message_factory.GetMessageClass(method.output_type),
-    )

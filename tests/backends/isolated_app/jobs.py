@@ -38,6 +38,10 @@ def returns(context: JobContext) -> dict[str, Any]:
     }
 
 
+def takes_arguments(context: JobContext, limit: int = 1) -> dict[str, Any]:
+    return {"limit": limit, "arguments": context.arguments}
+
+
 def raises(context: JobContext) -> None:
     context.report(done=1)
     raise ValueError("no such record")

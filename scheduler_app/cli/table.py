@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
-from scheduler_app.rpc.values import RESULT, Values
+from scheduler_app.rpc.wire import RESULT, Values
 from scheduler_app.text import LONGEST_LIST, first_line, listed, printable
 
 M = TypeVar("M")

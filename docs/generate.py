@@ -1,0 +1,168 @@
+"""Writes docs/cli.md from the parsers of the command line, and docs/api.md from the comments of
+protos/memory.proto: python docs/generate.py"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc_tools
+from google.protobuf import descriptor_pb2
+from grpc_tools import protoc
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+sys.path.insert(0, str(ROOT))
+
+from scheduler_app.cli.parser import add_commands  # noqa: E402
+
+MADE = "<!-- Made by docs/generate.py: change {} instead. -->"
+Field = descriptor_pb2.FieldDescriptorProto
+File = descriptor_pb2.FileDescriptorProto
+TYPES = {number: name.removeprefix("TYPE_").lower() for name, number in Field.Type.items()}
+ENUM, MESSAGE, SERVICE = 5, 4, 6  # the numbers of a file's fields
+
+
+def cli_page() -> str:
+    """Return docs/cli.md."""
+    return "\n".join([*_cli_lines(), ""])
+
+
+def _cli_lines() -> Iterator[str]:
+    yield "# Command line"
+    yield ""
+    yield MADE.format("scheduler_app/cli/parser.py")
+    yield ""
+    yield from (
+        "`manage.py scheduler COMMAND` asks the server at `--endpoint` (by default that of the "
+        "environment's `SCHEDULER_ENDPOINT`, or `http://127.0.0.1:50051`). If no server on this "
+        "machine answers, it asks the database, and says so.",
+        "",
+        "Exit codes: 0 done; 1 refused, or not what was asked for; 2 a wrong command line; 3 no "
+        "server answers; 4 not permitted. `--json` prints one object a line (`status`: one object) "
+        "with the names of [the API](api.md), moments in ISO 8601 and lengths of time in seconds.",
+        "",
+        "`audit-ledger` and `import` work on the database alone: see the [reference](reference.md) "
+        "and [Moving](moving.md).",
+    )
+    parser = argparse.ArgumentParser(prog="manage.py scheduler")
+    subparsers = parser.add_subparsers()
+    add_commands(subparsers)
+    for name, command in subparsers.choices.items():
+        yield from ("", f"## {name}", "", str(command.description), "")
+        actions = [action for action in command._actions if action.dest != "help"]
+        yield from ("```text", f"manage.py scheduler {_usage(name, actions)}", "```")
+        told = [action for action in actions if action.help]
+        if told:
+            yield from ("", "| argument | meaning |", "| --- | --- |")
+        for action in told:
+            yield f"| `{_named(action)}` | {action.help} |"
+
+
+def _usage(name: str, actions: list[argparse.Action]) -> str:
+    """Return it in words of our own: those of argparse differ with Python's versions."""
+    positional = [_named(each) for each in actions if not each.option_strings and each.nargs != "?"]
+    optional = [_named(each) for each in actions if not each.option_strings and each.nargs == "?"]
+    options = [_named(each) for each in actions if each.option_strings]
+    return " ".join([name, *positional, *(f"[{each}]" for each in optional + options)])
+
+
+def _named(action: argparse.Action) -> str:
+    metavar = action.metavar if isinstance(action.metavar, str) else action.dest
+    if not action.option_strings:
+        return metavar
+    takes_value = action.nargs != 0
+    if takes_value and action.choices:
+        metavar = "STATE"
+    return (
+        f"{action.option_strings[0]} {metavar.upper()}" if takes_value else action.option_strings[0]
+    )
+
+
+def api_page() -> str:
+    """Return docs/api.md."""
+    file = _described()
+    comments = {
+        tuple(location.path): _sentence(location.leading_comments)
+        for location in file.source_code_info.location
+    }
+    return "\n".join([*_api_lines(file, comments), ""])
+
+
+def _sentence(comment: str) -> str:
+    return f"{' '.join(comment.split()).rstrip('.')}."
+
+
+def _described() -> File:
+    known = Path(grpc_tools.__file__).parent / "_proto"
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "memory.pb"
+        options = ["--include_source_info", f"--descriptor_set_out={target}"]
+        protos = ROOT / "protos"
+        if protoc.main(["protoc", f"-I{protos}", f"-I{known}", *options, "memory.proto"]):
+            raise SystemExit("protos/memory.proto cannot be compiled")
+        (file,) = descriptor_pb2.FileDescriptorSet.FromString(target.read_bytes()).file
+    return file
+
+
+def _api_lines(file: File, comments: dict[tuple[int, ...], str]) -> Iterator[str]:
+    yield from ("# API", "", MADE.format("protos/memory.proto"), "")
+    yield from (
+        "`memory.MemoryService` over gRPC, beside `grpc.health.v1.Health` and reflection. The "
+        "package has the file as `scheduler_app/memory.proto`.",
+        "",
+        "An error has a status code, a text that says what was wrong and what would be right, and "
+        "google.rpc details: an `ErrorInfo` with a `reason` that stays the same, and a "
+        "`BadRequest` that names the field. `INTERNAL` carries nothing: the server's log has it.",
+        "",
+        "A list comes in pages, in an order that does not change: ask again with the "
+        "`next_page_token` as `page_token`, and with the same filter.",
+        "",
+        "## Calls",
+    )
+    for number, method in enumerate(file.service[0].method):
+        request, response = (_name(each) for each in (method.input_type, method.output_type))
+        yield from ("", f"### {method.name}", "", comments[SERVICE, 0, 2, number], "")
+        yield f"[{request}](#{request.lower()}) → [{response}](#{response.lower()})"
+    yield from ("", "## Messages")
+    for index, message in enumerate(file.message_type):
+        yield from ("", f"### {message.name}", "", comments[MESSAGE, index])
+        if message.field:
+            yield from ("", "| number | field | type | meaning |", "| --- | --- | --- | --- |")
+        for number, field in enumerate(message.field):
+            told = comments.get((MESSAGE, index, 2, number), "")
+            yield f"| {field.number} | `{field.name}` | {_type(field, message)} | {told} |"
+    yield from ("", "## Enums")
+    for index, enum in enumerate(file.enum_type):
+        yield from ("", f"### {enum.name}", "", comments[ENUM, index], "")
+        yield from ("| number | value | meaning |", "| --- | --- | --- |")
+        for number, value in enumerate(enum.value):
+            told = comments.get((ENUM, index, 2, number), "")
+            yield f"| {value.number} | `{value.name}` | {told} |"
+
+
+def _type(field: Field, message: Any) -> str:
+    entry = next(
+        (each for each in message.nested_type if each.name == _name(field.type_name)), None
+    )
+    if entry is not None:
+        return "map of text to text"
+    name = _name(field.type_name) if field.type_name else TYPES[field.type]
+    if field.type_name.startswith(".memory."):
+        name = f"[{name}](#{name.lower()})"
+    if field.label == Field.LABEL_REPEATED:
+        return f"repeated {name}"
+    return f"optional {name}" if field.proto3_optional else name
+
+
+def _name(path: str) -> str:
+    return path.rpartition(".")[2]
+
+
+PAGES = {"cli.md": cli_page, "api.md": api_page}
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page())

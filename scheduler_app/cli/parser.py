@@ -1,0 +1,247 @@
+"""What can be typed after `manage.py scheduler` and `schedulerctl`."""
+
+import json
+import os
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import timedelta
+from typing import Any
+
+from scheduler_app.cli import commands, times
+from scheduler_app.rpc.endpoint import DEFAULT_ENDPOINT
+from scheduler_app.text import is_storable, shown
+
+ENDPOINT_VARIABLE = "SCHEDULER_ENDPOINT"
+STATES = ("queued", "running", "success", "failed", "cancelled", "lost", "skipped", "missed")
+
+
+def add_endpoint(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--endpoint",
+        default=os.environ.get(ENDPOINT_VARIABLE) or DEFAULT_ENDPOINT,
+        type=text,
+        help=f"The gRPC server, with or without http:// (default: the environment's "
+        f"{ENDPOINT_VARIABLE}, or {DEFAULT_ENDPOINT}).",
+    )
+
+
+def add_commands(subparsers: Any) -> None:
+    """Add all commands that ask the API. Each sets `run` to the function that carries it out."""
+    _add_looking(subparsers)
+    _add_acting(subparsers)
+    _add_history(subparsers)
+    _add_schedules(subparsers)
+
+
+def _add(subparsers: Any, name: str, command: commands.Command, help_text: str) -> ArgumentParser:
+    parser: ArgumentParser = subparsers.add_parser(name, help=help_text, description=help_text)
+    parser.set_defaults(run=command)
+    return parser
+
+
+def _add_looking(subparsers: Any) -> None:
+    status = _add(subparsers, "status", commands.status, "Show the scheduler and all jobs.")
+    status.add_argument("--failing", action="store_true", help=FAILING)
+    form = status.add_mutually_exclusive_group()
+    form.add_argument(
+        "--json",
+        dest="as_json",
+        action="store_true",
+        help="As JSON; names and units as in memory.proto.",
+    )
+    form.add_argument(
+        "--watch",
+        nargs="?",
+        type=_seconds,
+        const=2.0,
+        metavar="SECONDS",
+        help="Again and again, every 2 seconds unless told otherwise, until Ctrl-C.",
+    )
+    jobs = _add(subparsers, "list", commands.list_jobs, "List jobs.")
+    jobs.add_argument("--state", type=text, help="Those in this state, such as paused or running.")
+    jobs.add_argument("--prefix", type=text, help="Those whose names begin so.")
+    jobs.add_argument("--failing", action="store_true", help=FAILING)
+    _add_json(jobs)
+    show = _add(subparsers, "show", commands.show, "Show a job and its last runs.")
+    show.add_argument("job", metavar="JOB", type=text)
+    _add_json(show)
+    nodes = _add(subparsers, "nodes", commands.nodes, "List the scheduler processes.")
+    nodes.add_argument("--all", action="store_true", help="Those that are stopped, too.")
+    _add_json(nodes)
+    health = _add(
+        subparsers,
+        "health",
+        commands.health,
+        "Say in a line whether jobs run; exit with 1 if they do not. For probes.",
+    )
+    health.add_argument(
+        "--max-lag",
+        type=_lag,
+        default=timedelta(seconds=60),
+        metavar="TIME",
+        help="How long a job may be due (default: 60 seconds).",
+    )
+
+
+FAILING = "Only jobs whose last outcome is not a success."
+
+
+def _add_acting(subparsers: Any) -> None:
+    for name, command, help_text in (
+        ("pause", commands.pause, "Stop firing a job; a running run continues."),
+        ("resume", commands.resume, "Fire a paused job again."),
+    ):
+        parser = _add(subparsers, name, command, help_text)
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("job", metavar="JOB", nargs="?", type=text)
+        which.add_argument("--all", action="store_true", help="All jobs.")
+        _add_reason(parser)
+    run = _add(subparsers, "run", commands.run, "Run a job now, of a paused job too.")
+    run.add_argument("job", metavar="JOB", type=text)
+    run.add_argument(
+        "--arg",
+        dest="arguments",
+        action="append",
+        default=[],
+        type=_argument,
+        metavar="NAME=VALUE",
+        help="A keyword argument for this run alone; JSON, or else text.",
+    )
+    retry = _add(
+        subparsers, "retry", commands.retry, "Run again what failed, was lost or did not run."
+    )
+    retry.add_argument("run_id", metavar="RUN", type=_run_id)
+    for parser in (run, retry):
+        _add_reason(parser)
+        parser.add_argument(
+            "--wait",
+            action="store_true",
+            help="Wait until it has ended, print its log, and exit with 1 unless it is a success.",
+        )
+        _add_json(parser)
+    cancel = _add(
+        subparsers, "cancel", commands.cancel, "End a run early; status tells which are going."
+    )
+    cancel.add_argument("run_id", metavar="RUN", type=_run_id)
+    _add_reason(cancel)
+
+
+def _add_history(subparsers: Any) -> None:
+    runs = _add(subparsers, "runs", commands.runs, "List runs, the latest first.")
+    runs.add_argument("job", metavar="JOB", nargs="?", type=text)
+    runs.add_argument(
+        "--failed", action="store_true", help="Those that failed, were lost or were missed."
+    )
+    runs.add_argument(
+        "--state", dest="states", action="append", default=[], choices=STATES, help="Repeatable."
+    )
+    runs.add_argument("--grep", type=text, metavar="TEXT", help="With this text in the message.")
+    audit = _add(subparsers, "audit", commands.audit, "List what people did, the latest first.")
+    audit.add_argument("job", metavar="JOB", nargs="?", type=text)
+    audit.add_argument("--actor", type=text, metavar="NAME", help="What this person did.")
+    for parser in (runs, audit):
+        for bound, help_text in (("since", "At or after this time"), ("until", "Before this time")):
+            parser.add_argument(
+                f"--{bound}", type=times.moment, metavar="TIME", help=f"{help_text}, {times.FORMS}."
+            )
+        parser.add_argument(
+            "--limit", type=_limit, default=50, metavar="N", help="N at most (default: 50)."
+        )
+        _add_json(parser)
+    logs = _add(subparsers, "logs", commands.logs, "Print the log of a run.")
+    logs.add_argument("run_id", metavar="RUN", type=_run_id)
+    logs.add_argument("--follow", action="store_true", help="Wait until the run has ended.")
+
+
+def _add_schedules(subparsers: Any) -> None:
+    upcoming = _add(subparsers, "next", commands.upcoming, "List what runs next.")
+    upcoming.add_argument(
+        "within",
+        nargs="?",
+        type=times.span,
+        default=timedelta(hours=2),
+        metavar="TIME",
+        help="Within this time, such as 30m or 1d (default: 2h).",
+    )
+    _add_json(upcoming)
+    explain = _add(
+        subparsers, "explain", commands.explain, "Tell why a job did, did not or will run."
+    )
+    explain.add_argument("job", metavar="JOB", type=text)
+    explain.add_argument(
+        "moment",
+        type=times.wall,
+        metavar="TIME",
+        help='Such as 2026-11-24T01:00 or "yesterday 01:00", on the job\'s own clock unless an '
+        "offset is given.",
+    )
+    preview = _add(subparsers, "preview", commands.preview, "Tell when a schedule fires next.")
+    which = preview.add_mutually_exclusive_group(required=True)
+    which.add_argument("schedule", nargs="?", type=text, help='Such as "0 2 * * 1-5".')
+    which.add_argument("--job", type=text, help="The schedule of this job.")
+    preview.add_argument(
+        "--tz", dest="timezone", type=text, metavar="ZONE", help="Such as Europe/Berlin."
+    )
+    preview.add_argument("-n", dest="count", type=_limit, default=10, help="How many (10).")
+    preview.add_argument(
+        "--after", type=times.moment, metavar="TIME", help="After this time, not from now on."
+    )
+    _add_json(preview)
+
+
+def _add_json(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--json",
+        dest="as_json",
+        action="store_true",
+        help="As JSON, one object a line; names as in memory.proto.",
+    )
+
+
+def _add_reason(parser: ArgumentParser) -> None:
+    parser.add_argument("--reason", default="", type=text, help="Kept in the audit log.")
+
+
+def text(value: str) -> str:
+    """Return an argument that any database and any message takes; raises ArgumentTypeError."""
+    if not is_storable(value):
+        raise ArgumentTypeError(f"{shown(value)} is not valid text")
+    return value
+
+
+def _argument(value: str) -> tuple[str, Any]:
+    name, equals, given = text(value).partition("=")
+    if not (equals and name.isidentifier()):
+        raise ArgumentTypeError(f"{shown(value)} is not NAME=VALUE")
+    try:
+        return name, json.loads(given)
+    except ValueError:
+        return name, given
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 3600:
+        raise ArgumentTypeError(f"{shown(value)} is not a number of seconds from 0.1 to 3600")
+    return seconds
+
+
+def _lag(value: str) -> timedelta:
+    return timedelta(seconds=_seconds(value)) if value[-1:].isdecimal() else times.span(value)
+
+
+def _run_id(value: str) -> int:
+    return _whole(value, 2**63 - 1, "the number of a run")
+
+
+def _limit(value: str) -> int:
+    return _whole(value, 1_000_000, "a number from 1 to 1,000,000")
+
+
+def _whole(value: str, most: int, what: str) -> int:
+    is_number = value.isascii() and value.isdecimal() and len(value) < 20
+    if not (is_number and 0 < int(value) <= most):
+        raise ArgumentTypeError(f"{shown(value)} is not {what}")
+    return int(value)
