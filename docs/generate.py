@@ -36,16 +36,22 @@ def _cli_lines() -> Iterator[str]:
     yield MADE.format("scheduler_app/cli/parser.py")
     yield ""
     yield from (
-        "`manage.py scheduler COMMAND` asks the server at `--endpoint` (by default that of the "
-        "environment's `SCHEDULER_ENDPOINT`, or `http://127.0.0.1:50051`). If no server on this "
-        "machine answers, it asks the database, and says so.",
+        "`manage.py scheduler COMMAND` asks the server at `--endpoint` or the environment's "
+        "`SCHEDULER_ENDPOINT`: by default the scheduler's Unix socket, or else "
+        "`http://127.0.0.1:50051`. If no server on this machine answers, it asks the database, "
+        "and says so. [Who may do what](security.md) explains tokens and certificates.",
         "",
         "Exit codes: 0 done; 1 refused, or not what was asked for; 2 a wrong command line; 3 no "
         "server answers; 4 not permitted. `--json` prints one object a line (`status`: one object) "
         "with the names of [the API](api.md), moments in ISO 8601 and lengths of time in seconds.",
         "",
-        "`audit-ledger` and `import` work on the database alone: see the [reference](reference.md) "
-        "and [Moving](moving.md).",
+        "`schedulerctl COMMAND` is the same against a server alone, and needs no Django. It takes "
+        "`endpoint`, `token`, `ca`, `cert` and `key` from its command line, from the environment "
+        "(`SCHEDULER_ENDPOINT`, `SCHEDULER_TOKEN` and so on), or from the file "
+        "`~/.config/schedulerctl.toml`.",
+        "",
+        "`token`, `audit-ledger` and `import` work on the database alone: see the "
+        "[reference](reference.md) and [Moving](moving.md).",
     )
     parser = argparse.ArgumentParser(prog="manage.py scheduler")
     subparsers = parser.add_subparsers()

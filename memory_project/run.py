@@ -35,7 +35,7 @@ def write_env() -> None:
     """Only its owner may read it."""
     descriptor = os.open(ENV_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(f"SECRET_KEY='{get_random_secret_key()}'\nDEBUG=true\n")
+        file.write(f"SECRET_KEY='{get_random_secret_key()}'\nDEBUG=true\nLOOPBACK_CONTROL=true\n")
 
 
 def sign_in() -> str:

@@ -1,6 +1,7 @@
 """Settings, from the environment or from a file `.env` beside manage.py (`make run` writes one)."""
 
 from pathlib import Path
+from typing import Any
 
 import environ
 
@@ -90,7 +91,10 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 
-SCHEDULER: dict[str, float] = {}
+SCHEDULER: dict[str, Any] = {
+    # For development: anybody on this machine may control jobs at the address of gRPC.
+    "loopback_control": env.bool("LOOPBACK_CONTROL", default=False),
+}
 
 GRPC_FRAMEWORK = {
     "ROOT_HANDLERS_HOOK": "scheduler_app.rpc.server.add_services",

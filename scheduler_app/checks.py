@@ -1,5 +1,6 @@
 """System checks: a misconfiguration is reported, with a hint, before anything starts."""
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -51,7 +52,36 @@ def register() -> None:
 def check_running(**_: Any) -> list[CheckMessage]:
     """Report what would keep a scheduler from running: scheduler.E003, scheduler.E009, and
     check_database()."""
-    return [*check_time_zones(), *_unknown_jobs(), *check_database()]
+    return [*check_time_zones(), *_unknown_jobs(), *check_database(), *check_access()]
+
+
+def check_access(**_: Any) -> list[CheckMessage]:
+    """Report scheduler.E010, a certificate that cannot be read, and scheduler.W006: anybody on the
+    machine may control jobs, outside development."""
+    try:
+        given = scheduler_settings()
+    except SettingsError:  # check_settings() reports it
+        return []
+    found: list[CheckMessage] = [
+        Error(
+            f"SCHEDULER[{name!r}] is {path!r}, which cannot be read.",
+            hint="Give the path of a file (PEM) that the scheduler's user may read.",
+            id="scheduler.E010",
+        )
+        for name in ("tls_certificate", "tls_key", "tls_client_ca")
+        if (path := getattr(given, name)) and not os.access(path, os.R_OK)
+    ]
+    if given.loopback_control and not settings.DEBUG:
+        found.append(
+            checks.Warning(
+                'SCHEDULER["loopback_control"] is on: anybody on this machine may pause, resume, '
+                "run and cancel jobs.",
+                hint="Leave it out; the command line uses the scheduler's Unix socket, and other "
+                "programs have tokens (manage.py scheduler token create).",
+                id="scheduler.W006",
+            )
+        )
+    return found
 
 
 def check_declarations(**_: Any) -> list[CheckMessage]:

@@ -63,6 +63,20 @@ class SchedulerSettings:
     housekeeping: Mapping[str, str | None] = field(default_factory=dict)
     """Other cron expressions for the scheduler's own jobs, by name; None: the job is not wanted."""
 
+    loopback_control: bool = False
+    """Whether anybody on this machine may pause, resume, run and cancel through a loopback address
+    without a token: for development."""
+    socket: str | None = None
+    """The path of the Unix socket at which a scheduler listens besides, for the command line; None:
+    one of its own for each database, in a folder that only its user may enter. Empty: none."""
+    tls_certificate: str = ""
+    """The path of the server's certificate (PEM, with its chain). Empty: no encryption."""
+    tls_key: str = ""
+    """The path of the certificate's key (PEM)."""
+    tls_client_ca: str = ""
+    """The path of the certificates (PEM) by which those of clients are verified, which then name
+    their users. Empty: clients have tokens alone."""
+
     apscheduler_admin: bool = False
     """Whether the admin shows django-apscheduler's own pages, for the jobs of a scheduler that the
     project runs itself. They run jobs inside the web request, for all who may view them."""
@@ -71,7 +85,17 @@ class SchedulerSettings:
         for number in fields(self):
             if number.type in (float, int):
                 _check_number(number.name, getattr(self, number.name), number.type)
-        _check_text("installation", self.installation)
+        for name in ("installation", "tls_certificate", "tls_key", "tls_client_ca"):
+            _check_text(name, getattr(self, name))
+        if self.socket is not None:
+            _check_text("socket", self.socket)
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise SettingsError(
+                'SCHEDULER["tls_certificate"] and SCHEDULER["tls_key"] belong together: set both.'
+            )
+        if self.tls_client_ca and not self.tls_certificate:
+            raise SettingsError('SCHEDULER["tls_client_ca"] needs SCHEDULER["tls_certificate"].')
+        _check_bool("loopback_control", self.loopback_control)
         _check_name("jobs_module", self.jobs_module)
         _check_names("jobs_apps", self.jobs_apps)
         _check_housekeeping(self.housekeeping)

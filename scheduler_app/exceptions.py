@@ -57,6 +57,21 @@ class RequestError(SchedulerError, ValueError):
         self.field = field
 
 
+class TokenNotFound(SchedulerError):
+    """No token of that public id."""
+
+    def __init__(self, public_id: str) -> None:
+        super().__init__(f"Token not found: {public_id}")
+
+
+class NotSignedIn(SchedulerError):
+    """Nothing proves who calls."""
+
+
+class NotPermitted(SchedulerError):
+    """Who calls may not do this."""
+
+
 class Busy(SchedulerError):
     """Other transactions are in the way; nothing was changed, and it may be tried again."""
 

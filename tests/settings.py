@@ -7,6 +7,7 @@ import os
 import tempfile
 
 os.environ.setdefault("SECRET_KEY", "for tests only")
+os.environ.setdefault("LOOPBACK_CONTROL", "true")  # the seed's clients know no tokens
 if os.environ.get("TEST_DATABASE") == "postgres":
     os.environ["DATABASE_URL"] = os.environ.get(
         "TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres"

@@ -25,6 +25,11 @@ def ids(found: list[CheckMessage]) -> list[str | None]:
     return [message.id for message in found]
 
 
+@pytest.fixture(autouse=True)
+def as_deployed(settings: Settings) -> None:
+    settings.SCHEDULER = {}
+
+
 def test_the_project_itself_has_no_faults() -> None:
     assert checks.check_declarations() == []
     assert checks.check_modules() == []
@@ -128,6 +133,19 @@ def test_bad_setting_is_named(settings: Settings, given: dict[str, Any], text: s
     (error,) = checks.check_settings()
     assert error.id == "scheduler.E002"
     assert text in error.msg
+
+
+def test_certificate_that_cannot_be_read_is_an_error(settings: Settings) -> None:
+    settings.SCHEDULER = {"tls_certificate": "/no/such.pem", "tls_key": __file__}
+    (found,) = checks.check_access()
+    assert found.id == "scheduler.E010"
+    assert "/no/such.pem" in found.msg
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_control_by_anybody_is_told_outside_development(settings: Settings, debug: bool) -> None:
+    settings.SCHEDULER, settings.DEBUG = {"loopback_control": True}, debug
+    assert ids(checks.check_access()) == ([] if debug else ["scheduler.W006"])
 
 
 def test_naive_times_are_refused(settings: Settings) -> None:

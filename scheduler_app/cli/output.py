@@ -26,8 +26,8 @@ class Output:
     """Writes lines, tables and objects. Whatever people or jobs have written is printed with what
     would control a terminal escaped."""
 
-    def __init__(self, out: Stream = sys.stdout, err: Stream = sys.stderr) -> None:
-        self._out, self._err = out, err
+    def __init__(self, out: Stream | None = None, err: Stream | None = None) -> None:
+        self._out, self._err = out or sys.stdout, err or sys.stderr
 
     @property
     def is_terminal(self) -> bool:

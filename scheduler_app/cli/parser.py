@@ -3,25 +3,50 @@
 import json
 import os
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 from scheduler_app.cli import commands, times
-from scheduler_app.rpc.endpoint import DEFAULT_ENDPOINT
+from scheduler_app.rpc.endpoint import Proof
 from scheduler_app.text import is_storable, shown
 
-ENDPOINT_VARIABLE = "SCHEDULER_ENDPOINT"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 STATES = ("queued", "running", "success", "failed", "cancelled", "lost", "skipped", "missed")
 
 
-def add_endpoint(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--endpoint",
-        default=os.environ.get(ENDPOINT_VARIABLE) or DEFAULT_ENDPOINT,
-        type=text,
-        help=f"The gRPC server, with or without http:// (default: the environment's "
-        f"{ENDPOINT_VARIABLE}, or {DEFAULT_ENDPOINT}).",
-    )
+CONNECTION = ("endpoint", "token", "ca", "cert", "key")
+
+
+def add_endpoint(parser: ArgumentParser, configured: Mapping[str, str] = NOTHING) -> None:
+    """Add where the server is, and what is shown to it. By default all are the environment's, or
+    as configured."""
+    for name, metavar, help_text in (
+        ("endpoint", "URL", "The gRPC server: http://, https://HOST:PORT or unix:/PATH."),
+        (
+            "token",
+            "TOKEN",
+            "What proves who you are; other users can see it here, not in the environment.",
+        ),
+        ("ca", "FILE", "The certificates (PEM) by which the server's is verified."),
+        ("cert", "FILE", "A certificate (PEM) of your own, if the server asks for one."),
+        ("key", "FILE", "The key (PEM) of that certificate."),
+    ):
+        variable = f"SCHEDULER_{name.upper()}"
+        parser.add_argument(
+            f"--{name}",
+            default=os.environ.get(variable) or configured.get(name),
+            type=text,
+            metavar=metavar,
+            help=f"{help_text} By default the environment's {variable}.",
+        )
+
+
+def proof_of(options: dict[str, Any]) -> Proof:
+    """Take what is shown to the server out of these options."""
+    token, ca, cert, key = (options.pop(name) or "" for name in ("token", "ca", "cert", "key"))
+    return Proof(token, ca, cert, key)
 
 
 def add_commands(subparsers: Any) -> None:

@@ -10,6 +10,7 @@ from scheduler_app.models.period import SchedulePeriod
 from scheduler_app.models.release import Release, ZoneRules
 from scheduler_app.models.run import Held, JobRun, JobRunQuerySet, RunState, Trigger
 from scheduler_app.models.timetable import name_of, row_id, row_ids, timetable_rows
+from scheduler_app.models.token import Scope, Token
 
 __all__ = [
     "COUNTERS",
@@ -28,7 +29,9 @@ __all__ = [
     "Report",
     "RunState",
     "SchedulePeriod",
+    "Scope",
     "Surface",
+    "Token",
     "Trigger",
     "ZoneRules",
     "name_of",

@@ -37,6 +37,8 @@ class AuditEntry(models.Model):
         TRIGGER = "trigger", "run now"
         RETRY = "retry", "run again"
         CANCEL = "cancel", "cancel a run"
+        CREATE_TOKEN = "new token", "create a token"
+        REVOKE_TOKEN = "no token", "revoke a token"
 
     at = models.DateTimeField(default=timezone.now)
     actor = models.CharField(max_length=NAME_LIMIT)

@@ -5,7 +5,7 @@ response. An error is one of exceptions.py, or the database's."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import Error
@@ -16,7 +16,7 @@ from scheduler_app.cron import Schedule, Uncomputable
 from scheduler_app.exceptions import CronError, JobNotFound, RequestError, RunNotFound
 from scheduler_app.explain.explain import explain
 from scheduler_app.explain.preview import preview
-from scheduler_app.models import JobRun, RunState, database
+from scheduler_app.models import JobRun, RunState, Scope, database
 from scheduler_app.models.faults import Fault, fault_of
 from scheduler_app.models.patience import brief_read
 from scheduler_app.rpc import values
@@ -31,10 +31,10 @@ MOST_FIRES = 1_000
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 """Beyond them no calendar of ours can be computed."""
 
-Call = Callable[..., Values]
+Function = Callable[..., Values]
 
 
-def _read(call: Call) -> Call:
+def _read(call: Function) -> Function:
     """Have a call that only reads end soon: a locked table must not hold the workers that others
     need. Ask again if the connection is lost meanwhile: nothing else may be wrong."""
 
@@ -277,20 +277,34 @@ def _all(names: Any) -> str:
     return ", ".join(names)
 
 
+class Call(NamedTuple):
+    """One call of the service, and who may make it."""
+
+    function: Function
+    scope: Scope
+    """What a token must be for."""
+    permissions: tuple[str, ...]
+    """What the user must have."""
+
+
+def _call(function: Function, scope: Scope, *permissions: str) -> Call:
+    return Call(function, scope, tuple(f"scheduler_app.{name}" for name in permissions))
+
+
 CALLS: dict[str, Call] = {
-    "GetSchedulerStatus": get_scheduler_status,
-    "PauseJob": pause_job,
-    "ResumeJob": resume_job,
-    "CancelRun": cancel_run,
-    "GetJob": get_job,
-    "ListJobs": list_jobs,
-    "RunJob": run_job,
-    "RetryRun": retry_run,
-    "GetRun": get_run,
-    "ListRuns": list_runs,
-    "ExplainRun": explain_run,
-    "PreviewSchedule": preview_schedule,
-    "ListNodes": list_nodes,
-    "ListAuditEvents": list_audit_events,
+    "GetSchedulerStatus": _call(get_scheduler_status, Scope.VIEW, "view_job"),
+    "PauseJob": _call(pause_job, Scope.CONTROL, "pause_job"),
+    "ResumeJob": _call(resume_job, Scope.CONTROL, "resume_job"),
+    "CancelRun": _call(cancel_run, Scope.RUN, "cancel_jobrun"),
+    "GetJob": _call(get_job, Scope.VIEW, "view_job"),
+    "ListJobs": _call(list_jobs, Scope.VIEW, "view_job"),
+    "RunJob": _call(run_job, Scope.RUN, "trigger_job"),
+    "RetryRun": _call(retry_run, Scope.RUN, "trigger_job"),
+    "GetRun": _call(get_run, Scope.VIEW, "view_jobrun"),
+    "ListRuns": _call(list_runs, Scope.VIEW, "view_jobrun"),
+    "ExplainRun": _call(explain_run, Scope.VIEW, "view_job", "view_jobrun"),
+    "PreviewSchedule": _call(preview_schedule, Scope.VIEW, "view_job"),
+    "ListNodes": _call(list_nodes, Scope.VIEW, "view_node"),
+    "ListAuditEvents": _call(list_audit_events, Scope.VIEW, "view_auditentry"),
 }
-"""Each call of the service, by its name in memory.proto."""
+"""By their names in memory.proto."""

@@ -2,12 +2,21 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
 
-from scheduler_app.rpc.endpoint import DEFAULT_ENDPOINT, CallError, NoAnswer, target_of, user
-from scheduler_app.rpc.identity import ACTOR_KEY, SURFACE_KEY
+from scheduler_app.rpc.endpoint import (
+    DEFAULT_ENDPOINT,
+    NO_PROOF,
+    SURFACE_KEY,
+    CallError,
+    NoAnswer,
+    Proof,
+    is_encrypted,
+    target_of,
+)
 from scheduler_app.rpc.messages import as_dict, fill
 from scheduler_app.rpc.stubs.memory_pb2_grpc import METHODS, MemoryServiceStub
 from scheduler_app.rpc.wire import Values
@@ -24,16 +33,25 @@ LARGEST_ANSWER = 64 * 1024 * 1024
 
 
 class Client:
-    """Calls the server at an endpoint: `http://HOST:PORT` or `HOST:PORT`. Raises CallError."""
+    """Calls the server at an endpoint: `http://HOST:PORT`, `HOST:PORT`, `https://HOST:PORT` or
+    `unix:/PATH`. Raises CallError."""
 
-    def __init__(self, endpoint: str = DEFAULT_ENDPOINT) -> None:
+    note = ""
+
+    def __init__(self, endpoint: str = DEFAULT_ENDPOINT, proof: Proof = NO_PROOF) -> None:
         self.endpoint = endpoint
-        self._channel = grpc.insecure_channel(
-            target_of(endpoint),
-            options=[
-                ("grpc.max_receive_message_length", LARGEST_ANSWER),
-                ("grpc.enable_http_proxy", 0),
-            ],
+        self._metadata = [(SURFACE_KEY, "cli")]
+        if proof.token:
+            self._metadata.append(("authorization", f"Bearer {proof.token}"))
+        options = [
+            ("grpc.max_receive_message_length", LARGEST_ANSWER),
+            ("grpc.enable_http_proxy", 0),
+        ]
+        target = target_of(endpoint)
+        self._channel = (
+            grpc.secure_channel(target, _credentials(proof), options)
+            if is_encrypted(endpoint)
+            else grpc.insecure_channel(target, options)
         )
         self._stub = MemoryServiceStub(self._channel)
 
@@ -44,10 +62,20 @@ class Client:
         """Return the fields of the answer to the call of this name, given those of its request."""
         method = next(method for method in METHODS if method.name == name)
         request = fill(method.request(), fields)
-        who = ((ACTOR_KEY, user()), (SURFACE_KEY, "cli"))
         with _told_plainly(self.endpoint):
-            answer = getattr(self._stub, name)(request, timeout=DEADLINE, metadata=who)
+            answer = getattr(self._stub, name)(request, timeout=DEADLINE, metadata=self._metadata)
         return as_dict(answer)
+
+
+def _credentials(proof: Proof) -> grpc.ChannelCredentials:
+    try:
+        ca, key, certificate = (
+            Path(path).read_bytes() if path else None
+            for path in (proof.ca, proof.key, proof.certificate)
+        )
+    except OSError as error:
+        raise CallError(f"Cannot read a certificate: {error}") from error
+    return grpc.ssl_channel_credentials(ca, key, certificate)
 
 
 @contextmanager
@@ -61,7 +89,7 @@ def _told_plainly(endpoint: str) -> Iterator[None]:
             raise NoAnswer(text) from error
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:
             text = f"The server at {endpoint} did not answer within {DEADLINE:.0f} s."
-            raise NoAnswer(text) from error
+            raise NoAnswer(text, code.name) from error
         text = (
             details
             if code.name in OWN_WORDS

@@ -6,8 +6,19 @@ from urllib.parse import urlsplit
 
 from scheduler_app.control import Actor
 from scheduler_app.models import Surface, database
+from scheduler_app.rpc import sockets
 from scheduler_app.rpc.calls import CALLS
-from scheduler_app.rpc.endpoint import NO_GRPC, NoAnswer, has_grpc, target_of, user
+from scheduler_app.rpc.endpoint import (
+    DEFAULT_ENDPOINT,
+    NO_GRPC,
+    NO_PROOF,
+    UNIX,
+    NoAnswer,
+    Proof,
+    has_grpc,
+    target_of,
+    user,
+)
 from scheduler_app.rpc.wire import Values
 
 
@@ -27,7 +38,7 @@ class Direct:
         self._by = Actor(user(), Surface.CLI)
 
     def call(self, name: str, **fields: Any) -> Values:
-        return CALLS[name](self._by, **fields)
+        return CALLS[name].function(self._by, **fields)
 
     def close(self) -> None:
         """Django closes the connection."""
@@ -44,13 +55,17 @@ class NoClient:
 
 
 class Door:
-    """Asks the server and, if it does not answer, the database. A server on another machine may
-    have another database, so its silence is an error: CallError."""
+    """Asks the server and, if it does not answer, the database. Without an endpoint the server is
+    that at the Unix socket of this database or, if none is there, at DEFAULT_ENDPOINT. A server on
+    another machine may have another database, so its silence is an error: CallError."""
 
-    def __init__(self, endpoint: str) -> None:
-        target_of(endpoint)  # raises CallError, gRPC or not
-        self._client, self._direct = _client(endpoint), Direct()
-        self._is_near = _is_on_this_machine(endpoint)
+    def __init__(self, endpoint: str | None = None, proof: Proof = NO_PROOF) -> None:
+        endpoints = [endpoint] if endpoint else [*_sockets(), DEFAULT_ENDPOINT]
+        for each in endpoints:
+            target_of(each)  # raises CallError, gRPC or not
+        self._clients = [_client(each, proof) for each in endpoints]
+        self._direct = Direct()
+        self._is_near = _is_on_this_machine(endpoints[-1])
         self.note = ""
         """What to tell people if the last answer is not a server's."""
 
@@ -58,29 +73,41 @@ class Door:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        for client in self._clients:
+            client.close()
 
     def call(self, name: str, **fields: Any) -> Values:
         """Return the fields of the answer to the call of this name, given those of its request."""
         self.note = ""
-        try:
-            return self._client.call(name, **fields)
-        except NoAnswer as error:
-            if not self._is_near:
-                raise
-            self.note = f"{error} This is from {_database()} itself."
-            return self._direct.call(name, **fields)
+        for client in self._clients:
+            try:
+                return client.call(name, **fields)
+            except NoAnswer as error:
+                silence = error
+                if error.code:  # it is there, and hangs
+                    break
+        if not self._is_near:
+            raise silence
+        self.note = f"{silence} This is from {_database()} itself."
+        return self._direct.call(name, **fields)
 
 
-def _client(endpoint: str) -> Way:
+def _sockets() -> list[str]:
+    path = sockets.path()
+    return [f"{UNIX}{path}"] if path and sockets.is_ours(path) else []
+
+
+def _client(endpoint: str, proof: Proof) -> Way:
     if not has_grpc():
         return NoClient()
     from scheduler_app.rpc.client import Client
 
-    return Client(endpoint)
+    return Client(endpoint, proof)
 
 
 def _is_on_this_machine(endpoint: str) -> bool:
+    if endpoint.startswith(UNIX):
+        return True
     host = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}").hostname or ""
     if host == "localhost":
         return True

@@ -3,6 +3,7 @@ installed."""
 
 import getpass
 from importlib.util import find_spec
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from scheduler_app.exceptions import SchedulerError
@@ -11,6 +12,9 @@ from scheduler_app.text import printable, shown
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_ENDPOINT = f"http://{DEFAULT_ADDRESS}"
 DEFAULT_WORKERS = 10
+SURFACE_KEY = "x-scheduler-surface"
+"""The key of a call's metadata by which the command line says that it is."""
+UNIX = "unix:"
 NO_GRPC = "gRPC is not installed (pip install 'django-memory-scheduler[grpc]')"
 PACKAGES = (
     "grpc",
@@ -47,19 +51,48 @@ def has_grpc() -> bool:
         return False
 
 
+class Proof(NamedTuple):
+    """What a client shows of who it is."""
+
+    token: str = ""
+    ca: str = ""
+    """The path of the certificates (PEM) by which the server's is verified; empty: the system's."""
+    certificate: str = ""
+    """The path of the client's own certificate (PEM)."""
+    key: str = ""
+    """The path of its key (PEM)."""
+
+
+NO_PROOF = Proof()
+
+
+def is_encrypted(endpoint: str) -> bool:
+    return endpoint.startswith("https://")
+
+
 def target_of(endpoint: str) -> str:
-    """Return the endpoint as gRPC's HOST:PORT. Raises CallError."""
+    """Return the endpoint as gRPC's HOST:PORT, or unix:/PATH. Raises CallError."""
     bad = CallError(
-        f"Bad endpoint {shown(endpoint)}: write {DEFAULT_ENDPOINT}, or 127.0.0.1:50051."
+        f"Bad endpoint {shown(endpoint)}: write {DEFAULT_ENDPOINT}, 127.0.0.1:50051, "
+        "https://HOST:PORT or unix:/PATH."
     )
+    if endpoint.startswith(UNIX):
+        path = endpoint.removeprefix(UNIX)
+        path = path[2:] if path.startswith("///") else path
+        if not path.startswith("/") or "\0" in path:
+            raise bad
+        return f"{UNIX}{path}"
     try:
         parts = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}")
         has_address = parts.hostname and parts.port
     except ValueError:
         raise bad from None
-    if parts.scheme == "https":
-        raise CallError(f"{endpoint}: the server has no encryption yet; write http:// instead.")
-    if not has_address or parts.scheme != "http" or parts.path not in ("", "/") or parts.query:
+    if (
+        not has_address
+        or parts.scheme not in ("http", "https")
+        or parts.path not in ("", "/")
+        or parts.query
+    ):
         raise bad
     return parts.netloc
 

@@ -15,6 +15,8 @@ from scheduler_app.exceptions import (
     Busy,
     CronError,
     JobNotFound,
+    NotPermitted,
+    NotSignedIn,
     RequestError,
     RunNotFound,
     SchedulerError,
@@ -28,6 +30,8 @@ DOMAIN = "django-memory-scheduler"
 CODES: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
     (JobNotFound, grpc.StatusCode.NOT_FOUND, "JOB_NOT_FOUND"),
     (RunNotFound, grpc.StatusCode.NOT_FOUND, "RUN_NOT_FOUND"),
+    (NotSignedIn, grpc.StatusCode.UNAUTHENTICATED, "NOT_SIGNED_IN"),
+    (NotPermitted, grpc.StatusCode.PERMISSION_DENIED, "NOT_PERMITTED"),
     (Busy, grpc.StatusCode.ABORTED, "BUSY"),
     (ActionRefused, grpc.StatusCode.FAILED_PRECONDITION, "ACTION_REFUSED"),
     (ArgumentsError, grpc.StatusCode.INVALID_ARGUMENT, "ARGUMENTS_DO_NOT_FIT"),

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -15,14 +16,19 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from scheduler_app.conf import scheduler_settings
+from scheduler_app.logs import SafeLogger
 from scheduler_app.rpc.endpoint import DEFAULT_ADDRESS, DEFAULT_WORKERS, AddressError
 from scheduler_app.rpc.framework import grpc_settings
 from scheduler_app.rpc.guard import GuardInterceptor, Pool
 from scheduler_app.rpc.health import HealthReporter
 from scheduler_app.rpc.interceptors import errors
 from scheduler_app.rpc.servicer import SchedulerService
+from scheduler_app.rpc.sockets import UnixSocket, only_for_owner
 from scheduler_app.rpc.stubs import memory_pb2, memory_pb2_grpc
 from scheduler_app.status import scheduler_running
+
+logger = SafeLogger(__name__)
 
 MARGIN = 1.0
 """How many seconds later than it should the server may stop."""
@@ -44,11 +50,14 @@ HEALTH: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 _ports: set[int] = set()
 """The ports on which servers of this process listen."""
+_sockets: set[UnixSocket] = set()
 
 
 def _close_in_child() -> None:
     """Close the servers' sockets in a process that a job has forked. If it outlived the scheduler,
     the next start would find the port taken, and clients would wait for an answer for ever."""
+    for held in _sockets:
+        held.release()
     if not _ports:
         return
     with suppress(OSError):  # no /proc
@@ -59,8 +68,9 @@ def _close_in_child() -> None:
 
 def _close_if_ours(found: socket.socket) -> None:
     try:
-        is_ours = found.family in (socket.AF_INET, socket.AF_INET6)
-        is_ours = is_ours and found.getsockname()[1] in _ports
+        name = found.getsockname()
+        is_ours = found.family in (socket.AF_INET, socket.AF_INET6) and name[1] in _ports
+        is_ours |= found.family == socket.AF_UNIX and name in {held.where for held in _sockets}
     except OSError:
         is_ours = False
     if is_ours:
@@ -88,14 +98,19 @@ class Server:
         insecure: bool = False,
         max_workers: int = DEFAULT_WORKERS,
         look: Callable[[], bool] = scheduler_running,
+        socket_path: str = "",
     ) -> None:
         """`look` tells whether the scheduler, for which the server answers health checks, works:
-        by default, whether any does."""
+        by default, whether any does. `socket_path`: a Unix socket at which to listen besides,
+        unless another process does."""
         host, _ = split_address(address)
-        if not (insecure or is_loopback(host)):
+        self._credentials = _credentials()
+        self._is_open = insecure and not is_loopback(host)
+        if not (insecure or is_loopback(host) or self._credentials):
             raise AddressError(
-                f"{address} can be reached from other machines, and gRPC has neither encryption "
-                "nor sign-in yet: use a loopback address, or say --insecure."
+                f'{address} can be reached from other machines: set SCHEDULER["tls_certificate"] '
+                'and SCHEDULER["tls_key"], use a loopback address, or say --insecure, by which '
+                "everybody who reaches it may do everything."
             )
         self.threads: list[threading.Thread] = []
         """Those of gRPC without which no call is answered, once it has been started."""
@@ -113,14 +128,22 @@ class Server:
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
         names = (SERVICE, HEALTH, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server, _pool())
-        self._port = self._bind(address)
+        self._port = self._bind(address, insecure)
         self.address = f"{host}:{self._port}"
+        self._socket = self._bind_socket(socket_path) if socket_path else None
 
     @property
     def words(self) -> str:
-        return f"gRPC at {self.address}"
+        socket = f" and {self._socket.target}" if self._socket else ""
+        tls = " (TLS)" if self._credentials else ""
+        return f"gRPC at {self.address}{tls}{socket}"
 
     def start(self) -> None:
+        if self._is_open:
+            logger.warning(
+                "gRPC at %s is open: everybody who reaches it may pause, run and cancel jobs",
+                self.address,
+            )
         self._guard.patience.start()
         before = set(threading.enumerate())
         self._server.start()
@@ -134,11 +157,18 @@ class Server:
         self._server.stop(grace).wait(grace + MARGIN)  # for ever, if its start has failed midway
         self._pool.shutdown(wait=False, cancel_futures=True)  # a call may hang for ever
         self._guard.shutdown()
+        if self._socket:
+            _sockets.discard(self._socket)
+            self._socket.close()
         _ports.discard(self._port)
 
-    def _bind(self, address: str) -> int:
+    def _bind(self, address: str, insecure: bool) -> int:
         try:
-            port: int = self._server.add_insecure_port(address)
+            port: int = (
+                self._server.add_secure_port(address, self._credentials)
+                if self._credentials and not insecure
+                else self._server.add_insecure_port(address)
+            )
         except RuntimeError as error:
             self._server.stop(None)
             raise AddressError(
@@ -147,6 +177,36 @@ class Server:
             ) from error
         _ports.add(port)
         return port
+
+    def _bind_socket(self, path: str) -> "UnixSocket | None":
+        """Listen at the path, unless another process does."""
+        found = UnixSocket(path)
+        if not found.take():
+            return None
+        try:
+            with only_for_owner():
+                self._server.add_insecure_port(found.target)
+        except RuntimeError as error:
+            found.close()
+            raise AddressError(f"Cannot listen at the Unix socket {path}.") from error
+        _sockets.add(found)
+        return found
+
+
+def _credentials() -> grpc.ServerCredentials | None:
+    """Return what encrypts, and verifies clients; None if no certificate is set. Raises
+    AddressError."""
+    settings = scheduler_settings()
+    if not settings.tls_certificate:
+        return None
+    try:
+        key, chain = (
+            Path(path).read_bytes() for path in (settings.tls_key, settings.tls_certificate)
+        )
+        roots = Path(settings.tls_client_ca).read_bytes() if settings.tls_client_ca else None
+    except OSError as error:
+        raise AddressError(f"Cannot read the certificates for gRPC: {error}") from error
+    return grpc.ssl_server_credentials([(key, chain)], roots, require_client_auth=roots is not None)
 
 
 def _hook() -> Callable[[grpc.Server], None]:

@@ -29,11 +29,6 @@ def test_bad_endpoint_is_named(endpoint: str) -> None:
         target_of(endpoint)
 
 
-def test_encryption_is_not_there_yet() -> None:
-    with pytest.raises(CallError, match="no encryption yet"):
-        target_of("https://host:1")
-
-
 def test_absent_server_is_told_in_one_line() -> None:
     with closing(Client("127.0.0.1:1")) as client, pytest.raises(CallError) as caught:
         client.call("GetSchedulerStatus")

@@ -83,7 +83,8 @@ class Command(RunningCommand):
         parser.add_argument(
             "--insecure",
             action="store_true",
-            help="Serve without encryption and sign-in on an address that others can reach.",
+            help="Serve without encryption on an address that others can reach, and let everybody "
+            "who reaches it do everything.",
         )
 
     def handle(

@@ -59,7 +59,8 @@ class Command(RunningCommand):
         parser.add_argument(
             "--insecure",
             action="store_true",
-            help="Serve gRPC without encryption and sign-in on an address that others can reach.",
+            help="Serve gRPC without encryption on an address that others can reach, and let "
+            "everybody who reaches it do everything.",
         )
         parser.add_argument(
             "--adopt-database",
@@ -161,10 +162,15 @@ def _bind(address: str | None, insecure: bool, scheduler: Scheduler) -> "Server 
         if address:
             raise AddressError(f"Nothing can be served at {address}: {NO_GRPC}.")
         return NoServer()
+    from scheduler_app.rpc import sockets
     from scheduler_app.rpc.server import Server
 
-    look = partial(_is_well, scheduler)
-    return Server(address or DEFAULT_ADDRESS, insecure=insecure, look=look)
+    return Server(
+        address or DEFAULT_ADDRESS,
+        insecure=insecure,
+        look=partial(_is_well, scheduler),
+        socket_path=sockets.path(),
+    )
 
 
 def _is_well(scheduler: Scheduler) -> bool:

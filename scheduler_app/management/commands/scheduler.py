@@ -12,9 +12,9 @@ from django.db import DatabaseError, InterfaceError
 
 from scheduler_app.cli.codes import carry_out
 from scheduler_app.cli.output import Output
-from scheduler_app.cli.parser import add_commands, add_endpoint
+from scheduler_app.cli.parser import add_commands, add_endpoint, proof_of
 from scheduler_app.exceptions import SchedulerError
-from scheduler_app.management import importing, ledger
+from scheduler_app.management import importing, ledger, tokens
 from scheduler_app.models.faults import in_words
 from scheduler_app.rpc.door import Door
 from scheduler_app.text import printable
@@ -32,17 +32,19 @@ class Command(BaseCommand):
         add_endpoint(parser)
         subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
         add_commands(subparsers)
+        tokens.add_command(subparsers)
         ledger.add_command(subparsers)
         importing.add_command(subparsers)
 
     def handle(
-        self, *, endpoint: str, local: Callable[..., None] | None = None, **options: Any
+        self, *, endpoint: str | None, local: Callable[..., None] | None = None, **options: Any
     ) -> None:
+        proof = proof_of(options)
         try:
             if local:
                 local(self.stdout, self.stderr, **options)
                 return
-            with Door(endpoint) as door:
+            with Door(endpoint, proof) as door:
                 ended = carry_out(door, Namespace(**options), Output(self.stdout, self.stderr))
         except SchedulerError as error:
             raise CommandError(printable(str(error))) from error

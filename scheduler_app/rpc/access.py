@@ -1,0 +1,163 @@
+"""Who calls, and whether they may.
+
+Through the Unix socket comes who may open it: the user of the operating system who runs the server.
+A token stands for its user, a client's certificate for the user it names. Through a loopback
+address without a token, anybody on the machine may read, and control what
+SCHEDULER["loopback_control"] lets them. Through any other address without encryption, which only
+--insecure opens, everybody may do everything."""
+
+import getpass
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from threading import Lock
+from typing import Any
+from urllib.parse import unquote
+
+import grpc
+
+from scheduler_app.conf import scheduler_settings
+from scheduler_app.control import Actor, tokens
+from scheduler_app.exceptions import NotPermitted, NotSignedIn
+from scheduler_app.models import Scope, Surface
+from scheduler_app.rpc.calls import Call
+from scheduler_app.rpc.endpoint import SURFACE_KEY
+
+AUTHORIZATION = "authorization"
+BEARER = "Bearer "
+REMEMBERED = 0.5
+"""Seconds for which a token that was found is not looked up again."""
+MOST_REMEMBERED = 1_000
+LOOPBACK = ("ipv4:127.", "ipv6:[::1]")
+HOW = (
+    "Make one with `manage.py scheduler token create`, and send it as the metadata "
+    "`authorization: Bearer <token>`"
+)
+
+
+class Caller:
+    """Who calls. `check` raises NotPermitted."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def check(self, call: Call) -> None:
+        """By default everything is permitted."""
+
+
+class Anybody(Caller):
+    """On this machine, without a token."""
+
+    def check(self, call: Call) -> None:
+        if call.scope != Scope.VIEW and not scheduler_settings().loopback_control:
+            raise NotPermitted(
+                f"At this address only reading is permitted without a token. {HOW}; or use the "
+                'Unix socket of the scheduler, or set SCHEDULER["loopback_control"] = True.'
+            )
+
+
+class UserCaller(Caller):
+    """A user of the project."""
+
+    def __init__(self, user: Any, scopes: frozenset[str] | None = None) -> None:
+        super().__init__(user.get_username())
+        self._user = user
+        self._scopes = scopes
+
+    def check(self, call: Call) -> None:
+        if self._scopes is not None and call.scope not in self._scopes:
+            raise NotPermitted(f"The token of {self.name} lacks the scope {call.scope}.")
+        lacking = [name for name in call.permissions if not self._permissions[name]]
+        if lacking:
+            raise NotPermitted(f"{self.name} lacks the permission {', '.join(lacking)}.")
+
+    @cached_property
+    def _permissions(self) -> "_Permissions":
+        return _Permissions(self._user)
+
+
+class _Permissions(dict[str, bool]):
+    """Remembers what the user's backends say."""
+
+    def __init__(self, user: Any) -> None:
+        super().__init__()
+        self._user = user
+
+    def __missing__(self, name: str) -> bool:
+        self[name] = found = bool(self._user.has_perm(name))
+        return found
+
+
+class Access:
+    """Finds out who calls. Remembers tokens for a moment: each takes several queries."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._known: dict[str, tuple[float, UserCaller]] = {}
+
+    def caller(self, context: grpc.ServicerContext, said: Mapping[str, Any]) -> Caller:
+        """Return who calls. Raises NotSignedIn."""
+        text = said.get(AUTHORIZATION)
+        if text is not None:
+            return self._by_token(str(text))
+        peer = unquote(context.peer())
+        proof: Any = context.auth_context() or {}
+        if proof.get("transport_security_type") == [b"ssl"]:
+            names = proof.get("x509_common_name")
+            if not names:
+                raise NotSignedIn(f"This address needs a token. {HOW}.")
+            return _by_certificate(names[0].decode("utf-8", "replace"))
+        if peer.startswith("unix:"):
+            return Caller(_owner())
+        return Anybody(peer) if peer.startswith(LOOPBACK) else Caller(peer)
+
+    def _by_token(self, authorization: str) -> Caller:
+        text = authorization.removeprefix(BEARER)
+        now = time.monotonic()
+        with self._lock:
+            known = self._known.get(text)
+        if known and now - known[0] < REMEMBERED:
+            return known[1]
+        token = tokens.find(text) if text != authorization else None
+        user = tokens.user_of(token) if token else None
+        if token is None or user is None:
+            raise NotSignedIn(
+                f"The token is unknown, expired or revoked, or its user is not active. {HOW}."
+            )
+        caller = UserCaller(user, frozenset(token.scopes))
+        with self._lock:
+            if len(self._known) >= MOST_REMEMBERED:
+                self._known.clear()
+            self._known[text] = now, caller
+        return caller
+
+
+def _by_certificate(name: str) -> Caller:
+    """Return the user whom the certificate of a client names."""
+    from django.contrib.auth import get_user_model
+
+    users = get_user_model()
+    key = {users.USERNAME_FIELD: name}
+    user = users._default_manager.filter(**key).first() if "\0" not in name else None
+    if user is None or not user.is_active:
+        raise NotSignedIn(f"The certificate's name, {name!r}, is not that of an active user.")
+    return UserCaller(user)
+
+
+def _owner() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+access = Access()
+
+
+def actor(call: Call, context: grpc.ServicerContext) -> Actor:
+    """Return who calls, for the audit. Raises NotSignedIn and NotPermitted."""
+    said = dict(context.invocation_metadata())
+    caller = access.caller(context, said)
+    caller.check(call)
+    surface = Surface.CLI if said.get(SURFACE_KEY) == Surface.CLI else Surface.GRPC
+    return Actor(caller.name, surface)
