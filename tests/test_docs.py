@@ -72,7 +72,7 @@ def test_every_setting_is_in_the_reference_with_its_default() -> None:
     assert rows.keys() == defaults.keys()
     for name, default in defaults.items():
         written = rows[name].strip("`")
-        if isinstance(default, bool | str):
+        if isinstance(default, bool | str | None):
             assert written == (f'"{default}"' if isinstance(default, str) else str(default)), name
         elif isinstance(default, int | float):
             assert float(written) == default, name
