@@ -19,7 +19,7 @@ from scheduler_app.engine.firing_rules import FiringRules, rules_of
 from scheduler_app.engine.plan import Circumstances, Plan, is_of_stop, plan
 from scheduler_app.ledger import schedules, timetable, transitions
 from scheduler_app.logs import SafeLogger
-from scheduler_app.models import JobRun, Node, RunState, bulk, database, locks
+from scheduler_app.models import JobRun, Node, RunState, bulk, change, database, locks
 from scheduler_app.registry import Registry
 
 logger = SafeLogger(__name__)
@@ -260,6 +260,7 @@ class Claimer:
             if planned.waits or planned.missed or planned.skipped:
                 others += self._others(name, planned, active.get(name), now)
         timetable.advance({name: planned.next_due for name, planned in plans.items()})
+        change.note_jobs(plans.keys() - {run.job_name for run in (*starts, *others)})
         transitions.insert(starts)  # by themselves: rows that are alike are quickly inserted
         transitions.insert(others)
         return starts, bool(plans)

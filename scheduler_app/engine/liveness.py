@@ -26,6 +26,7 @@ from scheduler_app.models import (
     Node,
     Report,
     bulk,
+    change,
     clock,
     database,
     locks,
@@ -76,6 +77,8 @@ class Liveness:
         self._failures = 0
         self._next_beat = 0.0
         self._said = ""
+        self._is_untold = False
+        """Whether the feed does not know yet that this scheduler works, or does not."""
         self._given_up: Node | None = None
         self._seen: tuple[LivenessSnapshot, float] | None = None
         self.problem: Problem | None = None
@@ -186,6 +189,10 @@ class Liveness:
             self._hurry()
             return
         self._tell(problem)
+        if self._is_untold:  # not in the transaction of the heartbeat, which waits for nothing
+            with brief_write(self._settings.heartbeat):
+                change.note_node(node.name)
+            self._is_untold = False
         if self._monotonic() - before > LONGEST_GAP * self._settings.heartbeat:
             self.judge_later(RECOVERY * self._settings.heartbeat)
         self.beat_at, self._next_beat = began, began + self._settings.heartbeat
@@ -200,6 +207,7 @@ class Liveness:
             logger.error("this scheduler does not work: %s", said)
         elif self._said and not said:
             logger.warning("this scheduler works again")
+        self._is_untold |= bool(said) != bool(self._said)
         self._said = said
 
     def _report(self, problem: Problem | None) -> Report:
@@ -318,7 +326,10 @@ def _close(node: Node, judge: int) -> bool:
     """Return False if the node is alive after all, another was quicker, or the judge is not
     fresh."""
     is_fresh = Node.objects.alive().filter(pk=judge).exists()
-    return is_fresh and Node.objects.dead().filter(pk=node.pk).close()
+    if not (is_fresh and Node.objects.dead().filter(pk=node.pk).close()):
+        return False
+    change.note_node(node.name)
+    return True
 
 
 def _check(in_time: Callable[[], bool]) -> None:

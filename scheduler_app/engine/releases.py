@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models.functions import Now
 
 from scheduler_app import zones
-from scheduler_app.models import Node, Release, ZoneRules, database
+from scheduler_app.models import Node, Release, ZoneRules, change, database
 from scheduler_app.policies import Policies
 from scheduler_app.registry import JobDefinition, Registry
 
@@ -50,6 +50,7 @@ def register(name: str, registry: Registry) -> Node:
         remember(digest, declared)
         if not Node.objects.alive().exclude(release=digest).exists():
             Release.objects.filter(digest=digest).update(since=Now())
+        change.note_node(name)
         return Node.objects.create(name=name, declares=sorted(declared), release=digest)
 
 

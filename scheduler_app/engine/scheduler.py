@@ -30,7 +30,17 @@ from scheduler_app.engine.vouching import Voucher
 from scheduler_app.execution import capture
 from scheduler_app.ledger import transitions
 from scheduler_app.logs import SafeLogger, writer
-from scheduler_app.models import JobRun, LivenessSnapshot, Node, bulk, clock, database, locks
+from scheduler_app.models import (
+    Change,
+    JobRun,
+    LivenessSnapshot,
+    Node,
+    bulk,
+    change,
+    clock,
+    database,
+    locks,
+)
 from scheduler_app.models.patience import brief_write
 from scheduler_app.processes.guard import Guard
 from scheduler_app.registry import Registry, registry
@@ -42,6 +52,8 @@ LONGEST_WAIT = 1.0
 HELD_UP = OperationalError("others have locked all that is due")
 STOP_MARGIN = 5.0
 """How long, in seconds, a stopping scheduler tries to record the last outcomes."""
+PRUNE_EVERY = 60.0
+"""Seconds between two prunings of the change feed."""
 LOG_MARGIN = 2.0
 """How long, in seconds, a stopping scheduler waits for log handlers."""
 
@@ -86,6 +98,7 @@ class Scheduler(BackgroundScheduler):
         self._failures = 0
         self._next_chores = 0.0
         self._next_check = 0.0
+        self._next_prune = 0.0
         self._judged: LivenessSnapshot | None = None
         """The nodes by which it last judged what is declared."""
         self._counted: frozenset[int] = frozenset()
@@ -182,6 +195,7 @@ class Scheduler(BackgroundScheduler):
         try:
             with brief_write(STOP_MARGIN):
                 if Node.objects.filter(pk=self.node.pk).close():
+                    change.note_node(self.node.name)
                     transitions.release_runs(self.node, clock.now(), message)
         except Exception as error:
             logger.error("%s could not be marked as stopped: %s", self.node, error)
@@ -274,6 +288,7 @@ class Scheduler(BackgroundScheduler):
             self._dispatcher.account_for_runs,
             partial(self._reconcile, self._settings.heartbeat / 2),
             self._take_from_stopped_nodes,
+            self._prune_feed,
         ):
             try:
                 chore()
@@ -282,6 +297,12 @@ class Scheduler(BackgroundScheduler):
         if errors:
             raise errors[0]
         self._next_chores = time.monotonic() + self._settings.heartbeat
+
+    def _prune_feed(self) -> None:
+        if time.monotonic() >= self._next_prune:
+            with database.atomic():
+                Change.objects.prune(clock.now())
+            self._next_prune = time.monotonic() + PRUNE_EVERY
 
     def _check(self) -> None:
         """Look, once a second, for what another process may have changed."""

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from scheduler_app.engine.releases import FIELDS, Declaration, Declarations
 from scheduler_app.ledger import history, schedules, transitions, zone_change
-from scheduler_app.models import Job, JobRun, RunState, SchedulePeriod, bulk, database
+from scheduler_app.models import Job, JobRun, RunState, SchedulePeriod, bulk, change, database
 
 State = SchedulePeriod.State
 CHANGED = "The schedule was changed, or declared again."
@@ -123,6 +123,7 @@ def _add_missing(names: Collection[str], declared: Declarations, now: datetime) 
         rows.append(job)
     # Another scheduler may be adding the same jobs at this moment: the first one does.
     Job.objects.bulk_create(rows, ignore_conflicts=True)
+    change.note_jobs(missing)
     return missing
 
 

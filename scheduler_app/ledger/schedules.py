@@ -9,6 +9,7 @@ from django.db.models import OuterRef, Subquery
 from scheduler_app.cron import Fire, Fires, Schedule, Uncomputable
 from scheduler_app.ledger import timetable, transitions
 from scheduler_app.models import Job, JobRun, SchedulePeriod, bulk, database
+from scheduler_app.models import change as feed
 from scheduler_app.models.count import latest_not_folded
 
 
@@ -118,6 +119,7 @@ def change(
 def write(jobs: Sequence[Job], fields: Iterable[str]) -> None:
     """Write these fields of these (locked) jobs."""
     bulk.update(jobs, fields, database.connection())
+    feed.note_jobs(job.name for job in jobs)
 
 
 def restore_entries(names: Collection[str]) -> None:
@@ -195,6 +197,7 @@ def put_right(jobs: Iterable[Job]) -> set[str]:
     rights = {job.name: next_due(job, ends[job.name]) for job in jobs if job.name in ends}
     wrong = {name: due for name, due in rights.items() if is_too_late(dues.get(name), due)}
     timetable.advance(wrong)
+    feed.note_jobs(wrong)
     return set(wrong)
 
 

@@ -10,7 +10,17 @@ from django.db.models.functions import Greatest
 from scheduler_app.cron import Fire, Fires
 from scheduler_app.ledger.counters import count
 from scheduler_app.ledger.retries import first_attempt, retries_of
-from scheduler_app.models import Held, Job, JobRun, JobRunQuerySet, Node, RunState, Trigger, bulk
+from scheduler_app.models import (
+    Held,
+    Job,
+    JobRun,
+    JobRunQuerySet,
+    Node,
+    RunState,
+    Trigger,
+    bulk,
+    change,
+)
 
 BATCH = 10_000
 """How many occurrences of one job are dealt with at a time. More (a job of every second after a
@@ -61,6 +71,7 @@ def insert(runs: Iterable[JobRun]) -> None:
     runs = list(runs)
     if runs:
         JobRun.objects.insert(runs)
+        change.note_runs(runs)
         count(run for run in runs if run.state != RunState.QUEUED)
 
 
@@ -85,6 +96,7 @@ def close_queued(runs: Iterable[JobRun], state: RunState, now: datetime, message
     )
     for run in runs:
         run.state, run.finished_at, run.message = state, now, message
+    change.note_runs(runs)
     count(runs)
 
 
@@ -110,6 +122,7 @@ def record(starts: Sequence[JobRun], ends: Sequence[JobRun], now: datetime) -> R
         run.state, run.started_at = RunState.RUNNING, now
     if begun or ended:
         JobRun.objects.write([*begun, *ended])
+        change.note_runs([*begun, *ended])
     finish(ended, now)
     late = [run for run in ends if run.pk not in held.nodes and run.pk not in held.locked]
     return Recorded({run.pk for run in begun}, late, held.locked)
@@ -201,8 +214,10 @@ def cancel_previous(names: Collection[str], now: datetime) -> set[str]:
 
 
 def _request_cancel(running: JobRunQuerySet, now: datetime, reason: str) -> int:
-    unasked = running.filter(cancel_requested_at=None)
-    return unasked.update(cancel_requested_at=now, cancel_reason=reason)
+    unasked = list(running.filter(cancel_requested_at=None).only("job_name", "state"))
+    change.note_runs(unasked)
+    asked = JobRun.objects.filter(pk__in=[run.pk for run in unasked])
+    return asked.update(cancel_requested_at=now, cancel_reason=reason)
 
 
 def lose(running: Iterable[JobRun], now: datetime, message: str) -> list[JobRun]:
@@ -215,6 +230,7 @@ def lose(running: Iterable[JobRun], now: datetime, message: str) -> list[JobRun]
     )
     for run in lost:
         run.state = RunState.LOST
+    change.note_runs(lost)
     finish(lost, now)
     return lost
 

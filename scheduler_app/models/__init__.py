@@ -1,6 +1,7 @@
 """What the scheduler keeps in the database."""
 
 from scheduler_app.models.audit import AuditEntry, Surface
+from scheduler_app.models.change import Change
 from scheduler_app.models.count import COUNTERS, JobCount
 from scheduler_app.models.heartbeat import Heartbeat, Report
 from scheduler_app.models.installation import Installation
@@ -15,6 +16,7 @@ from scheduler_app.models.token import Scope, Token
 __all__ = [
     "COUNTERS",
     "AuditEntry",
+    "Change",
     "Heartbeat",
     "Held",
     "Installation",

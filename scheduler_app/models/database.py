@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.logs import SafeLogger
+from scheduler_app.models import change
 from scheduler_app.models.run import JobRun
 
 logger = SafeLogger(__name__)
@@ -42,7 +43,8 @@ def atomic() -> Iterator[None]:
     ):
         if is_outermost and connection().vendor == "postgresql":
             _execute("; ".join(_transaction_settings()))
-        yield
+        with change.gathering():
+            yield
 
 
 @contextmanager

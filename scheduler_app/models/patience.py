@@ -5,7 +5,7 @@ from contextlib import contextmanager, nullcontext
 
 from django.db import transaction
 
-from scheduler_app.models import database
+from scheduler_app.models import change, database
 
 LIMITS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 LONGEST = 2_000_000_000
@@ -38,7 +38,8 @@ def brief_write(seconds: float) -> Iterator[None]:
         with transaction.atomic(using=database.alias()):
             limit = _milliseconds(seconds)
             _execute("; ".join(f"SET LOCAL {name} = {limit}" for name in LIMITS))
-            yield
+            with change.gathering():
+                yield
         return
     takes_turns = not connection.in_atomic_block
     with connection.cursor() as cursor:
@@ -46,6 +47,7 @@ def brief_write(seconds: float) -> Iterator[None]:
     with (
         database.turn(seconds) if takes_turns else nullcontext(),
         transaction.atomic(using=database.alias()),
+        change.gathering(),
     ):
         yield
 

@@ -5,7 +5,8 @@ response. An error is one of exceptions.py, or the database's."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from django.conf import settings
 from django.db import Error
@@ -32,6 +33,7 @@ FIRST_YEAR, LAST_YEAR = 1900, 2199
 """Beyond them no calendar of ours can be computed."""
 
 Function = Callable[..., Values]
+T = TypeVar("T")
 
 
 def _read(call: Function) -> Function:
@@ -39,17 +41,22 @@ def _read(call: Function) -> Function:
     need. Ask again if the connection is lost meanwhile: nothing else may be wrong."""
 
     def read(by: Actor, **fields: Any) -> Values:
-        try:
-            with brief_read(READ_TIME):
-                return call(by, **fields)
-        except Error as error:
-            if fault_of(error) is not Fault.AWAY:
-                raise
-            database.connection().close()
-        with brief_read(READ_TIME):
-            return call(by, **fields)
+        return reading(partial(call, by, **fields))
 
     return read
+
+
+def reading(read: Callable[[], T]) -> T:
+    """Read as above."""
+    try:
+        with brief_read(READ_TIME):
+            return read()
+    except Error as error:
+        if fault_of(error) is not Fault.AWAY:
+            raise
+        database.connection().close()
+    with brief_read(READ_TIME):
+        return read()
 
 
 @_read

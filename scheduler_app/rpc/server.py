@@ -23,6 +23,7 @@ from scheduler_app.rpc.framework import grpc_settings
 from scheduler_app.rpc.guard import GuardInterceptor, Pool
 from scheduler_app.rpc.health import HealthReporter
 from scheduler_app.rpc.interceptors import errors
+from scheduler_app.rpc.live import StatusAnswer
 from scheduler_app.rpc.servicer import SchedulerService
 from scheduler_app.rpc.sockets import UnixSocket, only_for_owner
 from scheduler_app.rpc.stubs import memory_pb2, memory_pb2_grpc
@@ -84,7 +85,8 @@ os.register_at_fork(after_in_child=_close_in_child)
 
 def add_services(server: grpc.Server) -> None:
     """Add our service. A project's own GRPC_FRAMEWORK["ROOT_HANDLERS_HOOK"] adds others."""
-    memory_pb2_grpc.add_MemoryServiceServicer_to_server(SchedulerService.as_servicer(), server)
+    servicer = SchedulerService.as_servicer(status=StatusAnswer())
+    memory_pb2_grpc.add_MemoryServiceServicer_to_server(servicer, server)
 
 
 class Server:

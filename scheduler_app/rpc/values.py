@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from scheduler_app.explain.preview import PreviewedFire
 from scheduler_app.models import AuditEntry, JobRun, RunState
 from scheduler_app.rpc.wire import RESULT, RUN_STATE, Values
-from scheduler_app.status import JobStatus, SchedulerStatus
+from scheduler_app.status import JobStatus, SchedulerHealth, SchedulerStatus
 from scheduler_app.status.lists import ListedNode
 from scheduler_app.text import Clock
 
@@ -27,10 +27,13 @@ RESULTS = {
 
 def status_values(status: SchedulerStatus) -> Values:
     """The fields of a GetSchedulerStatusResponse."""
-    health = status.health
+    return header_values(status.health) | {"jobs": [job_values(job) for job in status.jobs]}
+
+
+def header_values(health: SchedulerHealth) -> Values:
+    """The fields of a GetSchedulerStatusResponse, without its jobs."""
     return {
-        "scheduler_running": status.running,
-        "jobs": [job_values(job) for job in status.jobs],
+        "scheduler_running": health.is_running,
         "state": health.state,
         "since_ms": _epoch_ms(health.since),
         "problem": health.problem or None,

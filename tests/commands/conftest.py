@@ -1,6 +1,11 @@
-"""No server that somebody runs on this machine answers the commands of these tests."""
+"""No server that somebody runs on this machine answers the commands of these tests, and no status
+is kept: the tests write rows that the feed does not know."""
 
 import pytest
+
+from tests.rpc.conftest import nothing_kept
+
+__all__ = ["nothing_kept"]
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """The commands that look and act, against a real server."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -189,7 +190,7 @@ def test_next_shows_often_firing_jobs_once(call: Call, make_job: MakeJob) -> Non
     timetable_rows().update(next_run_time=timezone.now() + timedelta(seconds=30))
     out = call("next", "2h")
     (line,) = (line for line in out.splitlines() if "often" in line)
-    assert "and 119 more until then" in line
+    assert re.search(r"and 11[89] more until then", line)
     assert "and 1,000 or more until then" in call("next", "30d")
 
 

@@ -6,8 +6,18 @@ from typing import Any
 import grpc
 import pytest
 
+from scheduler_app.rpc import live as rpc_live
 from scheduler_app.rpc.server import Server
 from scheduler_app.rpc.stubs import memory_pb2_grpc
+from scheduler_app.status import live
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No status is kept: the tests write rows that the feed does not know."""
+    monkeypatch.setattr(rpc_live, "FRESH", 0.0)
+    monkeypatch.setattr(live, "REBUILT_EVERY", 0.0)
+    monkeypatch.setattr(live, "REBUILT_SHARE", 0)
 
 
 @pytest.fixture

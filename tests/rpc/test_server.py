@@ -18,6 +18,7 @@ from scheduler_app.rpc.endpoint import AddressError
 from scheduler_app.rpc.server import SERVICE, Server, is_loopback, split_address
 from scheduler_app.rpc.stubs import memory_pb2 as pb
 from scheduler_app.rpc.stubs import memory_pb2_grpc
+from scheduler_app.status import live
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Serve = Callable[..., Server]
@@ -94,14 +95,14 @@ def test_reflection_lists_the_services(channel: grpc.Channel) -> None:
 def test_call_that_is_under_way_ends_before_the_stop(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, original = threading.Event(), status.scheduler_status
+    begun, original = threading.Event(), status.scheduler_health
 
-    def slow() -> status.SchedulerStatus:
+    def slow() -> status.SchedulerHealth:
         begun.set()
         time.sleep(0.5)
         return original()
 
-    monkeypatch.setattr(status, "scheduler_status", slow)
+    monkeypatch.setattr(live, "scheduler_health", slow)
     server = serve()
     with grpc.insecure_channel(server.address) as channel:
         stub = memory_pb2_grpc.MemoryServiceStub(channel)
@@ -163,7 +164,7 @@ def test_interceptors_of_the_settings_are_used(
     def fail() -> None:
         raise RuntimeError("raw")
 
-    monkeypatch.setattr(status, "scheduler_status", fail)
+    monkeypatch.setattr(live, "scheduler_health", fail)
     with grpc.insecure_channel(serve().address) as channel:
         stub = memory_pb2_grpc.MemoryServiceStub(channel)
         with pytest.raises(grpc.RpcError) as caught:

@@ -15,13 +15,14 @@ from django.db import (
 )
 from django.utils import timezone
 
-from scheduler_app import control, status
+from scheduler_app import control
 from scheduler_app.exceptions import ActionRefused, Busy, JobNotFound, RunNotFound, SchedulerError
 from scheduler_app.models import AuditEntry, Heartbeat, Job, JobRun, Node, RunState
 from scheduler_app.rpc import calls
 from scheduler_app.rpc.client import LARGEST_ANSWER
 from scheduler_app.rpc.stubs import memory_pb2 as pb
 from scheduler_app.rpc.values import RESULTS
+from scheduler_app.status import live
 from tests.fires import computed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -229,7 +230,7 @@ def test_exception_becomes_a_status_code_without_its_secrets(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr(status, "scheduler_status", fail)
+    monkeypatch.setattr(live, "scheduler_health", fail)
     with pytest.raises(grpc.RpcError) as caught:
         stub.GetSchedulerStatus(pb.GetSchedulerStatusRequest())
     assert caught.value.code() == code
@@ -261,10 +262,10 @@ def test_status_survives_the_loss_of_its_connection(
             lost.append(True)
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-        return scheduler_status()
+        return scheduler_health()
 
-    scheduler_status = status.scheduler_status
-    monkeypatch.setattr(status, "scheduler_status", lose_connection_once)
+    scheduler_health = live.__dict__["scheduler_health"]
+    monkeypatch.setattr(live, "scheduler_health", lose_connection_once)
     assert only_job(stub).job_name == "nightly"
     assert lost
 

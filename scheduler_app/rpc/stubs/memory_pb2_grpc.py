@@ -66,9 +66,15 @@ def add_MemoryServiceServicer_to_server(servicer: Any, server: grpc.Server) -> N
         method.name: grpc.unary_unary_rpc_method_handler(
             getattr(servicer, method.name),
             request_deserializer=method.request.FromString,
-            response_serializer=method.response.SerializeToString,
+            response_serializer=_serialized,
         )
         for method in METHODS
     }
     handler = grpc.method_handlers_generic_handler(SERVICE.full_name, handlers)
     server.add_generic_rpc_handlers((handler,))
+
+
+def _serialized(answer: Any) -> bytes:
+    """Return the bytes of an answer, which may be there already."""
+    data: bytes = answer if isinstance(answer, bytes) else answer.SerializeToString()
+    return data
