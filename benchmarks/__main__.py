@@ -17,6 +17,7 @@ from benchmarks import (
     lateness,
     limit,
     overload,
+    status,
     throughput,
 )
 from benchmarks.databases import Postgres, Server, SQLite
@@ -34,6 +35,7 @@ PARTS: dict[str, tuple[Part, int]] = {
     "failover": (failover.measure, 20),
     "growth": (growth.measure, 5),
     "idle": (idle.measure, 60),
+    "status": (status.measure, 3),
 }
 """Each part, and how many seconds one of its measurements takes."""
 

@@ -72,6 +72,14 @@ class NotPermitted(SchedulerError):
     """Who calls may not do this."""
 
 
+class CursorError(SchedulerError):
+    """A watcher cannot resume from this cursor."""
+
+
+class TooSlow(SchedulerError):
+    """A watcher does not read what it is sent."""
+
+
 class Busy(SchedulerError):
     """Other transactions are in the way; nothing was changed, and it may be tried again."""
 

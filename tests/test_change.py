@@ -105,6 +105,29 @@ def test_too_much_is_not_read(reader: Reader) -> None:
     assert Change.objects.after(reader.position, 3) is not None
 
 
+@pytest.mark.parametrize(
+    "data", ["", "x", "[]", "7", '{"runs":7}', '{"runs":[[1]]}', '{"runs":[["x","a","queued"]]}']
+)
+def test_spoilt_row_is_not_read(reader: Reader, data: str) -> None:
+    change.note_jobs(["a"])
+    Change.objects.update(data=data)
+    assert Change.objects.after(reader.position, LIMIT) is None
+    reader = Reader()
+    change.note_jobs(["b"])
+    assert reader.jobs() == ["b"]
+
+
+def test_emptied_table_is_noticed(reader: Reader) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL's transactions do not begin anew")
+    change.note_jobs(["a"])
+    assert reader.jobs() == ["a"]
+    Change.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM sqlite_sequence WHERE name = 'scheduler_app_change'")
+    assert Change.objects.after(reader.position, LIMIT) is None
+
+
 def test_old_rows_are_pruned(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in "abc":
         change.note_jobs([name])

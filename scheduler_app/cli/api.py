@@ -21,6 +21,9 @@ class Api(Protocol):
     def call(self, name: str, **fields: Any) -> Values:
         """Return the fields of the answer to the call of this name, given those of its request."""
 
+    def watch(self, **fields: Any) -> Iterator[Values]:
+        """Yield the fields of each answer of WatchScheduler, until it ends."""
+
 
 class Refused(SchedulerError):
     """What was asked for was not done; the text says why."""

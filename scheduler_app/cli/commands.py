@@ -11,7 +11,7 @@ from scheduler_app.cli.api import Api, Refused, UnknownJob, every
 from scheduler_app.cli.output import RUN_HEADER, Output, at, at_ms, run_row, state, took
 from scheduler_app.cli.table import status_lines
 from scheduler_app.exceptions import SchedulerError
-from scheduler_app.rpc.endpoint import NoAnswer
+from scheduler_app.rpc.endpoint import CallError, NoAnswer
 from scheduler_app.rpc.wire import RUN_STATE, Values
 from scheduler_app.text import first_line, length, printable
 
@@ -21,6 +21,8 @@ POLL = 0.5
 """Seconds between two looks at a run that is waited for."""
 MOST_FIRES, SHOWN_FIRES = 1_000, 3
 """How many fires of one job `next` counts, and of how many it shows each."""
+RESUMABLE = ("", "UNAVAILABLE", "RESOURCE_EXHAUSTED", "OUT_OF_RANGE", "CANCELLED", "INTERNAL")
+"""Codes with which a watch ends that can be resumed, or begun anew."""
 NOT_SUCCEEDED = ("failed", "lost", "missed")
 ENDED = frozenset(("success", "failed", "cancelled", "lost", "skipped", "missed"))
 
@@ -374,6 +376,50 @@ def health(api: Api, options: Namespace, out: Output) -> int:
         return REFUSED
     out.line(state_line)
     return DONE
+
+
+def watch(api: Api, options: Namespace, out: Output) -> int:
+    """Show what happens, until Ctrl-C; go on where it ended when the server is back."""
+    cursor = told = ""
+    while True:
+        try:
+            for answer in api.watch(cursor=cursor, job_names=options.jobs):
+                for event in answer["events"]:
+                    _show_event(event, answer["snapshot"], options, out)
+                cursor, told = answer["cursor"] or cursor, ""
+                out.flush()
+        except KeyboardInterrupt:
+            return DONE
+        except CallError as error:
+            if not cursor or error.code not in RESUMABLE:
+                raise
+            if str(error) != told:
+                out.note(f"{error} Watching again as soon as it can be.")
+            told = str(error)
+            cursor = "" if error.code == "OUT_OF_RANGE" else cursor
+        time.sleep(POLL)
+
+
+def _show_event(event: Values, is_snapshot: bool, options: Namespace, out: Output) -> None:
+    if options.as_json:
+        told = {key: value for key, value in event.items() if value is not None}
+        out.json({"snapshot": is_snapshot} | told)
+    elif is_snapshot:
+        return  # `status` shows it
+    elif event["run"]:
+        run = event["run"]
+        out.line(printable(f"{_now()}  run {run['run_id']} of {run['job_name']}: {state(run)}"))
+    elif event["job"]:
+        job = event["job"]
+        out.line(printable(f"{_now()}  job {job['job_name']}: {job['state']}"))
+    elif event["node"]:
+        node = event["node"]
+        words = "works" if node["well"] else node["problem"]
+        out.line(printable(f"{_now()}  scheduler {node['name']}: {words}"))
+
+
+def _now() -> str:
+    return f"{datetime.now().astimezone():%H:%M:%S}"
 
 
 def _may_fire(job: Values) -> bool:

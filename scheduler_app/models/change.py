@@ -10,10 +10,11 @@ stand still while anybody's is open."""
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connections, models, router
@@ -21,6 +22,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from scheduler_app.models.primary import PrimaryQuerySet
 
+_SNAPSHOT = re.compile(r"\d{1,19}:\d{1,19}:(\d{1,19}(,\d{1,19})*)?", re.ASCII)
 KEPT_ROWS, KEPT_FOR = 20_000, timedelta(hours=6)
 """How much of the feed is kept: as many rows, and no older ones."""
 PRUNED_AT_ONCE = 5_000
@@ -36,6 +38,7 @@ class Changes(NamedTuple):
     """The changes of one commit."""
 
     id: int
+    at: datetime
     runs: list[tuple[int, str, str]]
     """Each with its id, its job and its state."""
     jobs: list[str]
@@ -145,24 +148,36 @@ class ChangeQuerySet(PrimaryQuerySet["Change"]):
             row = cursor.fetchone()
         return str(row[0]) if row else "0"
 
+    def is_position(self, text: str) -> bool:
+        """Return whether the database takes this as a position."""
+        if connections[self.db].vendor == "postgresql":
+            return bool(_SNAPSHOT.fullmatch(text))
+        return text.isascii() and text.isdecimal() and int(text) < 2**63
+
     def after(self, position: str, limit: int) -> Feed | None:
-        """Return what follows this position; None if it is too much, so that it is better to begin
-        anew. The position must be one that the database gave."""
+        """Return what follows this position; None if it is better to begin anew: it is too much,
+        somebody has spoilt a row, or the table was emptied. The position must be one that the
+        database gave."""
         connection = connections[self.db]
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 cursor.execute(_AFTER, {"position": position, "limit": limit + 1})
             else:
                 cursor.execute(
-                    f"SELECT id, id, data FROM {_TABLE} "  # noqa: S608
+                    f"SELECT id, id, at, data FROM {_TABLE} "  # noqa: S608
                     "WHERE id > %s ORDER BY id LIMIT %s",
                     [int(position), limit + 1],
                 )
             rows = cursor.fetchall()
-        if len(rows) > limit:
+        is_emptied = not rows and int(self.position()) < int(position)  # SQLite's ids begin anew
+        if len(rows) > limit or is_emptied:
             return None
         now = str(rows[-1][1]) if rows else position
-        return Feed([_changes(pk, data) for pk, _, data in rows if pk is not None], now)
+        try:
+            found = [_changes(pk, at, data) for pk, _, at, data in rows if pk is not None]
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            return None
+        return Feed(found, now)
 
     def prune(self, now: datetime) -> int:
         """Delete the oldest rows beyond what is kept, a few thousand at most."""
@@ -174,13 +189,13 @@ class ChangeQuerySet(PrimaryQuerySet["Change"]):
 
 
 _AFTER = f"""
-    SELECT found.id, now.snapshot::text, found.data
+    SELECT found.id, now.snapshot::text, found.at, found.data
     FROM (SELECT pg_current_snapshot() AS snapshot) AS now
     LEFT JOIN (
-        SELECT id, data FROM {_TABLE}
+        SELECT id, at, data FROM {_TABLE}
         WHERE xid >= pg_snapshot_xmax(%(position)s::pg_snapshot)
         UNION ALL
-        SELECT id, data FROM {_TABLE}
+        SELECT id, at, data FROM {_TABLE}
         WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip(%(position)s::pg_snapshot)))
         LIMIT %(limit)s
     ) AS found ON true
@@ -207,11 +222,14 @@ class Change(models.Model):
         return f"change {self.pk}"
 
 
-def _changes(pk: int, data: str) -> Changes:
+def _changes(pk: int, at: datetime, data: str) -> Changes:
     found = json.loads(data)
     return Changes(
         id=pk,
-        runs=[(run_id, job, state) for run_id, job, state in found.get(Kind.RUN, ())],
-        jobs=found.get(Kind.JOB, []),
-        nodes=found.get(Kind.NODE, []),
+        at=at if at.tzinfo else at.replace(tzinfo=UTC),  # SQLite has no time zones
+        runs=[
+            (int(run_id), str(job), str(state)) for run_id, job, state in found.get(Kind.RUN, ())
+        ],
+        jobs=[str(name) for name in found.get(Kind.JOB, ())],
+        nodes=[str(name) for name in found.get(Kind.NODE, ())],
     )

@@ -315,3 +315,6 @@ CALLS: dict[str, Call] = {
     "ListAuditEvents": _call(list_audit_events, Scope.VIEW, "view_auditentry"),
 }
 """By their names in memory.proto."""
+
+WATCH = _call(get_scheduler_status, Scope.VIEW, "view_job", "view_jobrun", "view_node")
+"""Who may watch; watch.py says what they get."""

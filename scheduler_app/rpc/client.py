@@ -32,6 +32,9 @@ LARGEST_ANSWER = 64 * 1024 * 1024
 """Bytes; gRPC's own limit, 4 MiB, is reached by some ten thousand jobs."""
 
 
+WATCH = next(method for method in METHODS if method.is_stream)
+
+
 class Client:
     """Calls the server at an endpoint: `http://HOST:PORT`, `HOST:PORT`, `https://HOST:PORT` or
     `unix:/PATH`. Raises CallError."""
@@ -65,6 +68,13 @@ class Client:
         with _told_plainly(self.endpoint):
             answer = getattr(self._stub, name)(request, timeout=DEADLINE, metadata=self._metadata)
         return as_dict(answer)
+
+    def watch(self, **fields: Any) -> Iterator[Values]:
+        """Yield the fields of each answer of WatchScheduler, until it ends with a CallError."""
+        request = fill(WATCH.request(), fields)
+        with _told_plainly(self.endpoint):
+            for answer in self._stub.WatchScheduler(request, metadata=self._metadata):
+                yield as_dict(answer)
 
 
 def _credentials(proof: Proof) -> grpc.ChannelCredentials:

@@ -1,6 +1,7 @@
 """The command line's way to the scheduler: a server or, if none answers, the database itself."""
 
 import ipaddress
+from collections.abc import Iterator
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -28,11 +29,13 @@ class Way(Protocol):
 
     def call(self, name: str, **fields: Any) -> Values: ...
 
+    def watch(self, **fields: Any) -> Iterator[Values]: ...
+
     def close(self) -> None: ...
 
 
 class Direct:
-    """Does what a server does, in this process."""
+    """Does what a server does, in this process; but nobody is told here of what happens."""
 
     def __init__(self) -> None:
         self._by = Actor(user(), Surface.CLI)
@@ -50,6 +53,9 @@ class NoClient:
     def call(self, name: str, **_: Any) -> Values:
         raise NoAnswer(f"{NO_GRPC}.")
 
+    def watch(self, **_: Any) -> Iterator[Values]:
+        raise NoAnswer(f"{NO_GRPC}.")
+
     def close(self) -> None:
         """Nothing is open."""
 
@@ -63,7 +69,7 @@ class Door:
         endpoints = [endpoint] if endpoint else [*_sockets(), DEFAULT_ENDPOINT]
         for each in endpoints:
             target_of(each)  # raises CallError, gRPC or not
-        self._clients = [_client(each, proof) for each in endpoints]
+        self._clients: list[Way] = [_client(each, proof) for each in endpoints]
         self._direct = Direct()
         self._is_near = _is_on_this_machine(endpoints[-1])
         self.note = ""
@@ -90,6 +96,15 @@ class Door:
             raise silence
         self.note = f"{silence} This is from {_database()} itself."
         return self._direct.call(name, **fields)
+
+    def watch(self, **fields: Any) -> Iterator[Values]:
+        """Yield the fields of each answer of WatchScheduler. Only a server has it: CallError."""
+        for client in self._clients[:-1]:
+            try:
+                yield from client.watch(**fields)
+            except NoAnswer:
+                continue
+        yield from self._clients[-1].watch(**fields)
 
 
 def _sockets() -> list[str]:

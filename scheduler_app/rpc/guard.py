@@ -124,12 +124,14 @@ class GuardInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
         self.patience = Patience()
         self._health_pool = Pool(HEALTH_WORKERS, "scheduler-grpc-health")
         self._stream_pool = Pool(STREAMS, "scheduler-grpc-stream")
+        self._watch_pool = Pool(WATCHES, "scheduler-grpc-watch")
         self._streams, self._watches = Slots(STREAMS), Slots(WATCHES)
 
     def shutdown(self) -> None:
         self.patience.stop()
         self._health_pool.shutdown(wait=False, cancel_futures=True)
         self._stream_pool.shutdown(wait=False, cancel_futures=True)
+        self._watch_pool.shutdown(wait=False, cancel_futures=True)
 
     def intercept_service(
         self,
@@ -159,7 +161,8 @@ class GuardInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
     def _stream(self, handler: "Handler", is_health: bool) -> "Handler":
         behaviour: Any = handler.unary_stream or handler.stream_stream or handler.stream_unary
         holds_no_worker = getattr(behaviour, "experimental_non_blocking", False)
-        slots = self._watches if holds_no_worker else self._streams
+        is_watch = getattr(behaviour, "is_watch", False)
+        slots = self._watches if holds_no_worker or is_watch else self._streams
         if not slots.take():
             return _refused()
         if holds_no_worker:
@@ -168,7 +171,8 @@ class GuardInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
             call = self._answers(behaviour, slots, handler.request_streaming)
         else:
             call = self._answer(behaviour, slots)
-        pool = self._health_pool if is_health else self._stream_pool
+        pool = self._watch_pool if is_watch else self._stream_pool
+        pool = self._health_pool if is_health else pool
         _set(call, experimental_thread_pool=pool, experimental_non_blocking=holds_no_worker)
         make = (
             grpc.stream_stream_rpc_method_handler

@@ -1,7 +1,7 @@
 """Exceptions become status codes here and nowhere else, each with google.rpc details: an ErrorInfo
 whose reason stays the same whatever the text says, and a BadRequest that names the field."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
@@ -14,12 +14,14 @@ from scheduler_app.exceptions import (
     ArgumentsError,
     Busy,
     CronError,
+    CursorError,
     JobNotFound,
     NotPermitted,
     NotSignedIn,
     RequestError,
     RunNotFound,
     SchedulerError,
+    TooSlow,
 )
 from scheduler_app.logs import SafeLogger
 from scheduler_app.models.faults import Fault, fault_of
@@ -32,6 +34,8 @@ CODES: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
     (RunNotFound, grpc.StatusCode.NOT_FOUND, "RUN_NOT_FOUND"),
     (NotSignedIn, grpc.StatusCode.UNAUTHENTICATED, "NOT_SIGNED_IN"),
     (NotPermitted, grpc.StatusCode.PERMISSION_DENIED, "NOT_PERMITTED"),
+    (CursorError, grpc.StatusCode.OUT_OF_RANGE, "CURSOR_TOO_OLD"),
+    (TooSlow, grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_SLOW"),
     (Busy, grpc.StatusCode.ABORTED, "BUSY"),
     (ActionRefused, grpc.StatusCode.FAILED_PRECONDITION, "ACTION_REFUSED"),
     (ArgumentsError, grpc.StatusCode.INVALID_ARGUMENT, "ARGUMENTS_DO_NOT_FIT"),
@@ -61,7 +65,8 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
 class ErrorInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Answers an exception of a unary call with its code; the text of a surprise stays here."""
+    """Answers an exception of a unary call, or of a watch, with its code; the text of a surprise
+    stays here."""
 
     def intercept_service(
         self,
@@ -69,7 +74,11 @@ class ErrorInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
         handler_call_details: grpc.HandlerCallDetails,
     ) -> "Handler | None":
         handler = continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
+        if handler is None:
+            return None
+        if getattr(handler.unary_stream, "is_watch", False):
+            return _streaming(handler)
+        if handler.unary_unary is None:
             return handler
         call = handler.unary_unary
 
@@ -84,6 +93,23 @@ class ErrorInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
         return grpc.unary_unary_rpc_method_handler(
             guarded, handler.request_deserializer, handler.response_serializer
         )
+
+
+def _streaming(handler: "Handler") -> "Handler":
+    behaviour: Any = handler.unary_stream
+
+    def guarded(request: Any, context: Any) -> Iterator[Any]:
+        try:
+            yield from behaviour(request, context)
+        except Exception as error:
+            if context.code() is not None:
+                raise  # the call has been answered already, by context.abort()
+            abort(context, error)
+
+    vars(guarded).update(vars(behaviour) if hasattr(behaviour, "__dict__") else {})
+    return grpc.unary_stream_rpc_method_handler(
+        guarded, handler.request_deserializer, handler.response_serializer
+    )
 
 
 def abort(context: grpc.ServicerContext, error: Exception) -> NoReturn:

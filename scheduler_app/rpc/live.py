@@ -55,6 +55,13 @@ class StatusAnswer:
         finally:
             self._lock.release()
 
+    def snapshot(self) -> tuple[str, Any]:
+        """Return a GetSchedulerStatusResponse, and the position in the feed of which it is: it may
+        have a little of what follows, too."""
+        self.get()
+        with self._lock:
+            return self._live.position, pb.GetSchedulerStatusResponse.FromString(self._bytes)
+
     def _is_fresh(self, now: float) -> bool:
         return self._error is None and self._read_at > max(now - FRESH, self._expired_at)
 

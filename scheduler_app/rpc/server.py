@@ -27,6 +27,7 @@ from scheduler_app.rpc.live import StatusAnswer
 from scheduler_app.rpc.servicer import SchedulerService
 from scheduler_app.rpc.sockets import UnixSocket, only_for_owner
 from scheduler_app.rpc.stubs import memory_pb2, memory_pb2_grpc
+from scheduler_app.rpc.watch import Hub
 from scheduler_app.status import scheduler_running
 
 logger = SafeLogger(__name__)
@@ -34,10 +35,13 @@ logger = SafeLogger(__name__)
 MARGIN = 1.0
 """How many seconds later than it should the server may stop."""
 MINUTE = 60_000
+LONGEST_MESSAGE = 1024 * 1024
+"""Bytes of a request: none of ours needs more."""
 OPTIONS = (
     # Without it two servers share one port, and each gets some of the calls.
     ("grpc.so_reuseport", 0),
     ("grpc.max_concurrent_streams", 100),
+    ("grpc.max_receive_message_length", LONGEST_MESSAGE),
     # A client that is gone without a word (its machine lost power) holds nothing for long.
     ("grpc.keepalive_time_ms", MINUTE // 2),
     ("grpc.keepalive_timeout_ms", MINUTE // 6),
@@ -85,7 +89,7 @@ os.register_at_fork(after_in_child=_close_in_child)
 
 def add_services(server: grpc.Server) -> None:
     """Add our service. A project's own GRPC_FRAMEWORK["ROOT_HANDLERS_HOOK"] adds others."""
-    servicer = SchedulerService.as_servicer(status=StatusAnswer())
+    servicer = SchedulerService.as_servicer(hub=Hub(StatusAnswer()))
     memory_pb2_grpc.add_MemoryServiceServicer_to_server(servicer, server)
 
 

@@ -1,26 +1,55 @@
 """memory.MemoryService: each call does what calls.py says, for those who may make it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
 
+from scheduler_app.exceptions import RequestError
 from scheduler_app.models import Scope
 from scheduler_app.rpc.access import actor
-from scheduler_app.rpc.calls import CALLS
+from scheduler_app.rpc.calls import CALLS, WATCH
 from scheduler_app.rpc.framework import Service
 from scheduler_app.rpc.live import StatusAnswer
 from scheduler_app.rpc.messages import as_dict, fill
+from scheduler_app.rpc.stubs import memory_pb2 as pb
 from scheduler_app.rpc.stubs.memory_pb2_grpc import METHODS, Method
+from scheduler_app.rpc.watch import Filter, Hub, watch
 
 STATUS = "GetSchedulerStatus"
+KINDS = (pb.EVENT_KIND_RUN, pb.EVENT_KIND_JOB, pb.EVENT_KIND_NODE)
 
 
 class SchedulerService(Service):
     """The calls of the service, one method each. Of the seed's calls, an unknown job or run is an
     answer, not an error."""
 
-    status = StatusAnswer()
+    hub = Hub(StatusAnswer())
     """Each server has one of its own."""
+
+    def WatchScheduler(  # noqa: N802
+        self, request: Any, context: grpc.ServicerContext
+    ) -> Iterator[Any]:
+        actor(WATCH, context)
+        for kind in request.kinds:
+            if kind not in KINDS:
+                raise RequestError("kinds", f"Bad kind {kind}: use those of EventKind.")
+        wanted = Filter(frozenset(request.job_names), frozenset(request.kinds))
+        return watch(
+            self.hub,
+            request.cursor,
+            wanted,
+            on_end=context.add_callback,
+            check=lambda: _check(context),
+        )
+
+
+vars(SchedulerService.WatchScheduler)["is_watch"] = True  # the guard has threads for it
+
+
+def _check(context: grpc.ServicerContext) -> None:
+    """Raise if the caller may not watch any more: a token may end, and its user."""
+    actor(WATCH, context)
 
 
 def _answering(method: Method) -> Any:
@@ -28,16 +57,18 @@ def _answering(method: Method) -> Any:
 
     def answer(service: SchedulerService, request: Any, context: grpc.ServicerContext) -> Any:
         by = actor(call, context)
+        status = service.hub.status
         if method.name == STATUS:
-            return service.status.get()
+            return status.get()
         try:
             return fill(method.response(), call.function(by, **as_dict(request)))
         finally:
             if call.scope != Scope.VIEW:
-                service.status.expire()
+                status.expire()
 
     return answer
 
 
 for _method in METHODS:
-    setattr(SchedulerService, _method.name, _answering(_method))
+    if not _method.is_stream:
+        setattr(SchedulerService, _method.name, _answering(_method))

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from scheduler_app.explain.preview import PreviewedFire
 from scheduler_app.models import AuditEntry, JobRun, RunState
 from scheduler_app.rpc.wire import RESULT, RUN_STATE, Values
-from scheduler_app.status import JobStatus, SchedulerHealth, SchedulerStatus
+from scheduler_app.status import JobStatus, NodeHealth, SchedulerHealth, SchedulerStatus
 from scheduler_app.status.lists import ListedNode
 from scheduler_app.text import Clock
 
@@ -37,11 +37,13 @@ def header_values(health: SchedulerHealth) -> Values:
         "state": health.state,
         "since_ms": _epoch_ms(health.since),
         "problem": health.problem or None,
-        "nodes": [
-            {"name": node.name, "well": node.is_well, "problem": node.problem or None}
-            for node in health.nodes
-        ],
+        "nodes": [node_health_values(node) for node in health.nodes],
     }
+
+
+def node_health_values(node: NodeHealth) -> Values:
+    """The fields of a NodeProto."""
+    return {"name": node.name, "well": node.is_well, "problem": node.problem or None}
 
 
 def job_values(job: JobStatus) -> Values:

@@ -20,7 +20,8 @@ class LiveStatus:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._position = ""
+        self.position = ""
+        """Up to where in the feed it is true; empty before the first look."""
         self._rebuild_at = 0.0
         self._alive: frozenset[int] = frozenset()
         self.health = SchedulerHealth(SchedulerState.STOPPED, "", None, ())
@@ -41,9 +42,9 @@ class LiveStatus:
 
     def _to_read(self, health: SchedulerHealth) -> set[str] | None:
         """Return the jobs that may have changed; None: all may."""
-        if not self._position or self._monotonic() >= self._rebuild_at:
+        if not self.position or self._monotonic() >= self._rebuild_at:
             return None
-        feed = Change.objects.after(self._position, MOST_CHANGES)
+        feed = Change.objects.after(self.position, MOST_CHANGES)
         if feed is None:
             return None
         names = set[str]()
@@ -71,14 +72,14 @@ class LiveStatus:
         if found.keys() - self.jobs.keys() or (names & self.jobs.keys()) - found.keys():
             return False
         self.jobs.update(found)
-        self._position = self._next_position
+        self.position = self._next_position
         return True
 
     def _rebuild(self) -> None:
         began = self._monotonic()
         position = Change.objects.position()
         self.jobs = {job.name: job for job in job_statuses(Job.objects.all())}
-        self._position = position
+        self.position = position
         took = self._monotonic() - began
         self._rebuild_at = self._monotonic() + max(REBUILT_EVERY, REBUILT_SHARE * took)
 

@@ -93,7 +93,7 @@ def answer(stub: Any, name: str, token: str = "") -> tuple[str, str]:
 
 
 def test_every_call_is_tried() -> None:
-    names = [method.name for method in METHODS]
+    names = [method.name for method in METHODS if not method.is_stream]
     assert sorted(names) == sorted(CALLS) == sorted(REQUESTS)
 
 

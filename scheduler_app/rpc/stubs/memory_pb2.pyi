@@ -30,6 +30,13 @@ class RunState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RUN_STATE_LOST: _ClassVar[RunState]
     RUN_STATE_SKIPPED: _ClassVar[RunState]
     RUN_STATE_MISSED: _ClassVar[RunState]
+
+class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EVENT_KIND_UNSPECIFIED: _ClassVar[EventKind]
+    EVENT_KIND_RUN: _ClassVar[EventKind]
+    EVENT_KIND_JOB: _ClassVar[EventKind]
+    EVENT_KIND_NODE: _ClassVar[EventKind]
 JOB_RESULT_STATUS_UNSPECIFIED: JobResultStatus
 JOB_RESULT_STATUS_SUCCESS: JobResultStatus
 JOB_RESULT_STATUS_FAILED: JobResultStatus
@@ -43,6 +50,10 @@ RUN_STATE_CANCELLED: RunState
 RUN_STATE_LOST: RunState
 RUN_STATE_SKIPPED: RunState
 RUN_STATE_MISSED: RunState
+EVENT_KIND_UNSPECIFIED: EventKind
+EVENT_KIND_RUN: EventKind
+EVENT_KIND_JOB: EventKind
+EVENT_KIND_NODE: EventKind
 
 class JobStatusProto(_message.Message):
     __slots__ = ("job_name", "cron_expr", "last_run_ms", "last_duration_ms", "last_result", "last_error", "next_run_ms", "run_count", "error_count", "is_running", "is_paused", "last_run_metadata", "timezone", "description", "skip_count", "schedule", "miss_count", "is_orphaned", "last_lateness_ms", "overlap", "catch_up", "catch_up_limit", "retries", "retry_delay_ms", "retry_max_delay_ms", "timeout_ms", "isolated", "jitter_ms", "running_run_ids", "last_outcome", "state", "problem", "interrupted_runs")
@@ -481,3 +492,45 @@ class AuditEvent(_message.Message):
     reason: str
     changed: bool
     def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., surface: _Optional[str] = ..., action: _Optional[str] = ..., job_name: _Optional[str] = ..., reason: _Optional[str] = ..., changed: _Optional[bool] = ...) -> None: ...
+
+class WatchSchedulerRequest(_message.Message):
+    __slots__ = ("cursor", "job_names", "kinds")
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    JOB_NAMES_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    cursor: str
+    job_names: _containers.RepeatedScalarFieldContainer[str]
+    kinds: _containers.RepeatedScalarFieldContainer[EventKind]
+    def __init__(self, cursor: _Optional[str] = ..., job_names: _Optional[_Iterable[str]] = ..., kinds: _Optional[_Iterable[_Union[EventKind, str]]] = ...) -> None: ...
+
+class WatchSchedulerResponse(_message.Message):
+    __slots__ = ("events", "cursor", "bookmark", "snapshot")
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    BOOKMARK_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[Event]
+    cursor: str
+    bookmark: bool
+    snapshot: bool
+    def __init__(self, events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., cursor: _Optional[str] = ..., bookmark: _Optional[bool] = ..., snapshot: _Optional[bool] = ...) -> None: ...
+
+class Event(_message.Message):
+    __slots__ = ("run", "job", "node")
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    run: RunEvent
+    job: JobStatusProto
+    node: NodeProto
+    def __init__(self, run: _Optional[_Union[RunEvent, _Mapping]] = ..., job: _Optional[_Union[JobStatusProto, _Mapping]] = ..., node: _Optional[_Union[NodeProto, _Mapping]] = ...) -> None: ...
+
+class RunEvent(_message.Message):
+    __slots__ = ("run_id", "job_name", "state")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    JOB_NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    run_id: int
+    job_name: str
+    state: RunState
+    def __init__(self, run_id: _Optional[int] = ..., job_name: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ...) -> None: ...

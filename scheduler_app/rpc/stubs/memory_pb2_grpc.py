@@ -18,6 +18,8 @@ class Method(NamedTuple):
     path: str
     request: Any
     response: Any
+    is_stream: bool
+    """Whether it has many answers."""
 
 
 def _method(found: MethodDescriptor) -> Method:
@@ -26,6 +28,7 @@ def _method(found: MethodDescriptor) -> Method:
         f"/{SERVICE.full_name}/{found.name}",
         message_factory.GetMessageClass(found.input_type),
         message_factory.GetMessageClass(found.output_type),
+        found.server_streaming,
     )
 
 
@@ -49,10 +52,12 @@ class MemoryServiceStub:
     PreviewSchedule: Any
     ListNodes: Any
     ListAuditEvents: Any
+    WatchScheduler: Any
 
     def __init__(self, channel: grpc.Channel) -> None:
         for method in METHODS:
-            call = channel.unary_unary(
+            make: Any = channel.unary_stream if method.is_stream else channel.unary_unary
+            call = make(
                 method.path,
                 request_serializer=method.request.SerializeToString,
                 response_deserializer=method.response.FromString,
@@ -63,7 +68,7 @@ class MemoryServiceStub:
 def add_MemoryServiceServicer_to_server(servicer: Any, server: grpc.Server) -> None:  # noqa: N802
     """A server's side: `servicer` has a method for each call of the service."""
     handlers = {
-        method.name: grpc.unary_unary_rpc_method_handler(
+        method.name: _handler(method)(
             getattr(servicer, method.name),
             request_deserializer=method.request.FromString,
             response_serializer=_serialized,
@@ -72,6 +77,12 @@ def add_MemoryServiceServicer_to_server(servicer: Any, server: grpc.Server) -> N
     }
     handler = grpc.method_handlers_generic_handler(SERVICE.full_name, handlers)
     server.add_generic_rpc_handlers((handler,))
+
+
+def _handler(method: Method) -> Any:
+    if method.is_stream:
+        return grpc.unary_stream_rpc_method_handler
+    return grpc.unary_unary_rpc_method_handler
 
 
 def _serialized(answer: Any) -> bytes:
