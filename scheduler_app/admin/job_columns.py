@@ -97,7 +97,14 @@ class JobColumns:
 def since(job: Job) -> str:
     """Return since when the job is paused or, failing that, orphaned."""
     if job.paused_at:
-        return format_html("paused since {}", formats.moment(job.paused_at))
+        until = (
+            format_html(" until {}", formats.moment(job.paused_until)) if job.paused_until else ""
+        )
+        by = f" by {job.paused_by}" if job.paused_by else ""
+        reason = f": {job.pause_reason}" if job.pause_reason else ""
+        return format_html(
+            "paused since {}{}{}{}", formats.moment(job.paused_at), until, by, reason
+        )
     if job.orphaned_at:
         return format_html("orphaned since {}", formats.moment(job.orphaned_at))
     return ""

@@ -86,6 +86,15 @@ def list_jobs(api: Api, options: Namespace, out: Output) -> int:
     return DONE
 
 
+def _pause(job: Values) -> str:
+    if not job["is_paused"]:
+        return ""
+    until = f" until {at_ms(job['paused_until_ms'])}" if job["paused_until_ms"] else ""
+    by = f" by {job['paused_by']}" if job["paused_by"] else ""
+    reason = f": {job['pause_reason']}" if job["pause_reason"] else ""
+    return f"since {at_ms(job['paused_since_ms'])}{until}{by}{reason}"
+
+
 def _last(job: Values) -> str:
     error = first_line(job["last_error"] or "")
     return f"{job['last_outcome']}: {error}" if error else job["last_outcome"] or "-"
@@ -100,6 +109,7 @@ def show(api: Api, options: Namespace, out: Output) -> int:
         [
             ("Job", job["job_name"]),
             ("State", job["state"]),
+            ("Paused", _pause(job)),
             ("Problem", job["problem"] or ""),
             ("Description", first_line(job["description"])),
             ("Schedule", f"{job['schedule']} ({job['cron_expr']}, {job['timezone']})"),
@@ -128,26 +138,69 @@ def show(api: Api, options: Namespace, out: Output) -> int:
 
 
 def pause(api: Api, options: Namespace, out: Output) -> int:
-    return _switch("PauseJob", "pause", "paused", api, options, out)
+    until = options.until or (datetime.now(UTC) + options.duration if options.duration else None)
+    for name in _names(api, options):
+        fields = {"until": until} if until else {}
+        answer = api.call("PauseJob", job_name=name, reason=options.reason, **fields)
+        _check("pause", name, answer, api, out)
+        out.line(printable(f"Job '{name}' paused{f' until {at(until)}' if until else ''}."))
+    return DONE
 
 
 def resume(api: Api, options: Namespace, out: Output) -> int:
-    return _switch("ResumeJob", "resume", "resumed", api, options, out)
-
-
-def _switch(call: str, verb: str, done: str, api: Api, options: Namespace, out: Output) -> int:
-    names = (
-        [options.job]
-        if options.job
-        else [job["job_name"] for job in every(api, "ListJobs", "jobs")]
-    )
-    for name in names:
-        answer = api.call(call, job_name=name, reason=options.reason)
-        out.note(api.note)
-        if not answer["success"]:
-            raise UnknownJob(f"Failed to {verb} '{name}': {answer['error']}")
-        out.line(printable(f"Job '{name}' {done}."))
+    for name in _names(api, options):
+        answer = api.call(
+            "ResumeJob",
+            job_name=name,
+            reason=options.reason,
+            catch_up=options.catch_up,
+            dry_run=options.dry_run,
+        )
+        _check("resume", name, answer, api, out)
+        if not options.dry_run:
+            out.line(printable(f"Job '{name}' resumed."))
+        if options.dry_run or options.catch_up != "skip":
+            out.line(printable(f"  {_runs(answer['caught_up_times'], answer, options)}"))
+        if options.dry_run:
+            out.line(printable(f"  due next: {at(answer['next_run_time'])}"))
     return DONE
+
+
+def backfill(api: Api, options: Namespace, out: Output) -> int:
+    fields = {
+        "since": options.since,
+        "include_succeeded": options.all,
+        "dry_run": options.dry_run,
+        "reason": options.reason,
+    }
+    until = {"until": options.until} if options.until else {}
+    answer = api.call("BackfillJob", job_name=options.job, **fields, **until)
+    if options.as_json:
+        return _as_json([answer], out)
+    out.note(api.note)
+    out.line(_runs(answer["schedule_times"], answer, options))
+    if options.dry_run:
+        out.lines(f"  {at(moment)}" for moment in answer["schedule_times"])
+    return DONE
+
+
+def _runs(moments: list[datetime], answer: Values, options: Namespace) -> str:
+    number = "1 run" if len(moments) == 1 else f"{len(moments):,} runs"
+    span = f", about {length(answer['expected_duration'])}" if answer["expected_duration"] else ""
+    verb = "would be" if options.dry_run else "is" if len(moments) == 1 else "are"
+    return f"{number}{span} {verb} queued."
+
+
+def _names(api: Api, options: Namespace) -> list[str]:
+    if options.job:
+        return [options.job]
+    return [job["job_name"] for job in every(api, "ListJobs", "jobs")]
+
+
+def _check(verb: str, name: str, answer: Values, api: Api, out: Output) -> None:
+    out.note(api.note)
+    if not answer["success"]:
+        raise UnknownJob(f"Failed to {verb} '{name}': {answer['error']}")
 
 
 def cancel(api: Api, options: Namespace, out: Output) -> int:

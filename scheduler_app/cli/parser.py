@@ -123,6 +123,48 @@ def _add_acting(subparsers: Any) -> None:
         which.add_argument("job", metavar="JOB", nargs="?", type=text)
         which.add_argument("--all", action="store_true", help="All jobs.")
         _add_reason(parser)
+        if name == "pause":
+            end = parser.add_mutually_exclusive_group()
+            end.add_argument(
+                "--for",
+                dest="duration",
+                type=times.span,
+                metavar="TIME",
+                help="Resume by itself after this time, such as 2h.",
+            )
+            end.add_argument(
+                "--until",
+                type=times.future,
+                metavar="TIME",
+                help='Resume by itself at this time, such as 18:00 or "tomorrow 06:00".',
+            )
+        else:
+            parser.add_argument(
+                "--catch-up",
+                choices=("skip", "once", "all"),
+                default="skip",
+                help="Which occurrences of the pause to run now (default: skip, none).",
+            )
+            _add_dry_run(parser)
+    backfill = _add(
+        subparsers, "backfill", commands.backfill, "Run the occurrences of a period again."
+    )
+    backfill.add_argument("job", metavar="JOB", type=text)
+    backfill.add_argument(
+        "--from",
+        dest="since",
+        required=True,
+        type=times.moment,
+        metavar="TIME",
+        help=f"The beginning of the period, {times.FORMS}.",
+    )
+    backfill.add_argument(
+        "--to", dest="until", type=times.moment, metavar="TIME", help="Its end (default: now)."
+    )
+    backfill.add_argument("--all", action="store_true", help="Those that succeeded, too.")
+    _add_dry_run(backfill)
+    _add_reason(backfill)
+    _add_json(backfill)
     run = _add(subparsers, "run", commands.run, "Run a job now, of a paused job too.")
     run.add_argument("job", metavar="JOB", type=text)
     run.add_argument(
@@ -223,6 +265,10 @@ def _add_json(parser: ArgumentParser) -> None:
         action="store_true",
         help="As JSON, one object a line; names as in memory.proto.",
     )
+
+
+def _add_dry_run(parser: ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="Only tell what would be run.")
 
 
 def _add_reason(parser: ArgumentParser) -> None:

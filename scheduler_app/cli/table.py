@@ -37,6 +37,8 @@ def status_lines(status: Values) -> Iterator[str]:
         yield _line(row, widths)
         if job["problem"]:
             yield f"    problem: {printable(job['problem'])}"
+        if job["is_paused"] and (job["pause_reason"] or job["paused_until_ms"]):
+            yield f"    {printable(_pause(job))}"
         if job["state"] == "OVERDUE":
             at = _local(job["next_run_ms"], seconds=True)
             yield f"    due since {at}, and no scheduler has claimed it"
@@ -74,6 +76,14 @@ def _row(job: Values) -> tuple[str, ...]:
 
 def _state(job: Values) -> str:
     return job["state"] or _older_state(job)
+
+
+def _pause(job: Values) -> str:
+    until = job["paused_until_ms"]
+    end = f" until {_local(until, seconds=True)}" if until else ""
+    by = f" by {job['paused_by']}" if job["paused_by"] else ""
+    reason = f": {job['pause_reason']}" if job["pause_reason"] else ""
+    return f"paused{end}{by}{reason}"
 
 
 def _older_state(job: Values) -> str:

@@ -43,6 +43,23 @@ def moment(text: str, now: datetime | None = None) -> datetime:
         raise ArgumentTypeError(f"{shown(text)} is too long ago") from None
 
 
+def future(text: str, now: datetime | None = None) -> datetime:
+    """Return the moment to come that a text says, by the clock of this machine: a time of day is
+    the next one, a length of time counts from now on. Raises ArgumentTypeError."""
+    now = now or datetime.now().astimezone()
+    try:
+        if SPAN.fullmatch(text):
+            return now + span(text)
+        found = _local(wall(text, now))
+        if _time(text) is not None and found <= now:
+            found = _local(datetime.combine(now.date() + DAY, found.timetz().replace(tzinfo=None)))
+    except OverflowError:
+        raise ArgumentTypeError(f"{shown(text)} is too far away") from None
+    if found <= now:
+        raise ArgumentTypeError(f"{shown(text)} has passed")
+    return found
+
+
 def wall(text: str, now: datetime | None = None) -> datetime:
     """Return what a text says, without an offset unless it has one: for the clock of a job's own
     zone. Raises ArgumentTypeError."""

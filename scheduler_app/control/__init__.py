@@ -6,13 +6,15 @@ and conflicts with other transactions are tried again; if that does not help, th
 and has changed nothing."""
 
 from scheduler_app.control.actor import REASON_LIMIT, Actor
-from scheduler_app.control.jobs import (
+from scheduler_app.control.backfill import backfill, plan_backfill
+from scheduler_app.control.jobs import trigger, trigger_many
+from scheduler_app.control.pauses import (
+    Resumption,
     pause,
     pause_many,
+    plan_resume,
     resume,
     resume_many,
-    trigger,
-    trigger_many,
 )
 from scheduler_app.control.runs import cancel, cancel_many, retry
 from scheduler_app.control.transaction import BATCH, Changes
@@ -22,10 +24,14 @@ __all__ = [
     "REASON_LIMIT",
     "Actor",
     "Changes",
+    "Resumption",
+    "backfill",
     "cancel",
     "cancel_many",
     "pause",
     "pause_many",
+    "plan_backfill",
+    "plan_resume",
     "resume",
     "resume_many",
     "retry",

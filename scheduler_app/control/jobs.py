@@ -1,59 +1,22 @@
-"""Pause, resume and run now."""
+"""Run now."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from scheduler_app.control.actor import Action, Actor, audit, kept, sentence
-from scheduler_app.control.transaction import Changes, carry_out
-from scheduler_app.exceptions import ActionRefused, ArgumentsError, JobNotFound
-from scheduler_app.ledger import schedules, transitions
+from scheduler_app.control.actor import Action, Actor, kept
+from scheduler_app.control.selection import audit_changes, on_jobs, single
+from scheduler_app.control.transaction import Changes
+from scheduler_app.exceptions import ActionRefused, ArgumentsError
+from scheduler_app.ledger import transitions
 from scheduler_app.models import Job, JobRun, database
-from scheduler_app.models.job import can_be_name
 from scheduler_app.policies import MAX_NAME
 from scheduler_app.registry import registry
 from scheduler_app.text import is_storable, one_line
 
 ARGUMENTS_LIMIT = 10_000
 """Characters of a run's arguments, as JSON."""
-
-
-def pause(name: str, *, by: Actor, reason: str = "") -> bool:
-    """Stop firing the job. False: it was paused already. Raises JobNotFound and Busy.
-
-    A running run continues; occurrences that are due but not yet claimed are recorded as skipped;
-    what waits (a retry, say) waits until the job is resumed."""
-    return _single(pause_many([name], by=by, reason=reason))
-
-
-def pause_many(names: Collection[str], *, by: Actor, reason: str = "") -> Changes:
-    """Pause these jobs in one transaction; BATCH of them at most. Raises Busy."""
-    reason = kept(reason)
-
-    def pause_all(jobs: list[Job], changes: Changes) -> None:
-        _switch(jobs, changes, lambda job: not job.is_paused, database.now(), by, reason)
-        _audit(Action.PAUSE, by, reason, changes)
-
-    return _on_jobs(names, pause_all)
-
-
-def resume(name: str, *, by: Actor, reason: str = "") -> bool:
-    """Fire the job again, from its next occurrence on. False: it was not paused.
-    Raises JobNotFound and Busy."""
-    return _single(resume_many([name], by=by, reason=reason))
-
-
-def resume_many(names: Collection[str], *, by: Actor, reason: str = "") -> Changes:
-    """Resume these jobs in one transaction; BATCH of them at most. Raises Busy."""
-    reason = kept(reason)
-
-    def resume_all(jobs: list[Job], changes: Changes) -> None:
-        _switch(jobs, changes, lambda job: job.is_paused, None, by, reason)
-        _audit(Action.RESUME, by, reason, changes)
-
-    return _on_jobs(names, resume_all)
 
 
 def trigger(
@@ -66,7 +29,7 @@ def trigger(
     with the same arguments waits already."""
     checked = _checked(name, arguments or {})
     runs: list[JobRun] = []
-    _single(_trigger([name], runs, by, kept(reason), checked))
+    single(_trigger([name], runs, by, kept(reason), checked))
     return runs[0]
 
 
@@ -94,9 +57,9 @@ def _trigger(
             else:
                 changes.changed.append(job.name)
         runs[:] = transitions.request(changes.changed, database.now(), by.name, arguments)
-        _audit(Action.TRIGGER, by, reason, changes)
+        audit_changes(Action.TRIGGER, by, reason, changes)
 
-    return _on_jobs(names, trigger_all)
+    return on_jobs(names, trigger_all)
 
 
 def _checked(name: str, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -148,60 +111,3 @@ def _refusal(job: Job, waiting: int | None) -> str:
     if waiting:
         return f"Job {job.name} is queued already: run {waiting} waits to start."
     return ""
-
-
-def _on_jobs(names: Collection[str], work: Callable[[list[Job], Changes], None]) -> Changes:
-    names = list(dict.fromkeys(names))
-    possible = [name for name in names if can_be_name(name)]
-
-    def on_locked() -> Changes:
-        jobs, changes = schedules.lock(possible), Changes()
-        found = {job.name for job in jobs}
-        for name in names:
-            if name not in found:
-                changes.refused[name] = JobNotFound(one_line(name, MAX_NAME))
-        if jobs:
-            work(jobs, changes)
-        return changes
-
-    return carry_out(on_locked, possible)
-
-
-def _switch(
-    jobs: list[Job],
-    changes: Changes,
-    wanted: Callable[[Job], bool],
-    paused_at: datetime | None,
-    by: Actor,
-    reason: str,
-) -> None:
-    """Pause or resume those of these locked jobs of which it is wanted."""
-
-    def set_paused(job: Job) -> None:
-        job.paused_at = paused_at
-
-    switched = [job for job in jobs if wanted(job)]
-    changes.changed += [job.name for job in switched]
-    changes.unchanged += [job.name for job in jobs if not wanted(job)]
-    what = sentence("Paused" if paused_at else "Resumed", by, reason)
-    skipped = f"Skipped: {by.name} paused the job before it was run." if paused_at else ""
-    if switched:
-        schedules.change(
-            switched,
-            paused_at or database.now(),
-            set_paused,
-            ["paused_at"],
-            skipped=skipped,
-            reason=what,
-        )
-
-
-def _audit(action: Action, by: Actor, reason: str, changes: Changes) -> None:
-    rows = [(name, reason, True) for name in changes.changed]
-    audit(action, by, rows + [(name, reason, False) for name in changes.unchanged])
-
-
-def _single(changes: Changes) -> bool:
-    for error in changes.refused.values():
-        raise error
-    return bool(changes.changed)

@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import lru_cache, partial
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -17,7 +17,7 @@ from scheduler_app import wakeup
 from scheduler_app.backends import ThreadExecutor
 from scheduler_app.backends.process import Isolation
 from scheduler_app.conf import scheduler_settings
-from scheduler_app.engine import installation, liveness, releases
+from scheduler_app.engine import installation, leases, liveness, releases
 from scheduler_app.engine.apscheduler import NoExecutor, Timetable
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.connections import WatchedConnection
@@ -99,6 +99,8 @@ class Scheduler(BackgroundScheduler):
         self._next_chores = 0.0
         self._next_check = 0.0
         self._next_prune = 0.0
+        self._next_resume: datetime | None = None
+        """When the next pause ends, as far as the last look saw."""
         self._judged: LivenessSnapshot | None = None
         """The nodes by which it last judged what is declared."""
         self._counted: frozenset[int] = frozenset()
@@ -213,6 +215,8 @@ class Scheduler(BackgroundScheduler):
         scheduler's own thread calls it."""
         if self.liveness.is_given_up:
             self._register_again()
+        if self._next_resume and self._next_resume <= clock.now():
+            self._look_for_leases()
         runs = self._claimer.claim(
             clock.now(),
             self._dispatcher.free_slots,
@@ -289,6 +293,7 @@ class Scheduler(BackgroundScheduler):
             partial(self._reconcile, self._settings.heartbeat / 2),
             self._take_from_stopped_nodes,
             self._prune_feed,
+            self._look_for_leases,
         ):
             try:
                 chore()
@@ -297,6 +302,13 @@ class Scheduler(BackgroundScheduler):
         if errors:
             raise errors[0]
         self._next_chores = time.monotonic() + self._settings.heartbeat
+
+    def _look_for_leases(self) -> None:
+        """Resume the jobs whose pauses are over."""
+        self._next_resume = leases.next_end()
+        if self._next_resume and self._next_resume <= clock.now():
+            leases.end_pauses(clock.now())
+            self._next_resume = leases.next_end()
 
     def _prune_feed(self) -> None:
         if time.monotonic() >= self._next_prune:

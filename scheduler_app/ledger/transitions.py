@@ -168,6 +168,27 @@ def request(
     return runs
 
 
+def request_occurrences(
+    occurrences: Mapping[str, Iterable[datetime]], now: datetime, requested_by: str
+) -> list[JobRun]:
+    """Queue a run for each of these occurrences of jobs, which a person asks for. Call it in a
+    transaction."""
+    runs = [
+        JobRun(
+            job_name=job_name,
+            trigger=Trigger.MANUAL,
+            scheduled_for=moment,
+            due_at=now,
+            created_at=now,
+            requested_by=requested_by,
+        )
+        for job_name, moments in occurrences.items()
+        for moment in moments
+    ]
+    insert(runs)
+    return runs
+
+
 def request_again(ended: JobRun, now: datetime, requested_by: str) -> JobRun:
     """Queue a run of the same occurrence, or with the same arguments, as this one, which a person
     asks for. Call it in a transaction."""

@@ -35,6 +35,7 @@ class AuditEntry(models.Model):
         PAUSE = "pause", "pause"
         RESUME = "resume", "resume"
         TRIGGER = "trigger", "run now"
+        BACKFILL = "backfill", "run a period"
         RETRY = "retry", "run again"
         CANCEL = "cancel", "cancel a run"
         CREATE_TOKEN = "new token", "create a token"

@@ -69,6 +69,11 @@ class Job(models.Model):
     isolated = models.BooleanField(default=False, help_text="Has a process of its own.")
 
     paused_at = models.DateTimeField(null=True, blank=True)
+    paused_by = models.CharField(max_length=255, blank=True)
+    pause_reason = models.TextField(blank=True)
+    paused_until = models.DateTimeField(
+        null=True, blank=True, help_text="When it is resumed by itself."
+    )
     orphaned_at = models.DateTimeField(
         null=True, blank=True, help_text="Since when no scheduler's code declares this job."
     )

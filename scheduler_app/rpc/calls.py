@@ -4,7 +4,7 @@ Each takes who calls and the fields of its request in memory.proto, and returns 
 response. An error is one of exceptions.py, or the database's."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,6 +20,7 @@ from scheduler_app.explain.preview import preview
 from scheduler_app.models import JobRun, RunState, Scope, database
 from scheduler_app.models.faults import Fault, fault_of
 from scheduler_app.models.patience import brief_read
+from scheduler_app.policies import CatchUp
 from scheduler_app.rpc import values
 from scheduler_app.rpc.pages import page
 from scheduler_app.rpc.wire import RUN_STATE, Values
@@ -64,14 +65,61 @@ def get_scheduler_status(_: Actor) -> Values:
     return values.status_values(status.scheduler_status())
 
 
-def pause_job(by: Actor, job_name: str, reason: str = "") -> Values:
-    error = _unknown(lambda: control.pause(job_name, by=by, reason=reason))
+def pause_job(by: Actor, job_name: str, reason: str = "", until: datetime | None = None) -> Values:
+    error = _unknown(lambda: control.pause(job_name, by=by, reason=reason, until=until))
     return {"success": error is None, "error": error}
 
 
-def resume_job(by: Actor, job_name: str, reason: str = "") -> Values:
-    error = _unknown(lambda: control.resume(job_name, by=by, reason=reason))
-    return {"success": error is None, "error": error}
+def resume_job(
+    by: Actor, job_name: str, reason: str = "", catch_up: str = "", dry_run: bool = False
+) -> Values:
+    policies = (CatchUp.SKIP, CatchUp.ONCE, CatchUp.ALL)
+    if (catch_up or CatchUp.SKIP) not in policies:
+        text = f"Bad catch_up {shown(catch_up)}: use {_all(policies)}."
+        raise RequestError("catch_up", text)
+    policy = CatchUp(catch_up or CatchUp.SKIP)
+    try:
+        plan = control.plan_resume(job_name, policy)
+        if not dry_run:
+            control.resume(job_name, by=by, reason=reason, catch_up=policy)
+    except JobNotFound as error:
+        return {"success": False, "error": str(error)}
+    return {
+        "success": True,
+        "error": None,
+        "caught_up_times": plan.caught_up,
+        "next_run_time": plan.next_run,
+        "expected_duration": _expected(job_name, len(plan.caught_up)),
+    }
+
+
+def backfill_job(
+    by: Actor,
+    job_name: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    include_succeeded: bool = False,
+    dry_run: bool = False,
+    reason: str = "",
+) -> Values:
+    if since is None:
+        raise RequestError("since", "since is needed: the first moment of the period.")
+    until = until or database.now()
+    which = {"include_succeeded": include_succeeded}
+    if dry_run:
+        moments, ids = control.plan_backfill(job_name, since, until, **which), list[int]()
+    else:
+        runs = control.backfill(job_name, since, until, by=by, reason=reason, **which)
+        moments, ids = [run.scheduled_for for run in runs], [run.pk for run in runs]
+    expected = _expected(job_name, len(moments))
+    return {"schedule_times": moments, "run_ids": ids, "expected_duration": expected}
+
+
+def _expected(job_name: str, number: int) -> timedelta | None:
+    """Return how long so many runs of the job take, one after the other; None if no duration is
+    known."""
+    spans = lists.last_durations(job_name)
+    return sum(spans, timedelta()) / len(spans) * number if spans else None
 
 
 def _unknown(change: Callable[[], object]) -> str | None:
@@ -305,6 +353,7 @@ CALLS: dict[str, Call] = {
     "CancelRun": _call(cancel_run, Scope.RUN, "cancel_jobrun"),
     "GetJob": _call(get_job, Scope.VIEW, "view_job"),
     "ListJobs": _call(list_jobs, Scope.VIEW, "view_job"),
+    "BackfillJob": _call(backfill_job, Scope.RUN, "trigger_job"),
     "RunJob": _call(run_job, Scope.RUN, "trigger_job"),
     "RetryRun": _call(retry_run, Scope.RUN, "trigger_job"),
     "GetRun": _call(get_run, Scope.VIEW, "view_jobrun"),

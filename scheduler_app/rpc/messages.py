@@ -45,7 +45,9 @@ def fill(message: M, values: Mapping[str, Any]) -> M:
         elif _is_repeated(field):
             rows = getattr(message, name)
             for each in value:
-                if _is_plain(field.message_type):
+                if field.message_type.full_name == TIMESTAMP:
+                    rows.add().FromDatetime(each)
+                elif _is_plain(field.message_type):
                     rows.add(**each)  # by far the quickest
                 else:
                     fill(rows.add(), each)

@@ -86,6 +86,10 @@ def job_values(job: JobStatus) -> Values:
         "problem": job.problem or None,
         "last_outcome": job.last_outcome.state if job.last_outcome else "",
         "state": job.state,
+        "paused_since_ms": _epoch_ms(job.paused_at),
+        "paused_until_ms": _epoch_ms(job.paused_until),
+        "paused_by": job.paused_by,
+        "pause_reason": job.pause_reason,
     }
 
 

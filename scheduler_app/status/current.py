@@ -100,6 +100,11 @@ class JobStatus:
     interrupted_runs: tuple[InterruptedRun, ...]
     """Runs that nothing carries out any more, though they have not ended; the oldest first."""
     is_paused: bool
+    paused_at: datetime | None
+    paused_by: str
+    pause_reason: str
+    paused_until: datetime | None
+    """When the pause ends by itself; None: when somebody resumes the job."""
     is_orphaned: bool
     next_run: datetime | None
     """When it is due next, jitter included; None while it is paused or orphaned."""
@@ -117,6 +122,16 @@ class JobStatus:
     @property
     def is_running(self) -> bool:
         return bool(self.running_run_ids)
+
+    def pause_words(self, clock: Clock) -> str:
+        """Return a clause such as "paused since ... until ... by ada: deploy"; empty if it is not
+        paused."""
+        if self.paused_at is None:
+            return ""
+        until = f" until {clock.full(self.paused_until)}" if self.paused_until else ""
+        by = f" by {self.paused_by}" if self.paused_by else ""
+        reason = f": {self.pause_reason}" if self.pause_reason else ""
+        return f"paused since {clock.full(self.paused_at)}{until}{by}{reason}"
 
     @property
     def last_error(self) -> str | None:
@@ -282,6 +297,10 @@ def _status(
         running_run_ids=tuple(running),
         interrupted_runs=tuple(interrupted),
         is_paused=job.is_paused,
+        paused_at=job.paused_at,
+        paused_by=job.paused_by,
+        pause_reason=job.pause_reason,
+        paused_until=job.paused_until,
         is_orphaned=job.is_orphaned,
         next_run=job.next_run,
         is_overdue=is_overdue,

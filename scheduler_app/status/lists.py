@@ -3,7 +3,7 @@ of the page before, so that rows which come or go meanwhile neither hide nor rep
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from django.db.models import QuerySet
@@ -95,6 +95,16 @@ def runs(
     if message_contains:
         found = found.filter(message__icontains=message_contains)
     return list(found.select_related("node").defer("traceback", "log", "node__declares")[:limit])
+
+
+def last_durations(job_name: str, number: int = 10) -> list[timedelta]:
+    """Return how long the last successes of a job took."""
+    found = JobRun.objects.executed().filter(job_name=job_name).order_by("-finished_at")
+    rows = found.values_list("state", "started_at", "finished_at")[: 2 * number]
+    spans = [
+        end - begin for state, begin, end in rows if state == RunState.SUCCESS and begin and end
+    ]
+    return spans[:number]
 
 
 def attempts(run: JobRun) -> list[JobRun]:

@@ -133,7 +133,7 @@ def test_database_error_in_the_middle_is_a_message(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(control.jobs, "audit", fail)
+    monkeypatch.setattr(control.selection, "audit", fail)
     if isinstance(error, RuntimeError):  # a bug of ours is not hidden
         with pytest.raises(RuntimeError):
             act_on_all(admin_client, "pause")

@@ -61,3 +61,23 @@ def test_span_is_a_sum(text: str, wanted: float) -> None:
 def test_what_is_no_span_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError):
         times.span(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("2h", NOW + timedelta(hours=2)),
+        ("23:30", NOW.replace(hour=23, minute=30)),
+        ("08:00", (NOW + timedelta(days=1)).replace(hour=8, minute=0)),
+        ("tomorrow 06:00", local("2026-11-28T06:00")),
+        ("2026-12-01", local("2026-12-01T00:00")),
+    ],
+)
+def test_moment_to_come_is_the_next_one(text: str, wanted: datetime) -> None:
+    assert times.future(text, NOW) == wanted
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-11-27T08:00", "noon", "9999999999d"])
+def test_moment_that_has_passed_is_refused(text: str) -> None:
+    with pytest.raises(ArgumentTypeError):
+        times.future(text, NOW)

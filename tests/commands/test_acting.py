@@ -232,6 +232,40 @@ def test_all_jobs_are_paused_and_resumed(call: Call, make_job: MakeJob) -> None:
         call("pause")
 
 
+def test_pause_for_a_time_says_until_when(call: Call, make_job: MakeJob) -> None:
+    make_job("a")
+    out = call("pause", "a", "--for", "2h", "--reason", "deploy")
+    assert re.fullmatch(r"Job 'a' paused until \S+ \S+\.\n", out)
+    assert re.search(r"    paused until .* by \S+: deploy", call("status"))
+    assert re.search(r"Paused: +since .* until .* by \S+: deploy", call("show", "a"))
+    with pytest.raises(CommandError, match="'yesterday' has passed"):
+        call("pause", "a", "--until", "yesterday")
+
+
+def test_resume_tells_what_it_catches_up_with(call: Call, make_job: MakeJob) -> None:
+    make_job("a")
+    control.pause("a", by=ADA)
+    Job.objects.update(paused_at=timezone.now() - timedelta(minutes=3))
+    told = call("resume", "a", "--catch-up", "all", "--dry-run").splitlines()
+    assert told[0] == "  3 runs would be queued."
+    assert told[1].startswith("  due next: ")
+    assert Job.objects.get().is_paused
+    assert call("resume", "a", "--catch-up", "once").splitlines() == [
+        "Job 'a' resumed.",
+        "  1 run is queued.",
+    ]
+    assert JobRun.objects.count() == 1
+
+
+def test_period_is_run_again(call: Call, make_job: MakeJob) -> None:
+    make_job("a")
+    dry = call("backfill", "a", "--from", "3m", "--dry-run").splitlines()
+    assert dry[0] in ("3 runs would be queued.", "4 runs would be queued.")
+    assert not JobRun.objects.exists()
+    (told,) = objects(call("backfill", "a", "--from", "3m", "--json"))
+    assert told["run_ids"] == list(JobRun.objects.order_by("pk").values_list("pk", flat=True))
+
+
 def test_health_says_whether_jobs_run(
     call: Call, make_job: MakeJob, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -35,6 +35,9 @@ REQUESTS: dict[str, Any] = {
     "CancelRun": pb.CancelRunRequest(run_id=1),
     "GetJob": pb.GetJobRequest(job_name="nightly"),
     "ListJobs": pb.ListJobsRequest(),
+    "BackfillJob": pb.BackfillJobRequest(
+        job_name="nightly", since={"seconds": 0}, until={"seconds": 1}
+    ),
     "RunJob": pb.RunJobRequest(job_name="nightly"),
     "RetryRun": pb.RetryRunRequest(run_id=1),
     "GetRun": pb.GetRunRequest(run_id=1),

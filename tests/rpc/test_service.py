@@ -283,7 +283,7 @@ def test_pause_is_one_transaction(
     def fail(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(control.jobs, "audit", fail)
+    monkeypatch.setattr(control.selection, "audit", fail)
     with pytest.raises(grpc.RpcError):
         stub.PauseJob(pb.PauseJobRequest(job_name="nightly"))
     assert not Job.objects.get().is_paused
