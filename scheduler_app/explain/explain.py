@@ -98,7 +98,8 @@ def _occurrence(occurrence: Occurrence, history: History) -> str:
 def _future(occurrence: Occurrence, history: History) -> str:
     fire, state = occurrence.fire, occurrence.period.state
     wait = length(fire.due_at - history.now)
-    if state == State.PAUSED:
+    ends = history.job.paused_until
+    if state == State.PAUSED and not (ends and ends < fire.due_at):
         return f"is in {wait}, and will not run: {history.pause_at(history.now)}."
     if state == State.ORPHANED:
         since = history.clock.full(history.since(occurrence.period))
@@ -107,7 +108,8 @@ def _future(occurrence: Occurrence, history: History) -> str:
         )
     jitter = fire.due_at - fire.scheduled_for
     at = history.clock.near(fire.due_at, fire.scheduled_for)
-    return f"will run in {wait}{f', at {at} (jitter {length(jitter)})' if jitter else ''}."
+    after = f", after the pause, which ends at {history.clock.full(ends)}" if ends else ""
+    return f"will run in {wait}{f', at {at} (jitter {length(jitter)})' if jitter else ''}{after}."
 
 
 def _unclaimed(occurrence: Occurrence, history: History) -> str:

@@ -119,7 +119,7 @@ def _reader_of_one(field: FieldDescriptor) -> Read | None:
         known: dict[str, Read] = {
             TIMESTAMP: _moment(field.name),
             DURATION: _length,
-            STRUCT: _struct,
+            STRUCT: partial(_struct, field.name),
         }
         found: Read = known.get(field.message_type.full_name, as_dict)
         return found
@@ -145,9 +145,12 @@ def _length(value: Any) -> Any:
     return value.ToTimedelta()
 
 
-def _struct(value: Any) -> dict[str, Any]:
+def _struct(name: str, value: Any) -> dict[str, Any]:
     """Return a struct, in which all numbers are floats, with whole numbers as integers."""
-    found: dict[str, Any] = _whole(json_format.MessageToDict(value))
+    try:
+        found: dict[str, Any] = _whole(json_format.MessageToDict(value))
+    except (json_format.Error, ValueError) as error:
+        raise RequestError(name, f"Bad {name}: JSON has neither infinity nor NaN.") from error
     return found
 
 

@@ -52,6 +52,19 @@ def why(moment: datetime = T0, now: datetime = T0 + 59.9 * MINUTE, name: str = "
     return explain(name, moment, now)
 
 
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [
+        (3, "is in 1 min 0 s, and will not run: Paused until 2026-03-02 12:03:30 UTC by ada"),
+        (1, "will run in 1 min 0 s, after the pause, which ends at 2026-03-02 12:01:30 UTC."),
+    ],
+)
+def test_moment_after_the_end_of_a_pause(claimer: Claimer, minutes: int, words: str) -> None:
+    control.pause("a", by=ADA, until=T0 + minutes * MINUTE + 30 * SECOND)
+    told = why(T0 + 2 * MINUTE, now=T0 + MINUTE)
+    assert words in told
+
+
 def test_run_that_was_asked_for_again(
     claimer: Claimer,
 ) -> None:

@@ -98,6 +98,15 @@ def test_arguments_that_do_not_fit_are_refused(
     assert not JobRun.objects.exists()
 
 
+@pytest.mark.parametrize("number", [float("inf"), float("nan")])
+def test_number_that_json_lacks_is_refused(stub: Any, report: str, number: float) -> None:
+    request = pb.RunJobRequest(job_name=report)
+    request.arguments.update({"limit": number})
+    code, told, details = refusal(stub.RunJob, request)
+    assert (code, told) == ("INVALID_ARGUMENT", "Bad arguments: JSON has neither infinity nor NaN.")
+    assert details[1]["fieldViolations"][0]["field"] == "arguments"
+
+
 def test_second_request_with_the_same_arguments_is_refused(stub: Any, report: str) -> None:
     request = pb.RunJobRequest(job_name=report)
     first = stub.RunJob(request)
