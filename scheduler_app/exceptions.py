@@ -57,6 +57,13 @@ class RequestError(SchedulerError, ValueError):
         self.field = field
 
 
+class EtagMismatch(SchedulerError):
+    """Somebody has changed the job since it was read."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Job {name} has been changed since you read it: look again.")
+
+
 class TokenNotFound(SchedulerError):
     """No token of that public id."""
 

@@ -20,16 +20,22 @@ ARGUMENTS_LIMIT = 10_000
 
 
 def trigger(
-    name: str, *, by: Actor, reason: str = "", arguments: Mapping[str, Any] | None = None
+    name: str,
+    *,
+    by: Actor,
+    reason: str = "",
+    arguments: Mapping[str, Any] | None = None,
+    etag: str = "",
 ) -> JobRun:
     """Ask for one run as soon as a scheduler can, of a paused job too; returns the queued run. Its
     function is called with these keyword arguments: values of JSON.
 
-    Raises JobNotFound, ArgumentsError, Busy, and ActionRefused if the job is orphaned or a request
+    With an `etag`, only if that is still the job's. Raises JobNotFound, ArgumentsError,
+    EtagMismatch, Busy, and ActionRefused if the job is orphaned or a request
     with the same arguments waits already."""
     checked = _checked(name, arguments or {})
     runs: list[JobRun] = []
-    single(_trigger([name], runs, by, kept(reason), checked))
+    single(_trigger([name], runs, by, kept(reason), checked, etag))
     return runs[0]
 
 
@@ -45,6 +51,7 @@ def _trigger(
     by: Actor,
     reason: str,
     arguments: dict[str, Any] | None,
+    etag: str = "",
 ) -> Changes:
     """Add the queued runs to this list."""
 
@@ -59,7 +66,7 @@ def _trigger(
         runs[:] = transitions.request(changes.changed, database.now(), by.name, arguments)
         audit_changes(Action.TRIGGER, by, reason, changes)
 
-    return on_jobs(names, trigger_all)
+    return on_jobs(names, trigger_all, etag)
 
 
 def _checked(name: str, arguments: Mapping[str, Any]) -> dict[str, Any] | None:

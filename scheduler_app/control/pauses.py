@@ -12,11 +12,10 @@ from scheduler_app.cron import Uncomputable
 from scheduler_app.exceptions import RequestError
 from scheduler_app.ledger import schedules, transitions
 from scheduler_app.models import Job, database
+from scheduler_app.models.job import PAUSE
 from scheduler_app.policies import CatchUp
 from scheduler_app.status import job_status
 
-PAUSE = ["paused_at", "paused_by", "pause_reason", "paused_until"]
-"""The fields of a job that a pause sets."""
 MOST_CAUGHT_UP = 1_000
 """How many occurrences of one job are caught up with at most, the latest."""
 
@@ -33,17 +32,25 @@ class Resumption:
     """When it is due next."""
 
 
-def pause(name: str, *, by: Actor, reason: str = "", until: datetime | None = None) -> bool:
+def pause(
+    name: str, *, by: Actor, reason: str = "", until: datetime | None = None, etag: str = ""
+) -> bool:
     """Stop firing the job until it is resumed or, if a moment is given, until then. False: it was
-    paused already, until that moment. Raises JobNotFound, RequestError and Busy.
+    paused already, until that moment. With an `etag`, only if that is still the job's. Raises
+    JobNotFound, RequestError, EtagMismatch and Busy.
 
     A running run continues; occurrences that are due but not yet claimed are recorded as skipped;
     what waits (a retry, say) waits until the job is resumed."""
-    return single(pause_many([name], by=by, reason=reason, until=until))
+    return single(pause_many([name], by=by, reason=reason, until=until, etag=etag))
 
 
 def pause_many(
-    names: Collection[str], *, by: Actor, reason: str = "", until: datetime | None = None
+    names: Collection[str],
+    *,
+    by: Actor,
+    reason: str = "",
+    until: datetime | None = None,
+    etag: str = "",
 ) -> Changes:
     """Pause these jobs in one transaction; BATCH of them at most. Raises RequestError and Busy."""
     reason = kept(reason)
@@ -72,18 +79,30 @@ def pause_many(
             schedules.write(extended, PAUSE)
         audit_changes(Action.PAUSE, by, f"{_until(until)} {reason}".strip(), changes)
 
-    return on_jobs(names, pause_all)
+    return on_jobs(names, pause_all, etag)
 
 
-def resume(name: str, *, by: Actor, reason: str = "", catch_up: CatchUp = CatchUp.SKIP) -> bool:
+def resume(
+    name: str,
+    *,
+    by: Actor,
+    reason: str = "",
+    catch_up: CatchUp = CatchUp.SKIP,
+    etag: str = "",
+) -> bool:
     """Fire the job again, from its next occurrence on. False: it was not paused. `catch_up` says
     which occurrences of the pause are run now: none, the last one, or all (the last thousand).
-    Raises JobNotFound and Busy."""
-    return single(resume_many([name], by=by, reason=reason, catch_up=catch_up))
+    With an `etag`, only if that is still the job's. Raises JobNotFound, EtagMismatch and Busy."""
+    return single(resume_many([name], by=by, reason=reason, catch_up=catch_up, etag=etag))
 
 
 def resume_many(
-    names: Collection[str], *, by: Actor, reason: str = "", catch_up: CatchUp = CatchUp.SKIP
+    names: Collection[str],
+    *,
+    by: Actor,
+    reason: str = "",
+    catch_up: CatchUp = CatchUp.SKIP,
+    etag: str = "",
 ) -> Changes:
     """Resume these jobs in one transaction; BATCH of them at most. Raises Busy."""
     reason = kept(reason)
@@ -100,7 +119,7 @@ def resume_many(
             transitions.request_occurrences(missed, now, by.name)
         audit_changes(Action.RESUME, by, reason, changes)
 
-    return on_jobs(names, resume_all)
+    return on_jobs(names, resume_all, etag)
 
 
 def plan_resume(name: str, catch_up: CatchUp = CatchUp.SKIP) -> Resumption:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 
 from scheduler_app.control.actor import Action, Actor, audit
 from scheduler_app.control.transaction import Changes, carry_out
-from scheduler_app.exceptions import JobNotFound
+from scheduler_app.exceptions import EtagMismatch, JobNotFound
 from scheduler_app.ledger import schedules
 from scheduler_app.models import Job
 from scheduler_app.models.job import can_be_name
@@ -12,9 +12,11 @@ from scheduler_app.policies import MAX_NAME
 from scheduler_app.text import one_line
 
 
-def on_jobs(names: Collection[str], work: Callable[[list[Job], Changes], None]) -> Changes:
-    """Lock these jobs and do this work on them, which notes what became of each; those that are not
-    there are refused. Raises Busy."""
+def on_jobs(
+    names: Collection[str], work: Callable[[list[Job], Changes], None], etag: str = ""
+) -> Changes:
+    """Lock these jobs and do this work on them, which notes what became of each. Refused are those
+    that are not there and, with an `etag`, those of which it is not theirs. Raises Busy."""
     names = list(dict.fromkeys(names))
     possible = [name for name in names if can_be_name(name)]
 
@@ -24,6 +26,10 @@ def on_jobs(names: Collection[str], work: Callable[[list[Job], Changes], None]) 
         for name in names:
             if name not in found:
                 changes.refused[name] = JobNotFound(one_line(name, MAX_NAME))
+        for job in jobs:
+            if etag and job.etag != etag:
+                changes.refused[job.name] = EtagMismatch(job.name)
+        jobs = [job for job in jobs if job.name not in changes.refused]
         if jobs:
             work(jobs, changes)
         return changes

@@ -6,10 +6,11 @@ from datetime import datetime
 from django.db import DatabaseError
 from django.db.models import Min
 
-from scheduler_app.control.pauses import PAUSE, end_pause
+from scheduler_app.control.pauses import end_pause
 from scheduler_app.ledger import schedules
 from scheduler_app.logs import SafeLogger
 from scheduler_app.models import Job, database, locks
+from scheduler_app.models.job import PAUSE
 
 logger = SafeLogger(__name__)
 BATCH = 500

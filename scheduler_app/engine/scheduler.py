@@ -35,6 +35,7 @@ from scheduler_app.models import (
     JobRun,
     LivenessSnapshot,
     Node,
+    Request,
     bulk,
     change,
     clock,
@@ -314,6 +315,7 @@ class Scheduler(BackgroundScheduler):
         if time.monotonic() >= self._next_prune:
             with database.atomic():
                 Change.objects.prune(clock.now())
+                Request.objects.prune(clock.now())
             self._next_prune = time.monotonic() + PRUNE_EVERY
 
     def _check(self) -> None:

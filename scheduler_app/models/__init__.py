@@ -9,6 +9,7 @@ from scheduler_app.models.job import Job, JobQuerySet
 from scheduler_app.models.node import LivenessSnapshot, Node
 from scheduler_app.models.period import SchedulePeriod
 from scheduler_app.models.release import Release, ZoneRules
+from scheduler_app.models.request import Request
 from scheduler_app.models.run import Held, JobRun, JobRunQuerySet, RunState, Trigger
 from scheduler_app.models.timetable import name_of, row_id, row_ids, timetable_rows
 from scheduler_app.models.token import Scope, Token
@@ -29,6 +30,7 @@ __all__ = [
     "Node",
     "Release",
     "Report",
+    "Request",
     "RunState",
     "SchedulePeriod",
     "Scope",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from hashlib import blake2b
 
 from django.db import models
 from django.db.models import F
@@ -12,6 +13,9 @@ from scheduler_app.models.count import COUNTERS, JobCount, latest_not_folded, no
 from scheduler_app.models.primary import PrimaryQuerySet
 from scheduler_app.policies import MAX_NAME, CatchUp, Overlap, Policies
 from scheduler_app.text import is_storable
+
+PAUSE = ("paused_at", "paused_by", "pause_reason", "paused_until")
+"""The fields of a job that a pause sets."""
 
 
 def can_be_name(name: str) -> bool:
@@ -121,6 +125,14 @@ class Job(models.Model):
     @property
     def policies(self) -> Policies:
         return Policies(**{field.name: getattr(self, field.name) for field in fields(Policies)})
+
+    @property
+    def etag(self) -> str:
+        """Return what changes whenever people change what the job does: its schedule, policies or
+        pause; never with a run."""
+        names = ("description", "cron", "timezone", "jitter", *PAUSE, "orphaned_at")
+        values = [getattr(self, name) for name in names] + [self.policies]
+        return blake2b(repr(values).encode(), digest_size=8).hexdigest()
 
     @property
     def is_paused(self) -> bool:

@@ -109,7 +109,8 @@ class Access:
             return _by_certificate(names[0].decode("utf-8", "replace"))
         if peer.startswith("unix:"):
             return Caller(_owner())
-        return Anybody(peer) if peer.startswith(LOOPBACK) else Caller(peer)
+        host = peer.rpartition(":")[0]  # the port is another one at each connection
+        return Anybody(host) if peer.startswith(LOOPBACK) else Caller(host)
 
     def _by_token(self, authorization: str) -> Caller:
         text = authorization.removeprefix(BEARER)

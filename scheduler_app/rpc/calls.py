@@ -65,13 +65,20 @@ def get_scheduler_status(_: Actor) -> Values:
     return values.status_values(status.scheduler_status())
 
 
-def pause_job(by: Actor, job_name: str, reason: str = "", until: datetime | None = None) -> Values:
-    error = _unknown(lambda: control.pause(job_name, by=by, reason=reason, until=until))
+def pause_job(
+    by: Actor, job_name: str, reason: str = "", until: datetime | None = None, etag: str = ""
+) -> Values:
+    error = _unknown(lambda: control.pause(job_name, by=by, reason=reason, until=until, etag=etag))
     return {"success": error is None, "error": error}
 
 
 def resume_job(
-    by: Actor, job_name: str, reason: str = "", catch_up: str = "", dry_run: bool = False
+    by: Actor,
+    job_name: str,
+    reason: str = "",
+    catch_up: str = "",
+    dry_run: bool = False,
+    etag: str = "",
 ) -> Values:
     policies = (CatchUp.SKIP, CatchUp.ONCE, CatchUp.ALL)
     if (catch_up or CatchUp.SKIP) not in policies:
@@ -81,7 +88,7 @@ def resume_job(
     try:
         plan = control.plan_resume(job_name, policy)
         if not dry_run:
-            control.resume(job_name, by=by, reason=reason, catch_up=policy)
+            control.resume(job_name, by=by, reason=reason, catch_up=policy, etag=etag)
     except JobNotFound as error:
         return {"success": False, "error": str(error)}
     return {
@@ -180,9 +187,13 @@ def list_jobs(
 
 
 def run_job(
-    by: Actor, job_name: str, reason: str = "", arguments: Mapping[str, Any] | None = None
+    by: Actor,
+    job_name: str,
+    reason: str = "",
+    arguments: Mapping[str, Any] | None = None,
+    etag: str = "",
 ) -> Values:
-    run = control.trigger(job_name, by=by, reason=reason, arguments=arguments)
+    run = control.trigger(job_name, by=by, reason=reason, arguments=arguments, etag=etag)
     return values.run_values(run)
 
 

@@ -12,6 +12,7 @@ from scheduler_app.rpc.calls import CALLS, WATCH
 from scheduler_app.rpc.framework import Service
 from scheduler_app.rpc.live import StatusAnswer
 from scheduler_app.rpc.messages import as_dict, fill
+from scheduler_app.rpc.once import once
 from scheduler_app.rpc.stubs import memory_pb2 as pb
 from scheduler_app.rpc.stubs.memory_pb2_grpc import METHODS, Method
 from scheduler_app.rpc.watch import Filter, Hub, watch
@@ -60,11 +61,18 @@ def _answering(method: Method) -> Any:
         status = service.hub.status
         if method.name == STATUS:
             return status.get()
+        fields = as_dict(request)
+        fields.pop("request_id", None)
+
+        def carry_out() -> Any:
+            return fill(method.response(), call.function(by, **fields))
+
+        if call.scope == Scope.VIEW:
+            return carry_out()
         try:
-            return fill(method.response(), call.function(by, **as_dict(request)))
+            return once(method, request, by, carry_out)
         finally:
-            if call.scope != Scope.VIEW:
-                status.expire()
+            status.expire()
 
     return answer
 

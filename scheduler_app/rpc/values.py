@@ -90,6 +90,7 @@ def job_values(job: JobStatus) -> Values:
         "paused_until_ms": _epoch_ms(job.paused_until),
         "paused_by": job.paused_by,
         "pause_reason": job.pause_reason,
+        "etag": job.etag,
     }
 
 

@@ -118,6 +118,8 @@ class JobStatus:
     error_count: int
     skip_count: int
     miss_count: int
+    etag: str
+    """Changes whenever people change what the job does, never with a run."""
 
     @property
     def is_running(self) -> bool:
@@ -310,6 +312,7 @@ def _status(
         error_count=job.total_error_count,
         skip_count=job.total_skip_count,
         miss_count=job.total_miss_count,
+        etag=job.etag,
     )
 
 

@@ -183,7 +183,7 @@ def test_audit_names_the_peer_of_a_foreign_client(stub: Any, make_job: MakeJob) 
     stub.PauseJob(pb.PauseJobRequest(job_name="nightly"))
     entry = AuditEntry.objects.get()
     assert entry.surface == "grpc"
-    assert entry.actor.startswith("ipv4:127.0.0.1:")
+    assert entry.actor.startswith("ipv4:127.0.0.1")
 
 
 @pytest.mark.parametrize("name", ["x" * 4_000, " ", "a b"])
@@ -202,7 +202,7 @@ def test_what_a_client_says_of_itself_is_not_believed(stub: Any, make_job: MakeJ
     who = (("x-scheduler-actor", "ada"), ("x-scheduler-surface", "cli"))
     stub.PauseJob(pb.PauseJobRequest(job_name="nightly"), metadata=who)
     entry = AuditEntry.objects.get()
-    assert entry.actor.startswith("ipv4:127.0.0.1:")
+    assert entry.actor.startswith("ipv4:127.0.0.1")
     assert entry.surface == "cli"
 
 
