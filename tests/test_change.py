@@ -132,10 +132,15 @@ def test_old_rows_are_pruned(reader: Reader, monkeypatch: pytest.MonkeyPatch) ->
     for name in "abc":
         change.note_jobs([name])
     now = timezone.now()
-    assert Change.objects.prune(now) == 0
+    assert not Change.objects.prune(now)
+    assert Change.objects.count() == 3
     monkeypatch.setattr(change, "KEPT_ROWS", 2)
-    assert Change.objects.prune(now) == 1
-    assert Change.objects.prune(now + change.KEPT_FOR + timedelta(minutes=1)) == 2
+    assert not Change.objects.prune(now)
+    assert Change.objects.count() == 2
+    monkeypatch.setattr(change, "PRUNED_AT_ONCE", 1)
+    later = now + change.KEPT_FOR + timedelta(minutes=1)
+    assert [Change.objects.prune(later) for _ in range(3)] == [True, True, False]
+    assert not Change.objects.exists()
     change.note_jobs(["d"])
     assert reader.jobs() == ["d"]
 

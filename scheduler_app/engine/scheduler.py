@@ -53,8 +53,8 @@ LONGEST_WAIT = 1.0
 HELD_UP = OperationalError("others have locked all that is due")
 STOP_MARGIN = 5.0
 """How long, in seconds, a stopping scheduler tries to record the last outcomes."""
-PRUNE_EVERY = 60.0
-"""Seconds between two prunings of the change feed."""
+PRUNE_EVERY, PRUNE_TIME = 60.0, 0.5
+"""Seconds between two prunings of the change feed, and how long one may take."""
 LOG_MARGIN = 2.0
 """How long, in seconds, a stopping scheduler waits for log handlers."""
 
@@ -312,11 +312,16 @@ class Scheduler(BackgroundScheduler):
             self._next_resume = leases.next_end()
 
     def _prune_feed(self) -> None:
-        if time.monotonic() >= self._next_prune:
+        if time.monotonic() < self._next_prune:
+            return
+        is_left = True
+        deadline = time.monotonic() + PRUNE_TIME
+        while is_left and time.monotonic() < deadline:
             with database.atomic():
-                Change.objects.prune(clock.now())
-                Request.objects.prune(clock.now())
-            self._next_prune = time.monotonic() + PRUNE_EVERY
+                is_left = Change.objects.prune(clock.now())
+        with database.atomic():
+            Request.objects.prune(clock.now())
+        self._next_prune = time.monotonic() + (0.0 if is_left else PRUNE_EVERY)
 
     def _check(self) -> None:
         """Look, once a second, for what another process may have changed."""

@@ -179,13 +179,16 @@ class ChangeQuerySet(PrimaryQuerySet["Change"]):
             return None
         return Feed(found, now)
 
-    def prune(self, now: datetime) -> int:
-        """Delete the oldest rows beyond what is kept, a few thousand at most."""
-        newest = self.order_by("-pk").values_list("pk", flat=True).first() or 0
-        is_old = models.Q(pk__lte=newest - KEPT_ROWS) | models.Q(at__lt=now - KEPT_FOR)
-        oldest = list(self.order_by("pk").values_list("pk", flat=True)[:PRUNED_AT_ONCE])
-        deleted, _ = self.filter(is_old, pk__in=oldest).delete()
-        return deleted
+    def prune(self, now: datetime) -> bool:
+        """Delete the oldest rows beyond what is kept, a few thousand at most. Return whether more
+        are left to delete."""
+        ids = self.aggregate(oldest=models.Min("pk"), newest=models.Max("pk"))
+        if ids["oldest"] is None:
+            return False
+        is_old = models.Q(pk__lte=ids["newest"] - KEPT_ROWS) | models.Q(at__lt=now - KEPT_FOR)
+        last = ids["oldest"] + PRUNED_AT_ONCE - 1
+        deleted, _ = self.filter(is_old, pk__lte=last).delete()
+        return deleted == PRUNED_AT_ONCE
 
 
 _AFTER = f"""

@@ -185,9 +185,18 @@ class Server:
         return port
 
     def _bind_socket(self, path: str) -> "UnixSocket | None":
-        """Listen at the path, unless another process does."""
+        """Listen at the path, unless another process does. Where the project has not chosen the
+        path, it is no reason not to start: there may be no place for it."""
         found = UnixSocket(path)
-        if not found.take():
+        try:
+            if not found.take():
+                return None
+        except AddressError as error:
+            if scheduler_settings().socket is not None:
+                raise
+            logger.warning(
+                "%s Until then the command line needs a token, or asks the database.", error
+            )
             return None
         try:
             with only_for_owner():

@@ -3,6 +3,7 @@
 import os
 import socket
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from pytest_django import Settings
 
 from scheduler_app.control import Actor, tokens
 from scheduler_app.models import AuditEntry, Job, JobRun, RunState, Scope, Surface, Token
-from scheduler_app.rpc import access
+from scheduler_app.rpc import access, sockets
 from scheduler_app.rpc.calls import CALLS
 from scheduler_app.rpc.client import Client
 from scheduler_app.rpc.endpoint import AddressError, CallError, Proof
@@ -274,19 +275,45 @@ class TestSocket:
         with grpc.insecure_channel(f"unix:{path}") as channel:
             assert answer(MemoryServiceStub(channel), "ListJobs") == ("OK", "")
 
-    def test_path_that_cannot_be_is_named(self, serve: Callable[..., Server]) -> None:
+    def test_path_that_cannot_be_is_named(
+        self, serve: Callable[..., Server], settings: Settings
+    ) -> None:
+        settings.SCHEDULER = {"socket": "chosen"}
         with pytest.raises(AddressError, match="longer than"):
             serve(socket_path="/tmp/" + "x" * 200)
         with pytest.raises(AddressError, match="No such file or directory"):
             serve(socket_path="/no/such/folder/s.sock")
 
     def test_file_of_the_user_is_not_deleted(
-        self, serve: Callable[..., Server], path: Path
+        self, serve: Callable[..., Server], path: Path, settings: Settings
     ) -> None:
+        settings.SCHEDULER = {"socket": str(path)}
         path.write_text("mine")
         with pytest.raises(AddressError, match="a file that is no socket"):
             serve(socket_path=str(path))
         assert path.read_text() == "mine"
+
+    @pytest.fixture
+    def short_path(self) -> Iterator[Path]:
+        """The path of a socket must not be long."""
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+
+    @pytest.mark.parametrize("mode", [0o755, None])
+    def test_lack_of_a_place_for_it_is_no_reason_not_to_start(
+        self, serve: Callable[..., Server], short_path: Path, monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture, mode: int | None,
+    ) -> None:  # fmt: skip
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_path))
+        folder = short_path / sockets.FOLDER
+        if mode is None:
+            folder.write_text("in the way")
+        else:
+            folder.mkdir()
+            folder.chmod(mode)
+        server = serve(socket_path=sockets.path())
+        assert "unix:" not in server.words
+        assert "Cannot listen at the Unix socket" in caplog.text
 
 
 @pytest.fixture(scope="module")
