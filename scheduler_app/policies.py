@@ -32,6 +32,7 @@ MAX_DESCRIPTION = 10_000
 """Characters. A longer one would push all other jobs out of a status."""
 MAX_CATCH_UP = 5_000
 MAX_RETRIES = 100
+MAX_FAILURES = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,8 @@ class Policies:
     """How long the function may take before its process is killed; None: for ever."""
     isolated: bool = False
     """Whether each run has a process of its own. One with a timeout has it in any case."""
+    pause_on_failure: int = 0
+    """After how many failures in a row, retries included, the job is paused; 0: never."""
 
     @property
     def needs_process(self) -> bool:
@@ -78,6 +81,7 @@ class Policies:
         if self.timeout is not None:
             self._expect_seconds("timeout")
         _expect(isinstance(self.isolated, bool), "isolated", self.isolated, "True or False")
+        self._expect_whole("pause_on_failure", 0, MAX_FAILURES)
 
     def _expect_choice(self, name: str, choices: type[TextChoices]) -> None:
         value = getattr(self, name)

@@ -260,6 +260,7 @@ def job(
     retry_max_delay: float = DEFAULTS.retry_max_delay,
     timeout: float | None = None,
     isolated: bool = False,
+    pause_on_failure: int = DEFAULTS.pause_on_failure,
     registry: Registry = registry,
 ) -> Callable[[F], F]:
     """Declare the decorated function (plain or async, with or without a context) as a job.
@@ -289,6 +290,7 @@ def job(
         retry_max_delay=retry_max_delay,
         timeout=timeout,
         isolated=isolated,
+        pause_on_failure=pause_on_failure,
     )
 
     def declare(function: F) -> F:

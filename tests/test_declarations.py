@@ -250,7 +250,15 @@ ODD: list[Any] = [
 ]  # fmt: skip
 ARGUMENTS = [
     *("cron", "name", "timezone", "jitter", "description", "overlap", "catch_up"),
-    *("catch_up_limit", "retries", "retry_delay", "retry_max_delay", "timeout", "isolated"),
+    *(
+        "catch_up_limit",
+        "retries",
+        "retry_delay",
+        "retry_max_delay",
+        "timeout",
+        "isolated",
+        "pause_on_failure",
+    ),
 ]
 
 

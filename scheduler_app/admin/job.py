@@ -47,6 +47,7 @@ class JobAdmin(JobColumns, PolicyWords, JobActions):
                     "retry_words",
                     "timeout_words",
                     "process_words",
+                    "failure_words",
                 )
             },
         ),

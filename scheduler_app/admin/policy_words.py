@@ -49,6 +49,10 @@ class PolicyWords:
     def process_words(self, job: Job) -> str:
         return _words(job, _process)
 
+    @admin.display(description="after failures")
+    def failure_words(self, job: Job) -> str:
+        return _words(job, _failures)
+
     @admin.display(description="jitter")
     def jitter_words(self, job: Job) -> str:
         jitter = status_of(job).jitter
@@ -80,6 +84,13 @@ def _timeout(policies: Policies) -> str:
 
 def _process(policies: Policies) -> str:
     return "A process of its own." if policies.needs_process else "A thread of the scheduler."
+
+
+def _failures(policies: Policies) -> str:
+    number = policies.pause_on_failure
+    if number <= 1:
+        return "Paused after a failure." if number else "Continues."
+    return f"Paused after {number} failures in a row."
 
 
 def _length(seconds: float) -> str:

@@ -71,6 +71,8 @@ class Dispatcher:
         """For each job that may not overlap, and of which a run is in hand: the runs that begin
         one by one after it."""
         self._closed = False
+        self._pauses = False
+        """Whether a run has failed of a job that is paused after failures."""
 
     def start(self) -> None:
         self._process_state = ProcessState()
@@ -114,6 +116,12 @@ class Dispatcher:
     def held(self) -> frozenset[int]:
         """The ids of the runs that this process carries out, or whose outcome it still records."""
         return self.active | self._recorder.unrecorded
+
+    def has_failed(self) -> bool:
+        """Return whether, since the last call, a run has failed of a job that is paused after
+        failures."""
+        found, self._pauses = self._pauses, False
+        return found
 
     def account_for_runs(self) -> None:
         """Record that the occurrences of the running runs are accounted for. Raises what the
@@ -272,8 +280,8 @@ class Dispatcher:
         cannot be carried out has failed: a run never stays without an outcome."""
         context = self._running[run.pk]
         outcomes = [run]
+        definition = self._registry.get(run.job_name)
         try:
-            definition = self._registry.get(run.job_name)
             if definition is None:
                 text = "The scheduler's code declares no such job."
                 carry_out(run, context, lambda: Outcome(RunState.FAILED, text))
@@ -287,6 +295,7 @@ class Dispatcher:
         try:
             if outcomes and run.state == RunState.FAILED:
                 self._log_failure(run, context.error)
+                self._pauses |= bool(definition and definition.policies.pause_on_failure)
             context.error = None  # it refers to the frames of the job
             self._ended([run], outcomes)
         except BaseException:  # raised in this thread by other code, whenever it pleases

@@ -17,7 +17,7 @@ from scheduler_app import wakeup
 from scheduler_app.backends import ThreadExecutor
 from scheduler_app.backends.process import Isolation
 from scheduler_app.conf import scheduler_settings
-from scheduler_app.engine import installation, leases, liveness, releases
+from scheduler_app.engine import failing, installation, leases, liveness, releases
 from scheduler_app.engine.apscheduler import NoExecutor, Timetable
 from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.connections import WatchedConnection
@@ -295,6 +295,7 @@ class Scheduler(BackgroundScheduler):
             self._take_from_stopped_nodes,
             self._prune_feed,
             self._look_for_leases,
+            failing.pause_failing,
         ):
             try:
                 chore()
@@ -331,6 +332,8 @@ class Scheduler(BackgroundScheduler):
         snapshot = self.liveness.snapshot()
         if snapshot is not None and snapshot != self._judged:
             self._reconcile(self._settings.heartbeat / 2)
+        if self._dispatcher.has_failed():
+            failing.pause_failing()
         self._next_check = time.monotonic() + LONGEST_WAIT
 
     def _find_unstarted_claims(self) -> None:

@@ -71,6 +71,9 @@ class Job(models.Model):
     retry_max_delay = models.FloatField(default=3600.0, help_text="Seconds.")
     timeout = models.FloatField(null=True, blank=True, help_text="Seconds.")
     isolated = models.BooleanField(default=False, help_text="Has a process of its own.")
+    pause_on_failure = models.PositiveSmallIntegerField(
+        default=0, help_text="After how many failures in a row it is paused; 0: never."
+    )
 
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_by = models.CharField(max_length=255, blank=True)

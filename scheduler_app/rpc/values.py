@@ -77,6 +77,7 @@ def job_values(job: JobStatus) -> Values:
         "retry_max_delay_ms": _whole_ms(policies.retry_max_delay),
         "timeout_ms": _whole_ms(policies.timeout or 0),
         "isolated": policies.isolated,
+        "pause_on_failure": policies.pause_on_failure,
         "jitter_ms": _whole_ms(job.jitter),
         "running_run_ids": job.running_run_ids,
         "interrupted_runs": [
