@@ -37,7 +37,7 @@ class JobAdmin(JobColumns, PolicyWords, JobActions):
     search_fields = ("name", "description")
     fieldsets = (
         (None, {"fields": ("description", "job_state")}),
-        ("Schedule", {"fields": ("schedule", "jitter_words", "next_run")}),
+        ("Schedule", {"fields": ("schedule", "jitter_words", "next_run", "override_words")}),
         (
             "Policies",
             {

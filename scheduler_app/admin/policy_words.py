@@ -53,6 +53,16 @@ class PolicyWords:
     def failure_words(self, job: Job) -> str:
         return _words(job, _failures)
 
+    @admin.display(description="overridden")
+    def override_words(self, job: Job) -> str:
+        """Say what people have set, and what the code declares."""
+        status = status_of(job)
+        told = [
+            f"{name} {value!r} (the code declares {status.declared.get(name)!r})"
+            for name, value in sorted(status.overrides.items())
+        ]
+        return ", ".join(told) if told else _quiet("Nothing: as the code declares.")
+
     @admin.display(description="jitter")
     def jitter_words(self, job: Job) -> str:
         jitter = status_of(job).jitter

@@ -23,6 +23,11 @@ MOST_FIRES, SHOWN_FIRES = 1_000, 3
 """How many fires of one job `next` counts, and of how many it shows each."""
 RESUMABLE = ("", "UNAVAILABLE", "RESOURCE_EXHAUSTED", "OUT_OF_RANGE", "CANCELLED", "INTERNAL")
 """Codes with which a watch ends that can be resumed, or begun anew."""
+SETTABLE = (
+    *("schedule", "timezone", "jitter_seconds", "catch_up", "catch_up_limit", "retries"),
+    *("retry_delay_seconds", "retry_max_delay_seconds", "pause_on_failure"),
+)
+"""What can be set of a job, as in UpdateJobScheduleRequest."""
 NOT_SUCCEEDED = ("failed", "lost", "missed")
 ENDED = frozenset(("success", "failed", "cancelled", "lost", "skipped", "missed"))
 
@@ -113,6 +118,7 @@ def show(api: Api, options: Namespace, out: Output) -> int:
             ("Problem", job["problem"] or ""),
             ("Description", first_line(job["description"])),
             ("Schedule", f"{job['schedule']} ({job['cron_expr']}, {job['timezone']})"),
+            ("Overridden", _overrides(job)),
             ("Next run", at_ms(job["next_run_ms"])),
             ("Last run", at_ms(job["last_run_ms"], "Never")),
             ("Last outcome", _last(job)),
@@ -164,6 +170,34 @@ def resume(api: Api, options: Namespace, out: Output) -> int:
         if options.dry_run:
             out.line(printable(f"  due next: {at(answer['next_run_time'])}"))
     return DONE
+
+
+def override(api: Api, options: Namespace, out: Output) -> int:
+    fields = {name: value for name, value in vars(options).items() if name in SETTABLE}
+    wanted = {name: value for name, value in fields.items() if value is not None}
+    return _updated(api, options, out, **wanted)
+
+
+def revert(api: Api, options: Namespace, out: Output) -> int:
+    return _updated(api, options, out, revert=True)
+
+
+def _updated(api: Api, options: Namespace, out: Output, **fields: Any) -> int:
+    job = api.call("UpdateJobSchedule", job_name=options.job, reason=options.reason, **fields)
+    out.note(api.note)
+    out.line(
+        printable(f"{job['schedule']} ({job['timezone']}), next run {at_ms(job['next_run_ms'])}")
+    )
+    out.line(printable(_overrides(job)) or "As the code declares.")
+    return DONE
+
+
+def _overrides(job: Values) -> str:
+    told = (
+        f"{name} {value!r} (code: {job['declared'].get(name, '?')!r})"
+        for name, value in sorted(job["overrides"].items())
+    )
+    return ", ".join(told)
 
 
 def backfill(api: Api, options: Namespace, out: Output) -> int:

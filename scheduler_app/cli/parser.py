@@ -146,6 +146,33 @@ def _add_acting(subparsers: Any) -> None:
                 help="Which occurrences of the pause to run now (default: skip, none).",
             )
             _add_dry_run(parser)
+    override = _add(
+        subparsers,
+        "set",
+        commands.override,
+        "Have another schedule, or other policies, be in force than the code declares.",
+    )
+    override.add_argument("job", metavar="JOB", type=text)
+    for option, dest, kind, help_text in (
+        ("schedule", "schedule", text, 'Such as "0 2 * * 1-5" or "every 5m".'),
+        ("tz", "timezone", text, "Such as Europe/Berlin."),
+        ("jitter", "jitter_seconds", _number, "Seconds."),
+        ("catch-up", "catch_up", text, "skip, once or all."),
+        ("catch-up-limit", "catch_up_limit", _number, "How many occurrences at most."),
+        ("retries", "retries", _number, "How often."),
+        ("retry-delay", "retry_delay_seconds", float, "Seconds."),
+        ("retry-max-delay", "retry_max_delay_seconds", float, "Seconds."),
+        ("pause-on-failure", "pause_on_failure", _number, "After how many failures in a row."),
+    ):
+        override.add_argument(
+            f"--{option}", dest=dest, type=kind, metavar=option.upper(), help=help_text
+        )
+    revert = _add(
+        subparsers, "revert", commands.revert, "Have the code decide again of what was set."
+    )
+    revert.add_argument("job", metavar="JOB", type=text)
+    _add_reason(override)
+    _add_reason(revert)
     backfill = _add(
         subparsers, "backfill", commands.backfill, "Run the occurrences of a period again."
     )
@@ -312,6 +339,12 @@ def _run_id(value: str) -> int:
 
 def _limit(value: str) -> int:
     return _whole(value, 1_000_000, "a number from 1 to 1,000,000")
+
+
+def _number(value: str) -> int:
+    if value == "0":
+        return 0
+    return _whole(value, 2**31 - 1, "a whole number of 0 or more")
 
 
 def _whole(value: str, most: int, what: str) -> int:

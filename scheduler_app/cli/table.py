@@ -37,6 +37,8 @@ def status_lines(status: Values) -> Iterator[str]:
         yield _line(row, widths)
         if job["problem"]:
             yield f"    problem: {printable(job['problem'])}"
+        if job["overrides"]:
+            yield f"    overridden: {printable(', '.join(sorted(job['overrides'])))}"
         if job["is_paused"] and (job["pause_reason"] or job["paused_until_ms"]):
             yield f"    {printable(_pause(job))}"
         if job["state"] == "OVERDUE":

@@ -8,6 +8,7 @@ and has changed nothing."""
 from scheduler_app.control.actor import REASON_LIMIT, Actor
 from scheduler_app.control.backfill import backfill, plan_backfill
 from scheduler_app.control.jobs import trigger, trigger_many
+from scheduler_app.control.overrides import override, revert
 from scheduler_app.control.pauses import (
     Resumption,
     pause,
@@ -28,6 +29,7 @@ __all__ = [
     "backfill",
     "cancel",
     "cancel_many",
+    "override",
     "pause",
     "pause_many",
     "plan_backfill",
@@ -35,6 +37,7 @@ __all__ = [
     "resume",
     "resume_many",
     "retry",
+    "revert",
     "trigger",
     "trigger_many",
 ]

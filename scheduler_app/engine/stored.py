@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from scheduler_app.cron import Schedule
 from scheduler_app.engine.releases import FIELDS
 from scheduler_app.models import Job, SchedulePeriod, bulk, database, name_of, timetable_rows
+from scheduler_app.models.override import effective
 
 Rows = QuerySet[Any, tuple[Any, ...]]
 _SCHEDULE = tuple(FIELDS.index(name) for name in ("cron", "timezone", "jitter", "zone_rules"))
@@ -24,6 +25,18 @@ class StoredJob(NamedTuple):
     """Of FIELDS."""
     is_paused: bool
     is_orphaned: bool
+    overrides: str
+    declared: str
+
+    def agrees_with(self, values: tuple[Any, ...]) -> bool:
+        """Return whether the row is as these values of FIELDS declare, but for what people have
+        set."""
+        if not self.overrides:
+            return self.values == values and not self.declared
+        wanted = effective(dict(zip(FIELDS, values, strict=True)), self.overrides)
+        return self.values == tuple(map(wanted.get, FIELDS)) and (
+            self.declared == wanted["declared"]
+        )
 
     @property
     def state(self) -> str:
@@ -57,7 +70,7 @@ class Stored:
             if (
                 job is None
                 or job.is_orphaned
-                or job.values != values
+                or not job.agrees_with(values)
                 or not self._is_consistent(name, job)
             ):
                 yield name
@@ -105,7 +118,8 @@ def _dues() -> Rows:
 
 
 def _jobs() -> Rows:
-    return Job.objects.order_by().values_list("name", *FIELDS, "paused_at", "orphaned_at")
+    columns = ("paused_at", "orphaned_at", "overrides", "declared")
+    return Job.objects.order_by().values_list("name", *FIELDS, *columns)
 
 
 def _periods() -> Rows:
@@ -114,5 +128,7 @@ def _periods() -> Rows:
 
 
 def _job(columns: list[Any]) -> StoredJob:
-    *values, paused_at, orphaned_at = columns
-    return StoredJob(tuple(values), paused_at is not None, orphaned_at is not None)
+    *values, paused_at, orphaned_at, overrides, declared = columns
+    return StoredJob(
+        tuple(values), paused_at is not None, orphaned_at is not None, overrides, declared
+    )

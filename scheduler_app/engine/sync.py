@@ -15,7 +15,10 @@ from datetime import datetime
 from scheduler_app.engine.releases import FIELDS, Declaration, Declarations
 from scheduler_app.ledger import history, schedules, transitions, zone_change
 from scheduler_app.models import Job, JobRun, RunState, SchedulePeriod, bulk, change, database
+from scheduler_app.models.override import effective
 
+COLUMNS = (*FIELDS, "declared")
+"""What a declaration sets, with what it says of the fields that people have set."""
 State = SchedulePeriod.State
 CHANGED = "The schedule was changed, or declared again."
 RESTORED = "Restored: the rows of the job had been deleted or changed by hand."
@@ -157,8 +160,9 @@ def _begin_lacking(jobs: Iterable[Job], now: datetime) -> tuple[set[str], set[st
     return {job.name for job in new}, {job.name for job in old}
 
 
-def _differs(job: Job, values: Declaration) -> bool:
-    return job.is_orphaned or any(getattr(job, key) != values[key] for key in FIELDS)
+def _differs(job: Job, declared: Declaration) -> bool:
+    values = effective(declared, job.overrides)
+    return job.is_orphaned or any(getattr(job, key) != values[key] for key in COLUMNS)
 
 
 def _declare(jobs: Iterable[Job], declared: Declarations, now: datetime) -> None:
@@ -166,19 +170,21 @@ def _declare(jobs: Iterable[Job], declared: Declarations, now: datetime) -> None
 
     def declare(job: Job) -> None:
         job.orphaned_at = None
-        for key in FIELDS:
-            setattr(job, key, declared[job.name][key])
+        values = effective(declared[job.name], job.overrides)
+        for key in COLUMNS:
+            setattr(job, key, values[key])
 
     turning, following, others = list[Job](), list[Job](), list[Job]()
     for job in jobs:
-        if _has_other_schedule(job, declared[job.name]):
+        values = effective(declared[job.name], job.overrides)
+        if _has_other_schedule(job, values):
             turning.append(job)
-        elif job.zone_rules and job.zone_rules != declared[job.name]["zone_rules"]:
+        elif job.zone_rules and job.zone_rules != values["zone_rules"]:
             following.append(job)
         else:
             others.append(job)
     message = "Skipped: the schedule was changed before it was run."
-    fields = [*FIELDS, "orphaned_at"]
+    fields = [*COLUMNS, "orphaned_at"]
     schedules.change(turning, now, declare, fields, skipped=message, reason=CHANGED)
     zone_change.change(following, declare, fields)
     for job in others:

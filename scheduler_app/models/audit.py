@@ -34,6 +34,7 @@ class AuditEntry(models.Model):
     class Action(models.TextChoices):
         PAUSE = "pause", "pause"
         RESUME = "resume", "resume"
+        EDIT = "edit", "change the schedule"
         TRIGGER = "trigger", "run now"
         BACKFILL = "backfill", "run a period"
         RETRY = "retry", "run again"

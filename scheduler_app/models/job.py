@@ -75,6 +75,13 @@ class Job(models.Model):
         default=0, help_text="After how many failures in a row it is paused; 0: never."
     )
 
+    overrides = models.TextField(
+        blank=True, help_text="What people have set in place of the code's declaration, as JSON."
+    )
+    declared = models.TextField(
+        blank=True, help_text="What the code declares of the same fields, as JSON."
+    )
+
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_by = models.CharField(max_length=255, blank=True)
     pause_reason = models.TextField(blank=True)
@@ -133,7 +140,7 @@ class Job(models.Model):
     def etag(self) -> str:
         """Return what changes whenever people change what the job does: its schedule, policies or
         pause; never with a run."""
-        names = ("description", "cron", "timezone", "jitter", *PAUSE, "orphaned_at")
+        names = ("description", "cron", "timezone", "jitter", "overrides", *PAUSE, "orphaned_at")
         values = [getattr(self, name) for name in names] + [self.policies]
         return blake2b(repr(values).encode(), digest_size=8).hexdigest()
 

@@ -15,6 +15,7 @@ class Scope(models.TextChoices):
 
     VIEW = "view", "see jobs, runs, nodes and the audit log"
     CONTROL = "control", "pause and resume jobs"
+    EDIT = "edit", "change schedules and policies"
     RUN = "run", "run jobs, run again, cancel runs"
 
 

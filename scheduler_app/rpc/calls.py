@@ -100,6 +100,39 @@ def resume_job(
     }
 
 
+SETTABLE = {
+    "schedule": "cron",
+    "timezone": "timezone",
+    "jitter_seconds": "jitter",
+    "catch_up": "catch_up",
+    "catch_up_limit": "catch_up_limit",
+    "retries": "retries",
+    "retry_delay_seconds": "retry_delay",
+    "retry_max_delay_seconds": "retry_max_delay",
+    "pause_on_failure": "pause_on_failure",
+}
+"""The fields of the request that override something, each with the name that a declaration has for
+it."""
+
+
+def update_job_schedule(
+    by: Actor,
+    job_name: str,
+    revert: bool = False,
+    reason: str = "",
+    etag: str = "",
+    **fields: Any,
+) -> Values:
+    wanted = {SETTABLE[name]: value for name, value in fields.items() if value is not None}
+    if bool(wanted) == revert:
+        raise RequestError("revert", "Give what is to be in force, or revert, and not both.")
+    if revert:
+        control.revert(job_name, by=by, reason=reason, etag=etag)
+    else:
+        control.override(job_name, wanted, by=by, reason=reason, etag=etag)
+    return values.job_values(status.job_status(job_name))
+
+
 def backfill_job(
     by: Actor,
     job_name: str,
@@ -364,6 +397,7 @@ CALLS: dict[str, Call] = {
     "CancelRun": _call(cancel_run, Scope.RUN, "cancel_jobrun"),
     "GetJob": _call(get_job, Scope.VIEW, "view_job"),
     "ListJobs": _call(list_jobs, Scope.VIEW, "view_job"),
+    "UpdateJobSchedule": _call(update_job_schedule, Scope.EDIT, "change_job"),
     "BackfillJob": _call(backfill_job, Scope.RUN, "trigger_job"),
     "RunJob": _call(run_job, Scope.RUN, "trigger_job"),
     "RetryRun": _call(retry_run, Scope.RUN, "trigger_job"),

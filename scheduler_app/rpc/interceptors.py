@@ -15,6 +15,7 @@ from scheduler_app.exceptions import (
     Busy,
     CronError,
     CursorError,
+    DeclarationError,
     EtagMismatch,
     JobNotFound,
     NotPermitted,
@@ -41,6 +42,7 @@ CODES: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
     (Busy, grpc.StatusCode.ABORTED, "BUSY"),
     (ActionRefused, grpc.StatusCode.FAILED_PRECONDITION, "ACTION_REFUSED"),
     (ArgumentsError, grpc.StatusCode.INVALID_ARGUMENT, "ARGUMENTS_DO_NOT_FIT"),
+    (DeclarationError, grpc.StatusCode.INVALID_ARGUMENT, "BAD_POLICY"),
     (CronError, grpc.StatusCode.INVALID_ARGUMENT, "BAD_SCHEDULE"),
     (SchedulerError, grpc.StatusCode.INVALID_ARGUMENT, "BAD_REQUEST"),
 )

@@ -92,6 +92,8 @@ def job_values(job: JobStatus) -> Values:
         "paused_by": job.paused_by,
         "pause_reason": job.pause_reason,
         "etag": job.etag,
+        "overrides": _metadata(job.overrides),
+        "declared": _metadata(job.declared),
     }
 
 

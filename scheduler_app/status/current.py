@@ -23,6 +23,7 @@ from scheduler_app.models import (
     timetable_rows,
 )
 from scheduler_app.models.job import can_be_name
+from scheduler_app.models.override import unpack
 from scheduler_app.models.timetable import PREFIX
 from scheduler_app.policies import MAX_NAME, Policies
 from scheduler_app.status.health import SchedulerHealth, scheduler_health
@@ -118,6 +119,10 @@ class JobStatus:
     error_count: int
     skip_count: int
     miss_count: int
+    overrides: dict[str, Any]
+    """What people have set in place of the code's declaration."""
+    declared: dict[str, Any]
+    """What the code declares of the same fields."""
     etag: str
     """Changes whenever people change what the job does, never with a run."""
 
@@ -312,6 +317,8 @@ def _status(
         error_count=job.total_error_count,
         skip_count=job.total_skip_count,
         miss_count=job.total_miss_count,
+        overrides=unpack(job.overrides),
+        declared=unpack(job.declared),
         etag=job.etag,
     )
 

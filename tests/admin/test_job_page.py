@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -33,6 +34,22 @@ def test_declaration_is_shown(page: Page, nightly: Job) -> None:
         assert text in html
 
 
+def test_override_and_declaration_are_shown(page: Page, nightly: Job) -> None:
+    quiet = "Nothing: as the code declares."
+    assert quiet in policy_field(page("job/nightly/change/"), "override_words")
+    Job.objects.update(overrides='{"retries": 5}', declared='{"retries": 1}', retries=5)
+    told = policy_field(page("job/nightly/change/"), "override_words")
+    assert told == "retries 5 (the code declares 1)"
+
+
+def test_lease_of_a_pause_is_shown(page: Page, nightly: Job) -> None:
+    until = NOW + timedelta(days=400)
+    Job.objects.update(paused_at=NOW, paused_by="ada", pause_reason="<b>deploy", paused_until=until)
+    html = page("job/nightly/change/")
+    assert "by ada: &lt;b&gt;deploy" in html
+    assert f"{until:%Y}" in html
+
+
 def policy_field(html: str, name: str) -> str:
     """The field's HTML as it stands in the page."""
     match = re.search(rf'field-{name}.*?<div class="readonly">(.*?)</div>', html, re.DOTALL)
@@ -48,6 +65,7 @@ def test_default_policies_are_quiet(page: Page, nightly: Job) -> None:
         ("retry_words", "None."),
         ("timeout_words", "None."),
         ("process_words", "A thread of the scheduler."),
+        ("failure_words", "Continues."),
         ("jitter_words", "None."),
     ):
         assert policy_field(html, name) == f'<span class="quiet">{text}</span>'
@@ -61,6 +79,7 @@ def test_default_policies_are_quiet(page: Page, nightly: Job) -> None:
         ({"overlap": "cancel_previous"}, "overlap_words", "it is cancelled for the next"),
         ({"catch_up": "once"}, "catch_up_words", "the latest runs."),
         ({"catch_up": "all", "catch_up_limit": 31}, "catch_up_words", "the latest 31 at most."),
+        ({"pause_on_failure": 3}, "failure_words", "Paused after 3 failures in a row."),
         ({"retries": 1}, "retry_words", "1, after up to 1 min."),
         ({"retries": 3, "retry_delay": 2}, "retry_words", "3, after up to 2 s, 4 s, 8 s."),
         ({"retries": 20}, "retry_words", "20, after up to 1 min, 2 min, 4 min … 1 h."),

@@ -257,6 +257,21 @@ def test_resume_tells_what_it_catches_up_with(call: Call, make_job: MakeJob) -> 
     assert JobRun.objects.count() == 1
 
 
+def test_schedule_is_set_and_reverted(call: Call, make_job: MakeJob) -> None:
+    make_job("a", cron="0 1 * * *")
+    out = call("set", "a", "--schedule", "0 5 * * *", "--retries", "3", "--reason", "late")
+    assert out.startswith("At 05:00 every day (")
+    assert "cron '0 5 * * *' (code: '0 1 * * *'), retries '3' (code: '0')" in out
+    assert "    overridden: cron, retries" in call("status")
+    assert "Overridden:" in call("show", "a")
+    assert "As the code declares." in call("revert", "a")
+    assert Job.objects.get().cron == "0 1 * * *"
+    with pytest.raises(CommandError, match="Give what is to be in force"):
+        call("set", "a")
+    with pytest.raises(CommandError, match="Bad cron expression"):
+        call("set", "a", "--schedule", "* *")
+
+
 def test_period_is_run_again(call: Call, make_job: MakeJob) -> None:
     make_job("a")
     dry = call("backfill", "a", "--from", "3m", "--dry-run").splitlines()

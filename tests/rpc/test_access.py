@@ -36,6 +36,7 @@ REQUESTS: dict[str, Any] = {
     "CancelRun": pb.CancelRunRequest(run_id=1),
     "GetJob": pb.GetJobRequest(job_name="nightly"),
     "ListJobs": pb.ListJobsRequest(),
+    "UpdateJobSchedule": pb.UpdateJobScheduleRequest(job_name="nightly", retries=2),
     "BackfillJob": pb.BackfillJobRequest(
         job_name="nightly", since={"seconds": 0}, until={"seconds": 1}
     ),

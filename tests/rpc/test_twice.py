@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import grpc
@@ -109,6 +110,7 @@ def test_requests_are_kept_for_a_day(stub: Any, nightly: Job) -> None:
         ("PauseJob", pb.PauseJobRequest),
         ("ResumeJob", pb.ResumeJobRequest),
         ("RunJob", pb.RunJobRequest),
+        ("UpdateJobSchedule", partial(pb.UpdateJobScheduleRequest, retries=3)),
     ],
 )
 def test_lost_update_is_refused(stub: Any, nightly: Job, call: str, kind: Any) -> None:

@@ -56,8 +56,22 @@ EVENT_KIND_JOB: EventKind
 EVENT_KIND_NODE: EventKind
 
 class JobStatusProto(_message.Message):
-    __slots__ = ("job_name", "cron_expr", "last_run_ms", "last_duration_ms", "last_result", "last_error", "next_run_ms", "run_count", "error_count", "is_running", "is_paused", "last_run_metadata", "timezone", "description", "skip_count", "schedule", "miss_count", "is_orphaned", "last_lateness_ms", "overlap", "catch_up", "catch_up_limit", "retries", "retry_delay_ms", "retry_max_delay_ms", "timeout_ms", "isolated", "jitter_ms", "running_run_ids", "last_outcome", "state", "problem", "interrupted_runs", "paused_since_ms", "paused_until_ms", "paused_by", "pause_reason", "etag", "pause_on_failure")
+    __slots__ = ("job_name", "cron_expr", "last_run_ms", "last_duration_ms", "last_result", "last_error", "next_run_ms", "run_count", "error_count", "is_running", "is_paused", "last_run_metadata", "timezone", "description", "skip_count", "schedule", "miss_count", "is_orphaned", "last_lateness_ms", "overlap", "catch_up", "catch_up_limit", "retries", "retry_delay_ms", "retry_max_delay_ms", "timeout_ms", "isolated", "jitter_ms", "running_run_ids", "last_outcome", "state", "problem", "interrupted_runs", "paused_since_ms", "paused_until_ms", "paused_by", "pause_reason", "etag", "pause_on_failure", "overrides", "declared")
     class LastRunMetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class OverridesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class DeclaredEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -103,6 +117,8 @@ class JobStatusProto(_message.Message):
     PAUSE_REASON_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     PAUSE_ON_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDES_FIELD_NUMBER: _ClassVar[int]
+    DECLARED_FIELD_NUMBER: _ClassVar[int]
     job_name: str
     cron_expr: str
     last_run_ms: int
@@ -142,7 +158,9 @@ class JobStatusProto(_message.Message):
     pause_reason: str
     etag: str
     pause_on_failure: int
-    def __init__(self, job_name: _Optional[str] = ..., cron_expr: _Optional[str] = ..., last_run_ms: _Optional[int] = ..., last_duration_ms: _Optional[int] = ..., last_result: _Optional[_Union[JobResultStatus, str]] = ..., last_error: _Optional[str] = ..., next_run_ms: _Optional[int] = ..., run_count: _Optional[int] = ..., error_count: _Optional[int] = ..., is_running: _Optional[bool] = ..., is_paused: _Optional[bool] = ..., last_run_metadata: _Optional[_Mapping[str, str]] = ..., timezone: _Optional[str] = ..., description: _Optional[str] = ..., skip_count: _Optional[int] = ..., schedule: _Optional[str] = ..., miss_count: _Optional[int] = ..., is_orphaned: _Optional[bool] = ..., last_lateness_ms: _Optional[int] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[str] = ..., catch_up_limit: _Optional[int] = ..., retries: _Optional[int] = ..., retry_delay_ms: _Optional[int] = ..., retry_max_delay_ms: _Optional[int] = ..., timeout_ms: _Optional[int] = ..., isolated: _Optional[bool] = ..., jitter_ms: _Optional[int] = ..., running_run_ids: _Optional[_Iterable[int]] = ..., last_outcome: _Optional[str] = ..., state: _Optional[str] = ..., problem: _Optional[str] = ..., interrupted_runs: _Optional[_Iterable[_Union[InterruptedRunProto, _Mapping]]] = ..., paused_since_ms: _Optional[int] = ..., paused_until_ms: _Optional[int] = ..., paused_by: _Optional[str] = ..., pause_reason: _Optional[str] = ..., etag: _Optional[str] = ..., pause_on_failure: _Optional[int] = ...) -> None: ...
+    overrides: _containers.ScalarMap[str, str]
+    declared: _containers.ScalarMap[str, str]
+    def __init__(self, job_name: _Optional[str] = ..., cron_expr: _Optional[str] = ..., last_run_ms: _Optional[int] = ..., last_duration_ms: _Optional[int] = ..., last_result: _Optional[_Union[JobResultStatus, str]] = ..., last_error: _Optional[str] = ..., next_run_ms: _Optional[int] = ..., run_count: _Optional[int] = ..., error_count: _Optional[int] = ..., is_running: _Optional[bool] = ..., is_paused: _Optional[bool] = ..., last_run_metadata: _Optional[_Mapping[str, str]] = ..., timezone: _Optional[str] = ..., description: _Optional[str] = ..., skip_count: _Optional[int] = ..., schedule: _Optional[str] = ..., miss_count: _Optional[int] = ..., is_orphaned: _Optional[bool] = ..., last_lateness_ms: _Optional[int] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[str] = ..., catch_up_limit: _Optional[int] = ..., retries: _Optional[int] = ..., retry_delay_ms: _Optional[int] = ..., retry_max_delay_ms: _Optional[int] = ..., timeout_ms: _Optional[int] = ..., isolated: _Optional[bool] = ..., jitter_ms: _Optional[int] = ..., running_run_ids: _Optional[_Iterable[int]] = ..., last_outcome: _Optional[str] = ..., state: _Optional[str] = ..., problem: _Optional[str] = ..., interrupted_runs: _Optional[_Iterable[_Union[InterruptedRunProto, _Mapping]]] = ..., paused_since_ms: _Optional[int] = ..., paused_until_ms: _Optional[int] = ..., paused_by: _Optional[str] = ..., pause_reason: _Optional[str] = ..., etag: _Optional[str] = ..., pause_on_failure: _Optional[int] = ..., overrides: _Optional[_Mapping[str, str]] = ..., declared: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class InterruptedRunProto(_message.Message):
     __slots__ = ("run_id", "node", "last_heartbeat_ms")
@@ -602,3 +620,35 @@ class BackfillJobResponse(_message.Message):
     run_ids: _containers.RepeatedScalarFieldContainer[int]
     expected_duration: _duration_pb2.Duration
     def __init__(self, schedule_times: _Optional[_Iterable[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]]] = ..., run_ids: _Optional[_Iterable[int]] = ..., expected_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class UpdateJobScheduleRequest(_message.Message):
+    __slots__ = ("job_name", "schedule", "timezone", "jitter_seconds", "catch_up", "catch_up_limit", "retries", "retry_delay_seconds", "retry_max_delay_seconds", "pause_on_failure", "revert", "reason", "request_id", "etag")
+    JOB_NAME_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    TIMEZONE_FIELD_NUMBER: _ClassVar[int]
+    JITTER_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    CATCH_UP_FIELD_NUMBER: _ClassVar[int]
+    CATCH_UP_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    RETRIES_FIELD_NUMBER: _ClassVar[int]
+    RETRY_DELAY_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    RETRY_MAX_DELAY_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_ON_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    REVERT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    job_name: str
+    schedule: str
+    timezone: str
+    jitter_seconds: int
+    catch_up: str
+    catch_up_limit: int
+    retries: int
+    retry_delay_seconds: float
+    retry_max_delay_seconds: float
+    pause_on_failure: int
+    revert: bool
+    reason: str
+    request_id: str
+    etag: str
+    def __init__(self, job_name: _Optional[str] = ..., schedule: _Optional[str] = ..., timezone: _Optional[str] = ..., jitter_seconds: _Optional[int] = ..., catch_up: _Optional[str] = ..., catch_up_limit: _Optional[int] = ..., retries: _Optional[int] = ..., retry_delay_seconds: _Optional[float] = ..., retry_max_delay_seconds: _Optional[float] = ..., pause_on_failure: _Optional[int] = ..., revert: _Optional[bool] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...

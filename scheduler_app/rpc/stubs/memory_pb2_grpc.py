@@ -46,6 +46,7 @@ class MemoryServiceStub:
     ListJobs: Any
     RunJob: Any
     RetryRun: Any
+    UpdateJobSchedule: Any
     BackfillJob: Any
     GetRun: Any
     ListRuns: Any

@@ -1,0 +1,41 @@
+"""What people have set of a job in place of what its code declares."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from scheduler_app import zones
+
+SCHEDULE = ("cron", "timezone", "jitter")
+POLICIES = (
+    *("catch_up", "catch_up_limit", "retries", "retry_delay", "retry_max_delay"),
+    "pause_on_failure",
+)
+OVERRIDABLE = (*SCHEDULE, *POLICIES)
+"""The fields of a job that may be overridden. How its function is called is for the code to say."""
+
+
+def pack(values: Mapping[str, Any]) -> str:
+    """Return these values as a job's row keeps them: as JSON; nothing for none."""
+    return json.dumps(dict(values), sort_keys=True) if values else ""
+
+
+def unpack(text: str) -> dict[str, Any]:
+    """Return the values that a job's row keeps; none if somebody has spoilt them."""
+    try:
+        found = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return {}
+    known = found.items() if isinstance(found, dict) else ()
+    return {name: value for name, value in known if name in OVERRIDABLE}
+
+
+def effective(declared: Mapping[str, Any], overrides: str) -> dict[str, Any]:
+    """Return what is in force of a declaration, with the columns `overrides` and `declared`: what
+    people have set, and what the code says of the same fields."""
+    values = unpack(overrides)
+    merged = dict(declared) | values
+    if "timezone" in values:
+        merged["zone_rules"] = zones.digest(merged["timezone"])
+    said = {name: declared[name] for name in values if name in declared}
+    return merged | {"overrides": overrides, "declared": pack(said)}
