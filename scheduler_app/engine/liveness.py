@@ -333,5 +333,6 @@ def _close(node: Node, judge: int) -> bool:
 
 
 def _check(in_time: Callable[[], bool]) -> None:
+    change.write_now()
     if not in_time():
         raise Late

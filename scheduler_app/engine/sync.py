@@ -103,6 +103,7 @@ def orphan(
 
 
 def _check(still_holds: Callable[[], bool]) -> None:
+    change.write_now()
     if not still_holds():
         raise Outdated
 

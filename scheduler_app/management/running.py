@@ -2,9 +2,10 @@
 
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, OutputWrapper
 
 from scheduler_app.checks import RUNNING
 
@@ -28,3 +29,18 @@ class RunningCommand(BaseCommand):
     def check(self, *args: Any, **kwargs: Any) -> None:
         super().check(*args, **kwargs)
         super().check(tags=[RUNNING], include_deployment_checks=True)
+
+
+class TolerantOutput(OutputWrapper):
+    """Standard output or error of a scheduler: its reader may be gone, or the disk be full, which
+    is no reason not to start, or to end."""
+
+    def write(  # type: ignore[override]  # Django's returns nothing, the library's a number
+        self, msg: str = "", style_func: Any = None, ending: str | None = None
+    ) -> None:
+        with suppress(OSError, ValueError):
+            super().write(msg, style_func, ending)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            super().flush()

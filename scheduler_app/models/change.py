@@ -81,6 +81,13 @@ def gathering() -> Iterator[None]:
         _gathered.depth -= 1
 
 
+def write_now() -> None:
+    """Write what has been noted in this transaction, instead of at its end: what comes after the
+    last look at others must be the commit alone."""
+    if _gathered.depth:
+        _write()
+
+
 def note_runs(runs: Iterable[Any]) -> None:
     """Note that these runs were inserted, or have their present state now."""
     _note(Kind.RUN, [(run.pk, run.job_name, str(run.state)) for run in runs])

@@ -7,6 +7,6 @@ from memory_project.settings import DATABASES
 from memory_project.settings import INSTALLED_APPS as PROJECT_APPS
 
 INSTALLED_APPS = [*PROJECT_APPS, "tests.chaos.faulty"]
-SCHEDULER = {"heartbeat": float(os.environ["CHAOS_HEARTBEAT"])}
+SCHEDULER = {"loopback_control": True, "heartbeat": float(os.environ["CHAOS_HEARTBEAT"])}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"]["timeout"] = float(os.environ["CHAOS_BUSY_TIMEOUT"])

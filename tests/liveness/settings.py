@@ -10,7 +10,9 @@ from memory_project.settings import DATABASES, LOGGING
 from memory_project.settings import INSTALLED_APPS as PROJECT_APPS
 
 INSTALLED_APPS = [*PROJECT_APPS, "tests.liveness.sick"]
-SCHEDULER = {"heartbeat": 1, "shutdown_timeout": 2} | json.loads(os.environ.get("SICK", "{}"))
+SCHEDULER = {"loopback_control": True, "heartbeat": 1, "shutdown_timeout": 2} | json.loads(
+    os.environ.get("SICK", "{}")
+)
 if os.environ.get("SICK_LOGGING"):
     logging: Any = LOGGING
     logging["handlers"]["away"] = {"class": "tests.liveness.sick.logs.Away"}

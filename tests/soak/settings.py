@@ -7,7 +7,12 @@ from memory_project.settings import DATABASES, LOGGING
 from memory_project.settings import INSTALLED_APPS as PROJECT_APPS
 
 INSTALLED_APPS = [*PROJECT_APPS, "tests.soak.app"]
-SCHEDULER = {"heartbeat": 3.0, "shutdown_timeout": 10.0, "max_concurrent_runs": 12}
+SCHEDULER = {
+    "loopback_control": True,
+    "heartbeat": 3.0,
+    "shutdown_timeout": 10.0,
+    "max_concurrent_runs": 12,
+}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"]["timeout"] = 5.0
 else:

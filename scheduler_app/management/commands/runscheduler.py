@@ -7,11 +7,10 @@ import threading
 import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import CommandError, OutputWrapper
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 
 from scheduler_app.conf import scheduler_settings
@@ -19,7 +18,7 @@ from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.exceptions import SchedulerError
 from scheduler_app.execution import streams
 from scheduler_app.management.ending import ExitCode, end_process
-from scheduler_app.management.running import RunningCommand, leave_forks_alone
+from scheduler_app.management.running import RunningCommand, TolerantOutput, leave_forks_alone
 from scheduler_app.management.watch import Watch, longest_stop
 from scheduler_app.models import database
 from scheduler_app.models.faults import in_words
@@ -76,7 +75,7 @@ class Command(RunningCommand):
         init.start_again_below()
         streams.close_input()
         streams.open_missing_output()
-        self.stdout, self.stderr = OutputWrapper(sys.stdout), OutputWrapper(sys.stderr)
+        self.stdout, self.stderr = TolerantOutput(sys.stdout), TolerantOutput(sys.stderr)
         try:
             super().run_from_argv(argv)
             code = int(self._code)
@@ -139,9 +138,8 @@ class Command(RunningCommand):
             self._say("Stopped; something did not end in time." if cut else "Stopped.")
 
     def _say(self, text: str) -> None:
-        with suppress(OSError, ValueError):  # its reader may be gone; a log is no reason to fail
-            self.stdout.write(text)
-            self.stdout.flush()
+        self.stdout.write(text)
+        self.stdout.flush()
 
 
 class NoServer:
