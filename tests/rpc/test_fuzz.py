@@ -35,6 +35,7 @@ numbers = {
     FieldDescriptor.TYPE_INT64: st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(-1, 3)),
     FieldDescriptor.TYPE_ENUM: st.integers(-2, 12),
     FieldDescriptor.TYPE_BOOL: st.booleans(),
+    FieldDescriptor.TYPE_DOUBLE: st.floats(),
     FieldDescriptor.TYPE_STRING: texts,
 }
 moments = st.builds(
