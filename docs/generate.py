@@ -98,7 +98,8 @@ def api_page() -> str:
 
 
 def _sentence(comment: str) -> str:
-    return f"{' '.join(comment.split()).rstrip('.')}."
+    words = " ".join(comment.split()).rstrip(".")
+    return f"{words}." if words else ""
 
 
 def _described() -> File:
@@ -122,6 +123,10 @@ def _api_lines(file: File, comments: dict[tuple[int, ...], str]) -> Iterator[str
         "An error has a status code, a text that says what was wrong and what would be right, and "
         "google.rpc details: an `ErrorInfo` with a `reason` that stays the same, and a "
         "`BadRequest` that names the field. `INTERNAL` carries nothing: the server's log has it.",
+        "",
+        "The status is kept in memory and follows what our code commits within a quarter of a second; "
+        "what somebody changes in the database by hand is seen within a few seconds (with thousands "
+        "of jobs: within a minute).",
         "",
         "A list comes in pages, in an order that does not change: ask again with the "
         "`next_page_token` as `page_token`, and with the same filter.",
