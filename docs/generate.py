@@ -124,9 +124,9 @@ def _api_lines(file: File, comments: dict[tuple[int, ...], str]) -> Iterator[str
         "google.rpc details: an `ErrorInfo` with a `reason` that stays the same, and a "
         "`BadRequest` that names the field. `INTERNAL` carries nothing: the server's log has it.",
         "",
-        "The status is kept in memory and follows what our code commits within a quarter of a second; "
-        "what somebody changes in the database by hand is seen within a few seconds (with thousands "
-        "of jobs: within a minute).",
+        "The status is kept in memory and follows what our code commits within a quarter of a "
+        "second; what somebody changes in the database by hand is seen within a few seconds (with "
+        "thousands of jobs: within a minute).",
         "",
         "A list comes in pages, in an order that does not change: ask again with the "
         "`next_page_token` as `page_token`, and with the same filter.",
