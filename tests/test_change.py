@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
@@ -198,3 +200,32 @@ def test_many_writers_lose_nothing(reader: Reader) -> None:
         seen += reader.jobs()
     seen += reader.jobs()
     assert sorted(seen) == sorted(f"{number}-{index}" for number in range(4) for index in range(40))
+
+
+def test_rows_of_another_server_s_dump_are_not_told(reader: Reader) -> None:
+    """Their transactions are yet to come on this server."""
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has no such ids")
+    change.note_jobs(["restored"])
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE scheduler_app_change SET xid = '9000000000000000000'::xid8")
+    change.note_jobs(["own"])
+    assert reader.jobs() == ["own"]
+    Change.objects.prune(timezone.now())
+    assert Change.objects.count() == 1
+
+
+def test_position_of_another_server_is_none(reader: Reader) -> None:
+    change.note_jobs(["a"])
+    far = "9000000000000000000"
+    position = f"{far}:{far}:" if connection.vendor == "postgresql" else far
+    assert Change.objects.after(position, LIMIT) is None
+
+
+def test_dump_is_loaded(reader: Reader, tmp_path: Path) -> None:
+    change.note_jobs(["a"])
+    dump = str(tmp_path / "dump.json")
+    call_command("dumpdata", "scheduler_app.change", output=dump, verbosity=0)
+    Change.objects.all().delete()
+    call_command("loaddata", dump, verbosity=0)
+    assert Change.objects.count() == 1

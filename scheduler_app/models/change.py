@@ -142,6 +142,10 @@ class TransactionField(_BigInteger):
     def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
         return "xid8" if connection.vendor == "postgresql" else super().db_type(connection)
 
+    def get_placeholder(self, value: Any, compiler: Any, connection: BaseDatabaseWrapper) -> str:
+        """Return what stands for a value in a statement: no number becomes such an id by itself."""
+        return "%s::text::xid8" if connection.vendor == "postgresql" else "%s"
+
 
 class ChangeQuerySet(PrimaryQuerySet["Change"]):
     def position(self) -> str:
@@ -163,8 +167,8 @@ class ChangeQuerySet(PrimaryQuerySet["Change"]):
 
     def after(self, position: str, limit: int) -> Feed | None:
         """Return what follows this position; None if it is better to begin anew: it is too much,
-        somebody has spoilt a row, or the table was emptied. The position must be one that the
-        database gave."""
+        somebody has spoilt a row, the table was emptied, or the database is another one than that
+        of the position, say a restored dump. The position must be one that a database gave."""
         connection = connections[self.db]
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
@@ -176,6 +180,8 @@ class ChangeQuerySet(PrimaryQuerySet["Change"]):
                     [int(position), limit + 1],
                 )
             rows = cursor.fetchall()
+        if rows and rows[0][2] is None:  # the position is not of this server
+            return None
         is_emptied = not rows and int(self.position()) < int(position)  # SQLite's ids begin anew
         if len(rows) > limit or is_emptied:
             return None
@@ -192,18 +198,34 @@ class ChangeQuerySet(PrimaryQuerySet["Change"]):
         ids = self.aggregate(oldest=models.Min("pk"), newest=models.Max("pk"))
         if ids["oldest"] is None:
             return False
+        self._delete_restored()
         is_old = models.Q(pk__lte=ids["newest"] - KEPT_ROWS) | models.Q(at__lt=now - KEPT_FOR)
         last = ids["oldest"] + PRUNED_AT_ONCE - 1
         deleted, _ = self.filter(is_old, pk__lte=last).delete()
         return deleted == PRUNED_AT_ONCE
 
+    def _delete_restored(self) -> None:
+        """Delete rows of a dump of another server, whose transactions are yet to come on this
+        one."""
+        connection = connections[self.db]
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    f"DELETE FROM {_TABLE} "  # noqa: S608
+                    "WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())"
+                )
+
 
 _AFTER = f"""
-    SELECT found.id, now.snapshot::text, found.at, found.data
+    SELECT found.id, now.snapshot::text,
+        CASE WHEN pg_snapshot_xmax(%(position)s::pg_snapshot) <= pg_snapshot_xmax(now.snapshot)
+        THEN coalesce(found.at, clock_timestamp()) END,
+        found.data
     FROM (SELECT pg_current_snapshot() AS snapshot) AS now
     LEFT JOIN (
         SELECT id, at, data FROM {_TABLE}
         WHERE xid >= pg_snapshot_xmax(%(position)s::pg_snapshot)
+        AND xid < pg_snapshot_xmax(pg_current_snapshot())
         UNION ALL
         SELECT id, at, data FROM {_TABLE}
         WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip(%(position)s::pg_snapshot)))
