@@ -93,6 +93,10 @@ class Project:
         command = [str(self._bin / "python"), "-W", "error::DeprecationWarning:scheduler_app"]
         return self._call([*command, "manage.py", *arguments], self.folder)
 
+    def client(self, *arguments: str) -> str:
+        """Return what schedulerctl printed, which must end with 0."""
+        return self._call([str(self._bin / "schedulerctl"), *arguments], self.folder)
+
     @contextmanager
     def scheduler(self, *, serves: bool = True) -> Iterator[str]:
         """A scheduler, which `serves` on the address that this gives, and ends with 0."""
