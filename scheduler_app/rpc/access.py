@@ -1,10 +1,12 @@
 """Who calls, and whether they may.
 
 Through the Unix socket comes who may open it: the user of the operating system who runs the server.
-A token stands for its user, a client's certificate for the user it names. Through a loopback
-address without a token, anybody on the machine may read, and control what
-SCHEDULER["loopback_control"] lets them. Through any other address without encryption, which only
---insecure opens, everybody may do everything."""
+A token stands for its user, a client's certificate for the user it names. Without either, a server
+that listens without encryption lets its callers read, and control if
+SCHEDULER["loopback_control"] says so; one that --insecure has opened lets them do everything.
+
+What decides is how the server listens, never from which address a call seems to come: whoever is on
+the machine can call a loopback address from any address of the machine."""
 
 import getpass
 import time
@@ -28,7 +30,6 @@ BEARER = "Bearer "
 REMEMBERED = 0.5
 """Seconds for which a token that was found is not looked up again."""
 MOST_REMEMBERED = 1_000
-LOOPBACK = ("ipv4:127.", "ipv6:[::1]")
 HOW = (
     "Make one with `manage.py scheduler token create`, and send it as the metadata "
     "`authorization: Bearer <token>`"
@@ -45,8 +46,8 @@ class Caller:
         """By default everything is permitted."""
 
 
-class Anybody(Caller):
-    """On this machine, without a token."""
+class Unproved(Caller):
+    """Who calls a loopback address without a token."""
 
     def check(self, call: Call) -> None:
         if call.scope != Scope.VIEW and not scheduler_settings().loopback_control:
@@ -89,11 +90,21 @@ class _Permissions(dict[str, bool]):
 
 
 class Access:
-    """Finds out who calls. Remembers tokens for a moment: each takes several queries."""
+    """Finds out who calls one server. Remembers tokens for a moment: each takes several queries."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_open: bool = False) -> None:
+        """`is_open`: whoever reaches the server may do everything."""
+        self._is_open = is_open
         self._lock = Lock()
         self._known: dict[str, tuple[float, UserCaller]] = {}
+
+    def actor(self, call: Call, context: grpc.ServicerContext) -> Actor:
+        """Return who makes this call, for the audit. Raises NotSignedIn and NotPermitted."""
+        said = dict(context.invocation_metadata())
+        caller = self.caller(context, said)
+        caller.check(call)
+        surface = Surface.CLI if said.get(SURFACE_KEY) == Surface.CLI else Surface.GRPC
+        return Actor(caller.name, surface)
 
     def caller(self, context: grpc.ServicerContext, said: Mapping[str, Any]) -> Caller:
         """Return who calls. Raises NotSignedIn."""
@@ -110,7 +121,7 @@ class Access:
         if peer.startswith("unix:"):
             return Caller(_owner())
         host = peer.rpartition(":")[0]  # the port is another one at each connection
-        return Anybody(host) if peer.startswith(LOOPBACK) else Caller(host)
+        return Caller(host) if self._is_open else Unproved(host)
 
     def _by_token(self, authorization: str) -> Caller:
         text = authorization.removeprefix(BEARER)
@@ -150,15 +161,3 @@ def _owner() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
-
-
-access = Access()
-
-
-def actor(call: Call, context: grpc.ServicerContext) -> Actor:
-    """Return who calls, for the audit. Raises NotSignedIn and NotPermitted."""
-    said = dict(context.invocation_metadata())
-    caller = access.caller(context, said)
-    caller.check(call)
-    surface = Surface.CLI if said.get(SURFACE_KEY) == Surface.CLI else Surface.GRPC
-    return Actor(caller.name, surface)

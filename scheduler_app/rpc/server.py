@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.logs import SafeLogger
+from scheduler_app.rpc.access import Access
 from scheduler_app.rpc.endpoint import DEFAULT_ADDRESS, DEFAULT_WORKERS, AddressError
 from scheduler_app.rpc.framework import grpc_settings
 from scheduler_app.rpc.guard import GuardInterceptor, Pool
@@ -87,9 +88,10 @@ def _close_if_ours(found: socket.socket) -> None:
 os.register_at_fork(after_in_child=_close_in_child)
 
 
-def add_services(server: grpc.Server) -> None:
-    """Add our service. A project's own GRPC_FRAMEWORK["ROOT_HANDLERS_HOOK"] adds others."""
-    servicer = SchedulerService.as_servicer(hub=Hub(StatusAnswer()))
+def add_services(server: grpc.Server, *, is_open: bool = False) -> None:
+    """Add our service. A project's own GRPC_FRAMEWORK["ROOT_HANDLERS_HOOK"] adds others. `is_open`:
+    whoever reaches the server may do everything."""
+    servicer = SchedulerService.as_servicer(hub=Hub(StatusAnswer()), access=Access(is_open=is_open))
     memory_pb2_grpc.add_MemoryServiceServicer_to_server(servicer, server)
 
 
@@ -127,7 +129,7 @@ class Server:
             interceptors=[self._guard, *_interceptors()],
             options=OPTIONS,
         )
-        add_services(self._server)
+        add_services(self._server, is_open=self._is_open)
         if (hook := _hook()) is not add_services:
             hook(self._server)
         self._health = HealthReporter(("", SERVICE), look)

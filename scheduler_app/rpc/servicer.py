@@ -7,7 +7,7 @@ import grpc
 
 from scheduler_app.exceptions import RequestError
 from scheduler_app.models import Scope
-from scheduler_app.rpc.access import actor
+from scheduler_app.rpc.access import Access
 from scheduler_app.rpc.calls import CALLS, WATCH
 from scheduler_app.rpc.framework import Service
 from scheduler_app.rpc.live import StatusAnswer
@@ -26,12 +26,13 @@ class SchedulerService(Service):
     answer, not an error."""
 
     hub = Hub(StatusAnswer())
-    """Each server has one of its own."""
+    access = Access()
+    """Each server has a hub and an access of its own."""
 
     def WatchScheduler(  # noqa: N802
         self, request: Any, context: grpc.ServicerContext
     ) -> Iterator[Any]:
-        actor(WATCH, context)
+        self.access.actor(WATCH, context)
         for kind in request.kinds:
             if kind not in KINDS:
                 raise RequestError("kinds", f"Bad kind {kind}: use those of EventKind.")
@@ -41,23 +42,18 @@ class SchedulerService(Service):
             request.cursor,
             wanted,
             on_end=context.add_callback,
-            check=lambda: _check(context),
+            check=lambda: self.access.actor(WATCH, context),
         )
 
 
 vars(SchedulerService.WatchScheduler)["is_watch"] = True  # the guard has threads for it
 
 
-def _check(context: grpc.ServicerContext) -> None:
-    """Raise if the caller may not watch any more: a token may end, and its user."""
-    actor(WATCH, context)
-
-
 def _answering(method: Method) -> Any:
     call = CALLS[method.name]
 
     def answer(service: SchedulerService, request: Any, context: grpc.ServicerContext) -> Any:
-        by = actor(call, context)
+        by = service.access.actor(call, context)
         status = service.hub.status
         if method.name == STATUS:
             return status.get()

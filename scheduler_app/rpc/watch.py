@@ -186,7 +186,7 @@ def watch(
     text: str,
     wanted: Filter,
     on_end: Callable[[Callable[[], None]], bool],
-    check: Callable[[], None],
+    check: Callable[[], object],
 ) -> Iterator[Any]:
     """Yield the answers of one watcher. `on_end` has a function called when its call ends; `check`
     raises if the caller may not watch any more. Raises CursorError and TooSlow."""
@@ -207,7 +207,7 @@ def _answers(
     subscription: Subscription,
     cursor: Cursor | None,
     wanted: Filter,
-    check: Callable[[], None],
+    check: Callable[[], object],
 ) -> Iterator[Any]:
     """Yield a snapshot, or what follows the cursor, and then what happens."""
     if cursor is None:

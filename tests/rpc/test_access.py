@@ -4,10 +4,13 @@ import os
 import socket
 import stat
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import grpc
 import pytest
@@ -17,6 +20,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from scheduler_app.control import Actor, tokens
+from scheduler_app.exceptions import NotPermitted
 from scheduler_app.models import AuditEntry, Job, JobRun, RunState, Scope, Surface, Token
 from scheduler_app.rpc import access, sockets
 from scheduler_app.rpc.calls import CALLS
@@ -25,6 +29,7 @@ from scheduler_app.rpc.endpoint import AddressError, CallError, Proof
 from scheduler_app.rpc.server import Server
 from scheduler_app.rpc.stubs import memory_pb2 as pb
 from scheduler_app.rpc.stubs.memory_pb2_grpc import METHODS, MemoryServiceStub
+from tests.harness.needs import missing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MakeJob = Callable[..., Job]
@@ -122,6 +127,54 @@ def test_loopback_may_act_by_setting(
     settings.SCHEDULER = {"loopback_control": True}
     assert answer(stub, name) == ("OK", "")
     assert AuditEntry.objects.get().actor.startswith("ipv4:127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    "peer", ["ipv4:127.0.0.1:5", "ipv4:192.0.2.2:5", "ipv6:[::1]:5", "ipv6:[::ffff:10.0.0.1]:5"]
+)
+def test_address_of_the_caller_proves_nothing(peer: str) -> None:
+    """Whoever is on the machine calls from any address of the machine."""
+    context = mock.Mock(**{"peer.return_value": peer, "auth_context.return_value": {}})
+    with pytest.raises(NotPermitted):
+        access.Access().caller(context, {}).check(CALLS["PauseJob"])
+    access.Access(is_open=True).caller(context, {}).check(CALLS["PauseJob"])
+
+
+def test_call_from_another_address_of_the_machine_may_not_act(
+    serve: Callable[..., Server], nightly: Job
+) -> None:
+    with relay(serve().address) as address, grpc.insecure_channel(address) as channel:
+        stub = MemoryServiceStub(channel)
+        assert answer(stub, "ListJobs") == ("OK", "")
+        assert answer(stub, "PauseJob")[0] == "PERMISSION_DENIED"
+
+
+@contextmanager
+def relay(address: str) -> Iterator[str]:
+    """An address that is passed on to that one, from this machine's own address in its network."""
+    host, _, port = address.partition(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # nothing is sent
+        except OSError:
+            missing("this machine has no network")
+        own = probe.getsockname()[0]
+
+    def pump(one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(65536):
+                other.sendall(data)
+
+    def accept() -> None:
+        with suppress(OSError), listener.accept()[0] as caller, socket.socket() as server:
+            server.bind((own, 0))
+            server.connect((host, int(port)))
+            threading.Thread(target=pump, args=(server, caller), daemon=True).start()
+            pump(caller, server)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
 
 
 @pytest.mark.parametrize("name", CALLS)
