@@ -13,8 +13,8 @@ from scheduler_app.rpc.stubs import memory_pb2 as pb
 from scheduler_app.rpc.stubs.memory_pb2_grpc import MemoryServiceStub
 from tests.chaos.audit import audit
 from tests.chaos.form import FULL
-from tests.chaos.nodes import Nodes
-from tests.harness import Daemon
+from tests.chaos.nodes import Node, Nodes
+from tests.harness import Daemon, eventually
 
 SERVED = 1.5
 """Seconds for which each server is watched."""
@@ -64,16 +64,19 @@ def test_watcher_is_told_the_ledger(nodes: Nodes) -> None:
     restarts = 20 if nodes.form is FULL else 5
     watcher.watch(nodes.start("grpcrunserver"))
     with open_transaction(nodes):
-        keeper = nodes.node()
+        keeper, killed = nodes.node(), list[Node]()
         for number in range(restarts):
             server = nodes.node()
             watcher.watch(server, SERVED)
             if number % 2:
                 server.kill()
+                killed.append(server)
             else:
                 server.stop()
         keeper.kill()
         nodes.works(nodes.node(), seconds=60)
+        for node in (*killed, keeper):  # their runs are closed once they are known to be dead
+            eventually(lambda node=node: nodes.held_by(node) == 0, nodes.form.closed_within + 30)
     audit(nodes)
     watcher.watch(nodes.start("grpcrunserver"))
     assert [told for told, times in Counter(watcher.told).items() if times > 1] == []
