@@ -20,6 +20,8 @@ class ExitCode(IntEnum):
     NOT_REACHABLE = 3
     """No server answers, or its database does not."""
     NOT_PERMITTED = 4
+    INTERRUPTED = 130
+    """By Ctrl-C."""
 
 
 CODES = {
@@ -41,6 +43,8 @@ def carry_out(api: Api, options: Namespace, out: Output) -> Ended:
     """Carry out the command of these options. Raises what the database raises."""
     try:
         return Ended(options.run(api, options, out))
+    except KeyboardInterrupt:
+        return Ended(ExitCode.INTERRUPTED)
     except SchedulerError as error:
         return Ended(code_of(error), printable(f"{error}{_hint(api, options, error)}"))
 

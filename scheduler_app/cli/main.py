@@ -45,8 +45,6 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader has gone (`| head`). Python would complain once more at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        return 130
     finally:
         client.close()
     return _told(ended.error, ended.code) if ended.error else ended.code

@@ -10,6 +10,10 @@ from scheduler_app.rpc.wire import RUN_STATE, Values
 from scheduler_app.text import first_line, length, printable
 
 CLEAR_LINE = "\r\033[K"
+POLL = 0.5
+"""Seconds between two looks at a run that is waited for."""
+ENDED = frozenset(("success", "failed", "cancelled", "lost", "skipped", "missed"))
+"""The states of a run that are final."""
 
 
 class Stream(Protocol):
@@ -54,6 +58,12 @@ class Output:
     def json(self, values: Values) -> None:
         """Write one object on one line: moments in ISO 8601 and UTC, lengths of time in seconds."""
         self.line(json.dumps(values, default=_plain))
+
+    def objects(self, rows: Iterable[Values]) -> int:
+        """Write each of these on a line; return the exit code."""
+        for row in rows:
+            self.json(row)
+        return 0
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Write the rows in columns as wide as they need; the last one ends where it ends."""
@@ -115,3 +125,29 @@ def run_row(run: Values) -> tuple[str, ...]:
 
 
 RUN_HEADER = ("RUN", "JOB", "RESULT", "SCHEDULED FOR", "STARTED", "TOOK", "MESSAGE")
+
+
+def log_lines(run: Values) -> Iterable[str]:
+    """Return the lines of a run's log, and of its traceback."""
+    return map(printable, f"{run['log']}{run['traceback']}".splitlines())
+
+
+def pause_words(job: Values, *, since: bool = False) -> str:
+    """Return "until ... by ada: deploy", as far as there is an end, a name and a reason, with the
+    beginning if it is wanted; empty if the job is not paused."""
+    if not job["is_paused"]:
+        return ""
+    begin = f"since {at_ms(job['paused_since_ms'])} " if since else ""
+    end = f"until {at_ms(job['paused_until_ms'])} " if job["paused_until_ms"] else ""
+    by = f"by {job['paused_by']}" if job["paused_by"] else ""
+    reason = f": {job['pause_reason']}" if job["pause_reason"] else ""
+    return f"{begin}{end}{by}".strip() + reason
+
+
+def overrides(job: Values) -> str:
+    """Return what people have set of a job, each with what its code declares."""
+    told = (
+        f"{name} {value!r} (code: {job['declared'].get(name, '?')!r})"
+        for name, value in sorted(job["overrides"].items())
+    )
+    return ", ".join(told)

@@ -2,13 +2,15 @@
 
 import json
 import os
-from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Mapping
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from scheduler_app.cli import commands, times
+from scheduler_app.cli import acting, history, looking, planning, times
+from scheduler_app.cli.api import Api
+from scheduler_app.cli.output import Output
 from scheduler_app.rpc.endpoint import Proof
 from scheduler_app.text import is_storable, shown
 
@@ -16,6 +18,8 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 STATES = ("queued", "running", "success", "failed", "cancelled", "lost", "skipped", "missed")
 
 
+Command = Callable[[Api, Namespace, Output], int]
+"""Asks the API, writes what it answers, and returns the exit code."""
 CONNECTION = ("endpoint", "token", "ca", "cert", "key")
 
 
@@ -57,14 +61,14 @@ def add_commands(subparsers: Any) -> None:
     _add_schedules(subparsers)
 
 
-def _add(subparsers: Any, name: str, command: commands.Command, help_text: str) -> ArgumentParser:
+def _add(subparsers: Any, name: str, command: Command, help_text: str) -> ArgumentParser:
     parser: ArgumentParser = subparsers.add_parser(name, help=help_text, description=help_text)
     parser.set_defaults(run=command)
     return parser
 
 
 def _add_looking(subparsers: Any) -> None:
-    status = _add(subparsers, "status", commands.status, "Show the scheduler and all jobs.")
+    status = _add(subparsers, "status", looking.status, "Show the scheduler and all jobs.")
     status.add_argument("--failing", action="store_true", help=FAILING)
     form = status.add_mutually_exclusive_group()
     form.add_argument(
@@ -81,24 +85,24 @@ def _add_looking(subparsers: Any) -> None:
         metavar="SECONDS",
         help="Again and again, every 2 seconds unless told otherwise, until Ctrl-C.",
     )
-    jobs = _add(subparsers, "list", commands.list_jobs, "List jobs.")
+    jobs = _add(subparsers, "list", looking.list_jobs, "List jobs.")
     jobs.add_argument("--state", type=text, help="Those in this state, such as paused or running.")
     jobs.add_argument("--prefix", type=text, help="Those whose names begin so.")
     jobs.add_argument("--failing", action="store_true", help=FAILING)
     _add_json(jobs)
-    watch = _add(subparsers, "watch", commands.watch, "Show what happens, as it happens.")
+    watch = _add(subparsers, "watch", history.watch, "Show what happens, as it happens.")
     watch.add_argument("jobs", metavar="JOB", nargs="*", type=text, help="To these jobs alone.")
     _add_json(watch)
-    show = _add(subparsers, "show", commands.show, "Show a job and its last runs.")
+    show = _add(subparsers, "show", looking.show, "Show a job and its last runs.")
     show.add_argument("job", metavar="JOB", type=text)
     _add_json(show)
-    nodes = _add(subparsers, "nodes", commands.nodes, "List the scheduler processes.")
+    nodes = _add(subparsers, "nodes", looking.nodes, "List the scheduler processes.")
     nodes.add_argument("--all", action="store_true", help="Those that are stopped, too.")
     _add_json(nodes)
     health = _add(
         subparsers,
         "health",
-        commands.health,
+        looking.health,
         "Say in a line whether jobs run; exit with 1 if they do not. For probes.",
     )
     health.add_argument(
@@ -115,8 +119,8 @@ FAILING = "Only jobs whose last outcome is not a success."
 
 def _add_acting(subparsers: Any) -> None:
     for name, command, help_text in (
-        ("pause", commands.pause, "Stop firing a job; a running run continues."),
-        ("resume", commands.resume, "Fire a paused job again."),
+        ("pause", acting.pause, "Stop firing a job; a running run continues."),
+        ("resume", acting.resume, "Fire a paused job again."),
     ):
         parser = _add(subparsers, name, command, help_text)
         which = parser.add_mutually_exclusive_group(required=True)
@@ -149,7 +153,7 @@ def _add_acting(subparsers: Any) -> None:
     override = _add(
         subparsers,
         "set",
-        commands.override,
+        acting.override,
         "Have another schedule, or other policies, be in force than the code declares.",
     )
     override.add_argument("job", metavar="JOB", type=text)
@@ -168,13 +172,13 @@ def _add_acting(subparsers: Any) -> None:
             f"--{option}", dest=dest, type=kind, metavar=option.upper(), help=help_text
         )
     revert = _add(
-        subparsers, "revert", commands.revert, "Have the code decide again of what was set."
+        subparsers, "revert", acting.revert, "Have the code decide again of what was set."
     )
     revert.add_argument("job", metavar="JOB", type=text)
     _add_reason(override)
     _add_reason(revert)
     backfill = _add(
-        subparsers, "backfill", commands.backfill, "Run the occurrences of a period again."
+        subparsers, "backfill", acting.backfill, "Run the occurrences of a period again."
     )
     backfill.add_argument("job", metavar="JOB", type=text)
     backfill.add_argument(
@@ -192,7 +196,7 @@ def _add_acting(subparsers: Any) -> None:
     _add_dry_run(backfill)
     _add_reason(backfill)
     _add_json(backfill)
-    run = _add(subparsers, "run", commands.run, "Run a job now, of a paused job too.")
+    run = _add(subparsers, "run", acting.run, "Run a job now, of a paused job too.")
     run.add_argument("job", metavar="JOB", type=text)
     run.add_argument(
         "--arg",
@@ -204,7 +208,7 @@ def _add_acting(subparsers: Any) -> None:
         help="A keyword argument for this run alone; JSON, or else text.",
     )
     retry = _add(
-        subparsers, "retry", commands.retry, "Run again what failed, was lost or did not run."
+        subparsers, "retry", acting.retry, "Run again what failed, was lost or did not run."
     )
     retry.add_argument("run_id", metavar="RUN", type=_run_id)
     for parser in (run, retry):
@@ -216,14 +220,14 @@ def _add_acting(subparsers: Any) -> None:
         )
         _add_json(parser)
     cancel = _add(
-        subparsers, "cancel", commands.cancel, "End a run early; status tells which are going."
+        subparsers, "cancel", acting.cancel, "End a run early; status tells which are going."
     )
     cancel.add_argument("run_id", metavar="RUN", type=_run_id)
     _add_reason(cancel)
 
 
 def _add_history(subparsers: Any) -> None:
-    runs = _add(subparsers, "runs", commands.runs, "List runs, the latest first.")
+    runs = _add(subparsers, "runs", history.runs, "List runs, the latest first.")
     runs.add_argument("job", metavar="JOB", nargs="?", type=text)
     runs.add_argument(
         "--failed", action="store_true", help="Those that failed, were lost or were missed."
@@ -232,7 +236,7 @@ def _add_history(subparsers: Any) -> None:
         "--state", dest="states", action="append", default=[], choices=STATES, help="Repeatable."
     )
     runs.add_argument("--grep", type=text, metavar="TEXT", help="With this text in the message.")
-    audit = _add(subparsers, "audit", commands.audit, "List what people did, the latest first.")
+    audit = _add(subparsers, "audit", history.audit, "List what people did, the latest first.")
     audit.add_argument("job", metavar="JOB", nargs="?", type=text)
     audit.add_argument("--actor", type=text, metavar="NAME", help="What this person did.")
     for parser in (runs, audit):
@@ -244,13 +248,13 @@ def _add_history(subparsers: Any) -> None:
             "--limit", type=_limit, default=50, metavar="N", help="N at most (default: 50)."
         )
         _add_json(parser)
-    logs = _add(subparsers, "logs", commands.logs, "Print the log of a run.")
+    logs = _add(subparsers, "logs", history.logs, "Print the log of a run.")
     logs.add_argument("run_id", metavar="RUN", type=_run_id)
     logs.add_argument("--follow", action="store_true", help="Wait until the run has ended.")
 
 
 def _add_schedules(subparsers: Any) -> None:
-    upcoming = _add(subparsers, "next", commands.upcoming, "List what runs next.")
+    upcoming = _add(subparsers, "next", planning.upcoming, "List what runs next.")
     upcoming.add_argument(
         "within",
         nargs="?",
@@ -261,7 +265,7 @@ def _add_schedules(subparsers: Any) -> None:
     )
     _add_json(upcoming)
     explain = _add(
-        subparsers, "explain", commands.explain, "Tell why a job did, did not or will run."
+        subparsers, "explain", planning.explain, "Tell why a job did, did not or will run."
     )
     explain.add_argument("job", metavar="JOB", type=text)
     explain.add_argument(
@@ -271,7 +275,7 @@ def _add_schedules(subparsers: Any) -> None:
         help='Such as 2026-11-24T01:00 or "yesterday 01:00", on the job\'s own clock unless an '
         "offset is given.",
     )
-    preview = _add(subparsers, "preview", commands.preview, "Tell when a schedule fires next.")
+    preview = _add(subparsers, "preview", planning.preview, "Tell when a schedule fires next.")
     which = preview.add_mutually_exclusive_group(required=True)
     which.add_argument("schedule", nargs="?", type=text, help='Such as "0 2 * * 1-5".')
     which.add_argument("--job", type=text, help="The schedule of this job.")

@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
+from scheduler_app.cli.output import pause_words
 from scheduler_app.rpc.wire import RESULT, Values
 from scheduler_app.text import LONGEST_LIST, first_line, listed, printable
 
@@ -40,7 +41,7 @@ def status_lines(status: Values) -> Iterator[str]:
         if job["overrides"]:
             yield f"    overridden: {printable(', '.join(sorted(job['overrides'])))}"
         if job["is_paused"] and (job["pause_reason"] or job["paused_until_ms"]):
-            yield f"    {printable(_pause(job))}"
+            yield f"    paused {printable(pause_words(job))}"
         if job["state"] == "OVERDUE":
             at = _local(job["next_run_ms"], seconds=True)
             yield f"    due since {at}, and no scheduler has claimed it"
@@ -78,14 +79,6 @@ def _row(job: Values) -> tuple[str, ...]:
 
 def _state(job: Values) -> str:
     return job["state"] or _older_state(job)
-
-
-def _pause(job: Values) -> str:
-    until = job["paused_until_ms"]
-    end = f" until {_local(until, seconds=True)}" if until else ""
-    by = f" by {job['paused_by']}" if job["paused_by"] else ""
-    reason = f": {job['pause_reason']}" if job["pause_reason"] else ""
-    return f"paused{end}{by}{reason}"
 
 
 def _older_state(job: Values) -> str:

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import grpc
@@ -59,6 +60,10 @@ def open_transaction(nodes: Nodes) -> Iterator[None]:
         other.rollback()
 
 
+def _is_closed(nodes: Nodes, node: Node) -> bool:
+    return nodes.held_by(node) == 0
+
+
 def test_watcher_is_told_the_ledger(nodes: Nodes) -> None:
     watcher = Watcher()
     restarts = 20 if nodes.form is FULL else 5
@@ -76,7 +81,7 @@ def test_watcher_is_told_the_ledger(nodes: Nodes) -> None:
         keeper.kill()
         nodes.works(nodes.node(), seconds=60)
         for node in (*killed, keeper):  # their runs are closed once they are known to be dead
-            eventually(lambda node=node: nodes.held_by(node) == 0, nodes.form.closed_within + 30)
+            eventually(partial(_is_closed, nodes, node), nodes.form.closed_within + 30)
     audit(nodes)
     watcher.watch(nodes.start("grpcrunserver"))
     assert [told for told, times in Counter(watcher.told).items() if times > 1] == []

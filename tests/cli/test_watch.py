@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scheduler_app.cli import commands
+from scheduler_app.cli import history
 from scheduler_app.cli.output import Output
 from scheduler_app.rpc.endpoint import CallError, NoAnswer
 from scheduler_app.rpc.wire import Values
@@ -45,11 +45,11 @@ class Server:
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scheduler_app.cli.commands.time.sleep", lambda _: None)
+    monkeypatch.setattr("time.sleep", lambda _: None)
 
 
 def watched(server: Server, *, as_json: bool = False) -> int:
-    return commands.watch(server, Namespace(jobs=[], as_json=as_json), Output())
+    return history.watch(server, Namespace(jobs=[], as_json=as_json), Output())
 
 
 def test_each_event_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,7 +80,7 @@ def carry_out(monkeypatch: pytest.MonkeyPatch, **outcome: Any) -> None:
         values = {"started_at": at, "finished_at": at, "state": RunState.SUCCESS} | outcome
         JobRun.objects.active().update(**values)
 
-    monkeypatch.setattr("scheduler_app.cli.commands.time.sleep", end)
+    monkeypatch.setattr("time.sleep", end)
 
 
 def test_list_has_a_line_a_job(call: Call, make_job: MakeJob) -> None:

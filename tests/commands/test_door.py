@@ -166,7 +166,7 @@ def test_watch_goes_on_without_a_server(call: Call, monkeypatch: pytest.MonkeyPa
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("scheduler_app.cli.commands.time.sleep", interrupt)
+    monkeypatch.setattr("time.sleep", interrupt)
     assert call("status", "--watch")[0].startswith(LABEL)
 
 

@@ -97,7 +97,7 @@ def test_arguments_never_end_in_a_traceback(
     def stop(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("scheduler_app.cli.commands.time.sleep", stop)
+    monkeypatch.setattr("time.sleep", stop)
     run(*arguments)
 
 

@@ -124,7 +124,7 @@ def test_watch_shows_again_until_interrupted(
         if next(shown, "enough"):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("scheduler_app.cli.commands.time.sleep", wait)
+    monkeypatch.setattr("time.sleep", wait)
     assert call("status", "--watch").count("Scheduler: STOPPED") == 2
 
 

@@ -1,0 +1,172 @@
+"""What people do: pause, resume, set, revert, run, retry, backfill, cancel."""
+
+import time
+from argparse import Namespace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from scheduler_app.cli.api import Api, Refused, UnknownJob, every
+from scheduler_app.cli.codes import ExitCode
+from scheduler_app.cli.output import (
+    ENDED,
+    POLL,
+    Output,
+    at,
+    at_ms,
+    log_lines,
+    overrides,
+    state,
+    took,
+)
+from scheduler_app.rpc.endpoint import NoAnswer
+from scheduler_app.rpc.wire import Values
+from scheduler_app.text import first_line, length, printable
+
+SETTABLE = (
+    *("schedule", "timezone", "jitter_seconds", "catch_up", "catch_up_limit", "retries"),
+    *("retry_delay_seconds", "retry_max_delay_seconds", "pause_on_failure"),
+)
+"""What can be set of a job, as in UpdateJobScheduleRequest."""
+
+
+def pause(api: Api, options: Namespace, out: Output) -> int:
+    until = options.until or (datetime.now(UTC) + options.duration if options.duration else None)
+    for name in _names(api, options):
+        fields = {"until": until} if until else {}
+        answer = api.call("PauseJob", job_name=name, reason=options.reason, **fields)
+        _check("pause", name, answer, api, out)
+        out.line(printable(f"Job '{name}' paused{f' until {at(until)}' if until else ''}."))
+    return ExitCode.DONE
+
+
+def resume(api: Api, options: Namespace, out: Output) -> int:
+    for name in _names(api, options):
+        answer = api.call(
+            "ResumeJob",
+            job_name=name,
+            reason=options.reason,
+            catch_up=options.catch_up,
+            dry_run=options.dry_run,
+        )
+        _check("resume", name, answer, api, out)
+        if not options.dry_run:
+            out.line(printable(f"Job '{name}' resumed."))
+        if options.dry_run or options.catch_up != "skip":
+            out.line(printable(f"  {_runs(answer['caught_up_times'], answer, options)}"))
+        if options.dry_run:
+            out.line(printable(f"  due next: {at(answer['next_run_time'])}"))
+    return ExitCode.DONE
+
+
+def _runs(moments: list[datetime], answer: Values, options: Namespace) -> str:
+    number = "1 run" if len(moments) == 1 else f"{len(moments):,} runs"
+    span = f", about {length(answer['expected_duration'])}" if answer["expected_duration"] else ""
+    verb = "would be" if options.dry_run else "is" if len(moments) == 1 else "are"
+    return f"{number}{span} {verb} queued."
+
+
+def _names(api: Api, options: Namespace) -> list[str]:
+    if options.job:
+        return [options.job]
+    return [job["job_name"] for job in every(api, "ListJobs", "jobs")]
+
+
+def _check(verb: str, name: str, answer: Values, api: Api, out: Output) -> None:
+    out.note(api.note)
+    if not answer["success"]:
+        raise UnknownJob(f"Failed to {verb} '{name}': {answer['error']}")
+
+
+def cancel(api: Api, options: Namespace, out: Output) -> int:
+    answer = api.call("CancelRun", run_id=options.run_id, reason=options.reason)
+    out.note(api.note)
+    if not answer["success"]:
+        raise Refused(f"Failed to cancel run {options.run_id}: {answer['error']}")
+    done = "asked to end" if answer["is_running"] else "cancelled"
+    out.line(f"Run {options.run_id} {done}.")
+    return ExitCode.DONE
+
+
+def override(api: Api, options: Namespace, out: Output) -> int:
+    fields = {name: value for name, value in vars(options).items() if name in SETTABLE}
+    wanted = {name: value for name, value in fields.items() if value is not None}
+    return _updated(api, options, out, **wanted)
+
+
+def revert(api: Api, options: Namespace, out: Output) -> int:
+    return _updated(api, options, out, revert=True)
+
+
+def _updated(api: Api, options: Namespace, out: Output, **fields: Any) -> int:
+    job = api.call("UpdateJobSchedule", job_name=options.job, reason=options.reason, **fields)
+    out.note(api.note)
+    out.line(
+        printable(f"{job['schedule']} ({job['timezone']}), next run {at_ms(job['next_run_ms'])}")
+    )
+    out.line(printable(overrides(job)) or "As the code declares.")
+    return ExitCode.DONE
+
+
+def backfill(api: Api, options: Namespace, out: Output) -> int:
+    fields = {
+        "since": options.since,
+        "include_succeeded": options.all,
+        "dry_run": options.dry_run,
+        "reason": options.reason,
+    }
+    until = {"until": options.until} if options.until else {}
+    answer = api.call("BackfillJob", job_name=options.job, **fields, **until)
+    if options.as_json:
+        return out.objects([answer])
+    out.note(api.note)
+    out.line(_runs(answer["schedule_times"], answer, options))
+    if options.dry_run:
+        out.lines(f"  {at(moment)}" for moment in answer["schedule_times"])
+    return ExitCode.DONE
+
+
+def run(api: Api, options: Namespace, out: Output) -> int:
+    fields = {"arguments": dict(options.arguments)} if options.arguments else {}
+    asked = api.call("RunJob", job_name=options.job, reason=options.reason, **fields)
+    return _asked(asked, api, options, out)
+
+
+def retry(api: Api, options: Namespace, out: Output) -> int:
+    return _asked(
+        api.call("RetryRun", run_id=options.run_id, reason=options.reason), api, options, out
+    )
+
+
+def _asked(asked: Values, api: Api, options: Namespace, out: Output) -> int:
+    out.note(api.note)
+    if options.wait:
+        return _wait(asked["run_id"], api, options, out)
+    if options.as_json:
+        return out.objects([asked])
+    out.line(printable(f"Run {asked['run_id']} of {asked['job_name']} is queued."))
+    return ExitCode.DONE
+
+
+def _wait(run_id: int, api: Api, options: Namespace, out: Output) -> int:
+    """Wait until the run has ended; show its log, and what became of it."""
+    while True:
+        try:
+            found = api.call("GetRun", run_id=run_id)
+        except NoAnswer as error:  # it restarts, say
+            out.progress(printable(str(error)))
+            time.sleep(POLL)
+            continue
+        if state(found) in ENDED:
+            break
+        since = found["start_time"] or found["create_time"]
+        span = length(max(datetime.now(UTC) - since, timedelta()))
+        out.progress(f"Run {run_id} is {state(found)} for {span}. ")
+        time.sleep(POLL)
+    out.progress("")
+    if options.as_json:
+        out.json(found)
+    else:
+        out.lines(log_lines(found))
+        message = f": {printable(first_line(found['message']))}" if found["message"] else ""
+        out.line(f"Run {run_id} {state(found)} after {took(found['duration'], 'no time')}{message}")
+    return ExitCode.DONE if state(found) == "success" else ExitCode.REFUSED
