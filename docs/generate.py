@@ -1,8 +1,7 @@
 """Writes docs/cli.md from the parsers of the command line, and docs/api.md from the comments of
-protos/memory.proto: python docs/generate.py"""
+protos/memory.proto: python -m docs.generate"""
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +11,10 @@ import grpc_tools
 from google.protobuf import descriptor_pb2
 from grpc_tools import protoc
 
+from scheduler_app.cli.parser import add_commands
+
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
-sys.path.insert(0, str(ROOT))
-
-from scheduler_app.cli.parser import add_commands  # noqa: E402
 
 MADE = "<!-- Made by docs/generate.py: change {} instead. -->"
 Field = descriptor_pb2.FieldDescriptorProto
@@ -125,7 +123,7 @@ def _api_lines(file: File, comments: dict[tuple[int, ...], str]) -> Iterator[str
         "`BadRequest` that names the field. `INTERNAL` carries nothing: the server's log has it.",
         "",
         "The status is kept in memory and follows what our code commits within a quarter of a "
-        "second; what somebody changes in the database by hand is seen within a few seconds (with "
+        "second; a change made in the database by hand is seen within a few seconds (with "
         "thousands of jobs: within a minute).",
         "",
         "A list comes in pages, in an order that does not change: ask again with the "

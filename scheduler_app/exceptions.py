@@ -58,7 +58,7 @@ class RequestError(SchedulerError, ValueError):
 
 
 class EtagMismatch(SchedulerError):
-    """Somebody has changed the job since it was read."""
+    """The job has been changed since it was read."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Job {name} has been changed since you read it: look again.")

@@ -49,7 +49,7 @@ class LogWriter:
                 self.thread.start()
 
     def stop(self, timeout: float) -> None:
-        """End the thread, once nobody needs it and all is written. If that takes longer than
+        """End the thread, once its last user stops and all is written. If that takes longer than
         `timeout` seconds, the thread does so later."""
         with self._condition:
             self._users -= 1

@@ -51,7 +51,7 @@ class JobContext:
     """The moment in the schedule (UTC), or the moment of the request."""
     attempt: int = 1
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    """The keyword arguments of this run, if somebody asked for it with some."""
+    """The keyword arguments of this run; none unless a person asked for it with some."""
     reported: dict[str, Any] = field(default_factory=dict)
     cancel_event: threading.Event = field(default_factory=threading.Event)
     cancel_reason: str = ""

@@ -19,7 +19,8 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
@@ -87,15 +88,8 @@ def fires(job: str | JobFunction, after: datetime | str, before: datetime | str)
     if isinstance(schedule, Uncomputable):
         raise ValueError(schedule.text)
     zone = ZoneInfo(schedule.timezone)
-    moment = _moment(after, zone) - timedelta(microseconds=1)
-    last, found = _moment(before, zone), list[datetime]()
-    while len(found) < MOST:
-        fire = schedule.scheduled_after(moment)
-        if fire is None or fire >= last:
-            break
-        found.append(fire.astimezone(zone))
-        moment = fire
-    return found
+    found = schedule.scheduled(_moment(after, zone), _moment(before, zone))
+    return [fire.astimezone(zone) for fire in islice(found, MOST)]
 
 
 def assert_fires(

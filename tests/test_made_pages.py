@@ -15,4 +15,4 @@ _spec.loader.exec_module(generate)
 
 @pytest.mark.parametrize("name", generate.PAGES)
 def test_page_is_current(name: str) -> None:
-    assert (DOCS / name).read_text() == generate.PAGES[name](), "run: python docs/generate.py"
+    assert (DOCS / name).read_text() == generate.PAGES[name](), "run: python -m docs.generate"

@@ -166,3 +166,25 @@ def test_period_that_cannot_be_run_is_refused(claimer: Claimer, set_clock: SetCl
     with pytest.raises(ActionRefused):
         control.backfill("a", T0 - MINUTE, T0, by=ADA)
     assert JobRun.objects.count() == 1
+
+
+def test_long_pause_is_caught_up_with_from_its_end(claimer: Claimer, set_clock: SetClock) -> None:
+    """A thousand occurrences at most, the latest, however long the pause was."""
+    control.pause("a", by=ADA)
+    now = T0 + timedelta(days=400)
+    set_clock(now)
+    caught_up = control.plan_resume("a", CatchUp.ALL).caught_up
+    assert (len(caught_up), caught_up[0], caught_up[-1]) == (1_000, now - 999 * MINUTE, now)
+    assert control.plan_resume("a", CatchUp.ONCE).caught_up == (now,)
+
+
+def test_period_that_is_too_long_to_look_at_is_refused(
+    claimer: Claimer, set_clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if nothing of it is left to run: what was not looked at is not claimed to be done."""
+    monkeypatch.setattr("scheduler_app.control.periods.MOST_LOOKED_AT", 1)
+    set_clock(T0 + 4 * MINUTE)
+    runs = control.backfill("a", T0 + MINUTE, T0 + 2 * MINUTE, by=ADA)
+    assert len(runs) == 1
+    with pytest.raises(RequestError, match="more than 1 occurrences"):
+        control.plan_backfill("a", T0, T0 + 4 * MINUTE)

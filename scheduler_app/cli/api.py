@@ -12,7 +12,7 @@ LARGEST_PAGE = 1_000
 
 
 class Api(Protocol):
-    """A server, or what stands in for it. Raises CallError or another SchedulerError."""
+    """A server, or the database in its place. Raises CallError or another SchedulerError."""
 
     @property
     def note(self) -> str:

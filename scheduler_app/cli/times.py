@@ -4,6 +4,7 @@ import re
 from argparse import ArgumentTypeError
 from datetime import datetime, time, timedelta
 
+from scheduler_app.rpc.wire import FIRST_YEAR, LAST_YEAR
 from scheduler_app.text import shown
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -11,8 +12,6 @@ DAYS = {"today": 0, "yesterday": -1, "tomorrow": 1}
 SPAN = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
 PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 FORMS = "such as 18:00, yesterday 18:00, 2h (ago), 2026-11-24 or 2026-11-24T18:00"
-FIRST_YEAR, LAST_YEAR = 1900, 2199
-"""Beyond them no calendar of ours can be computed."""
 
 
 def span(text: str) -> timedelta:

@@ -6,7 +6,6 @@ and conflicts with other transactions are tried again; if that does not help, th
 and has changed nothing."""
 
 from scheduler_app.control.actor import REASON_LIMIT, Actor
-from scheduler_app.control.backfill import backfill, plan_backfill
 from scheduler_app.control.jobs import trigger, trigger_many
 from scheduler_app.control.overrides import override, revert
 from scheduler_app.control.pauses import (
@@ -17,6 +16,7 @@ from scheduler_app.control.pauses import (
     resume,
     resume_many,
 )
+from scheduler_app.control.periods import backfill, plan_backfill
 from scheduler_app.control.runs import cancel, cancel_many, retry
 from scheduler_app.control.transaction import BATCH, Changes
 

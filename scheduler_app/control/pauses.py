@@ -1,9 +1,8 @@
 """Pause, for a time or until it is resumed, and resume."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
 from scheduler_app.control.actor import Action, Actor, kept, sentence
 from scheduler_app.control.selection import audit_changes, on_jobs, single
@@ -143,16 +142,7 @@ def _missed(job: Job, now: datetime, catch_up: CatchUp) -> tuple[datetime, ...]:
     if catch_up == CatchUp.SKIP or job.paused_at is None or isinstance(fires, Uncomputable):
         return ()
     most = 1 if catch_up == CatchUp.ONCE else MOST_CAUGHT_UP
-    first = fires.next(job.paused_at)
-    due: Iterable[datetime] = (
-        fire.scheduled_for for fire in (fires.due(first.due_at, now) if first else ())
-    )
-    found = list(islice(due, MOST_LOOKED_AT))
-    return tuple(found[-most:])
-
-
-MOST_LOOKED_AT = 1_000_000
-"""Occurrences of one pause that are looked at."""
+    return tuple(fire.scheduled_for for fire in fires.latest(job.paused_at, now, most))
 
 
 def _until(until: datetime | None) -> str:

@@ -56,7 +56,7 @@ def retry(run_id: int, *, by: Actor, reason: str = "") -> JobRun:
     the same arguments, as soon as a scheduler can; returns the queued run. What happened stays in
     the ledger as it is.
 
-    Of a row that stands for several occurrences, the last is run. Raises RunNotFound, Busy, and
+    Of a row that accounts for several occurrences, the last is run. Raises RunNotFound, Busy, and
     ActionRefused if the run has not ended or is a success, if it is being run again already, or if
     the job is orphaned."""
     reason = kept(reason)

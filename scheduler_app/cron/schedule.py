@@ -175,6 +175,25 @@ class Fires:
         if following:
             yield from takewhile(lambda fire: fire.due_at <= until, self._from(following))
 
+    def latest(self, after: datetime, until: datetime, most: int) -> list[Fire]:
+        """Return the last `most` occurrences, in order, of those that are due after one moment and
+        up to another."""
+        span = timedelta(seconds=most)
+        while True:
+            is_whole = until - after <= span
+            begin = after if is_whole else until - span
+            first = self.next(begin)
+            found = list(self.due(first.due_at, until)) if first else []
+            if is_whole or len(found) >= most:
+                return found[-most:]
+            span *= 4
+
+    def scheduled(self, since: datetime, until: datetime) -> Iterator[datetime]:
+        """Yield the moments that the expression names from one moment up to before another (UTC),
+        without jitter."""
+        following = fires(self.expression, since - timedelta(microseconds=1), self.timezone)
+        return takewhile(lambda moment: moment < until, following)
+
     def _latest(self, at: datetime) -> Fire | None:
         """Return the last occurrence scheduled for `at` or before, if jitter could make it due by
         then or later. Without jitter there is none to consider."""

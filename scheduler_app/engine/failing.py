@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef
+from django.db.models import OuterRef, Subquery
 
 from scheduler_app import control
 from scheduler_app.control import Actor
@@ -20,9 +20,9 @@ LOOKED_AT = 200
 
 def pause_failing() -> None:
     """Pause the jobs that want it, and have failed as often in a row as they say."""
-    failed = JobRun.objects.finished().filter(job_name=OuterRef("name"), state__in=FAILURES)
-    jobs = Job.objects.filter(Exists(failed), pause_on_failure__gt=0, paused_at=None)
-    for job in jobs:
+    last = JobRun.objects.executed().filter(job_name=OuterRef("name")).order_by("-finished_at")
+    jobs = Job.objects.filter(pause_on_failure__gt=0, paused_at=None)
+    for job in jobs.annotate(last=Subquery(last.values("state")[:1])).filter(last__in=FAILURES):
         failures = _failures_in_a_row(job)
         if failures >= job.pause_on_failure:
             _pause(job.name, failures)

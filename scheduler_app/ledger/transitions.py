@@ -152,18 +152,7 @@ def request(
 ) -> list[JobRun]:
     """Queue a run of each of these jobs that a person asks for, with these keyword arguments. Call
     it in a transaction."""
-    runs = [
-        JobRun(
-            job_name=job_name,
-            trigger=Trigger.MANUAL,
-            scheduled_for=now,
-            due_at=now,
-            created_at=now,
-            requested_by=requested_by,
-            arguments=dict(arguments) if arguments else None,
-        )
-        for job_name in job_names
-    ]
+    runs = [_requested(name, now, now, requested_by, arguments=arguments) for name in job_names]
     insert(runs)
     return runs
 
@@ -174,15 +163,8 @@ def request_occurrences(
     """Queue a run for each of these occurrences of jobs, which a person asks for. Call it in a
     transaction."""
     runs = [
-        JobRun(
-            job_name=job_name,
-            trigger=Trigger.MANUAL,
-            scheduled_for=moment,
-            due_at=now,
-            created_at=now,
-            requested_by=requested_by,
-        )
-        for job_name, moments in occurrences.items()
+        _requested(name, moment, now, requested_by)
+        for name, moments in occurrences.items()
         for moment in moments
     ]
     insert(runs)
@@ -192,18 +174,31 @@ def request_occurrences(
 def request_again(ended: JobRun, now: datetime, requested_by: str) -> JobRun:
     """Queue a run of the same occurrence, or with the same arguments, as this one, which a person
     asks for. Call it in a transaction."""
-    run = JobRun(
-        job_name=ended.job_name,
-        trigger=Trigger.MANUAL,
-        scheduled_for=ended.scheduled_for,
-        due_at=now,
-        created_at=now,
-        requested_by=requested_by,
+    run = _requested(
+        ended.job_name,
+        ended.scheduled_for,
+        now,
+        requested_by,
         arguments=ended.arguments,
         rerun_of=ended,
     )
     insert([run])
     return run
+
+
+def _requested(
+    job_name: str, scheduled_for: datetime, now: datetime, requested_by: str, **values: Any
+) -> JobRun:
+    """Return an unsaved run on request, to start now."""
+    return JobRun(
+        job_name=job_name,
+        trigger=Trigger.MANUAL,
+        scheduled_for=scheduled_for,
+        due_at=now,
+        created_at=now,
+        requested_by=requested_by,
+        **values,
+    )
 
 
 def cancel(runs: Iterable[JobRun], now: datetime, reason: str) -> set[int]:

@@ -1,6 +1,6 @@
 """`manage.py scheduler audit-ledger`: it asks the database, not a server."""
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,13 +10,14 @@ from django.core.management.base import OutputWrapper
 from django.db import DatabaseError
 from django.utils import timezone
 
+from scheduler_app.cli import times
 from scheduler_app.cli.parser import text
-from scheduler_app.cli.times import FIRST_YEAR, LAST_YEAR
 from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.consistency.report import Tally
 from scheduler_app.models.faults import fault_of
+from scheduler_app.rpc.wire import FIRST_YEAR, LAST_YEAR
 from scheduler_app.status import scheduler_health
-from scheduler_app.text import Clock, printable, shown
+from scheduler_app.text import Clock, printable
 
 
 def add_command(commands: Any) -> None:
@@ -65,30 +66,20 @@ def _scheduler_problem() -> str:
     return "" if health.is_running else health.words(Clock(ZoneInfo(settings.TIME_ZONE)))
 
 
-def _moment(value: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        raise ArgumentTypeError(f"{shown(value)} is not a time such as 2026-11-24T01:00") from None
-    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise ArgumentTypeError(
-            f"{shown(value)} is outside the years {FIRST_YEAR} to {LAST_YEAR}, of which schedules "
-            "are known"
-        )
-    return moment
-
-
 def _bound(value: str) -> datetime:
     """Return a bound, read in settings.TIME_ZONE unless the text names a zone. One outside the
     years of which schedules are known becomes their first or last moment."""
     try:
         year = datetime.fromisoformat(value).year
     except ValueError:
-        return _moment(value)  # which says what is wrong
+        return _aware(times.wall(value))  # or what is wrong
     if year < FIRST_YEAR:
         return datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
     if year > LAST_YEAR:
         return datetime(LAST_YEAR, 12, 31, tzinfo=UTC)
-    moment = _moment(value)
+    return _aware(times.wall(value))
+
+
+def _aware(moment: datetime) -> datetime:
     aware = moment if timezone.is_aware(moment) else timezone.make_aware(moment)
     return aware.astimezone(UTC)  # PostgreSQL takes no offset of sixteen hours

@@ -1,18 +1,18 @@
 """The change feed: what each commit changes of what people see, in the order of the commits.
 
-A transaction of ours leaves one row with all its changes. Whoever wants to know what has changed
-reads the rows after a position, without losing one or seeing one twice. On SQLite transactions that
-write come one after the other, so a position is an id. On PostgreSQL a transaction with a smaller
-id may be committed later; there a position is a snapshot (pg_current_snapshot), and what follows is
-what that snapshot did not see. Ids would lose late commits, and the oldest transaction's (xmin)
-stand still while anybody's is open."""
+A transaction of ours leaves one row with all its changes. A reader reads the rows after a position,
+without losing one or seeing one twice. On SQLite transactions that write come one after the other,
+so a position is an id. On PostgreSQL a transaction with a smaller id may be committed later; there
+a position is a snapshot (pg_current_snapshot), and what follows is what that snapshot did not see.
+Ids would lose late commits, and the oldest transaction's (xmin) would not advance while one is
+open."""
 
 from __future__ import annotations
 
 import json
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -143,7 +143,7 @@ class TransactionField(_BigInteger):
         return "xid8" if connection.vendor == "postgresql" else super().db_type(connection)
 
     def get_placeholder(self, value: Any, compiler: Any, connection: BaseDatabaseWrapper) -> str:
-        """Return what stands for a value in a statement: no number becomes such an id by itself."""
+        """Return the placeholder of a value in a statement: a number does not become such an id."""
         return "%s::text::xid8" if connection.vendor == "postgresql" else "%s"
 
 
@@ -167,7 +167,7 @@ class ChangeQuerySet(PrimaryQuerySet["Change"]):
 
     def after(self, position: str, limit: int) -> Feed | None:
         """Return what follows this position; None if it is better to begin anew: it is too much,
-        somebody has spoilt a row, the table was emptied, or the database is another one than that
+        a row was spoilt, the table was emptied, or the database is another one than that
         of the position, say a restored dump. The position must be one that a database gave."""
         connection = connections[self.db]
         with connection.cursor() as cursor:
@@ -175,22 +175,24 @@ class ChangeQuerySet(PrimaryQuerySet["Change"]):
                 cursor.execute(_AFTER, {"position": position, "limit": limit + 1})
             else:
                 cursor.execute(
-                    f"SELECT id, id, at, data FROM {_TABLE} "  # noqa: S608
+                    f"SELECT id, id, 1, at, data FROM {_TABLE} "  # noqa: S608
                     "WHERE id > %s ORDER BY id LIMIT %s",
                     [int(position), limit + 1],
                 )
             rows = cursor.fetchall()
-        if rows and rows[0][2] is None:  # the position is not of this server
-            return None
-        is_emptied = not rows and int(self.position()) < int(position)  # SQLite's ids begin anew
-        if len(rows) > limit or is_emptied:
+        if len(rows) > limit or not self._is_of(position, rows):
             return None
         now = str(rows[-1][1]) if rows else position
         try:
-            found = [_changes(pk, at, data) for pk, _, at, data in rows if pk is not None]
+            found = [_changes(pk, at, data) for pk, _, _, at, data in rows if pk is not None]
         except (ValueError, TypeError, AttributeError, RecursionError):
             return None
         return Feed(found, now)
+
+    def _is_of(self, position: str, rows: Sequence[Any]) -> bool:
+        """Return whether the position is one of this database: on PostgreSQL every row says so; on
+        SQLite ids begin anew in another one, or in a table that was emptied."""
+        return bool(rows[0][2]) if rows else int(position) <= int(self.position())
 
     def prune(self, now: datetime) -> bool:
         """Delete the oldest rows beyond what is kept, a few thousand at most. Return whether more
@@ -218,9 +220,8 @@ class ChangeQuerySet(PrimaryQuerySet["Change"]):
 
 _AFTER = f"""
     SELECT found.id, now.snapshot::text,
-        CASE WHEN pg_snapshot_xmax(%(position)s::pg_snapshot) <= pg_snapshot_xmax(now.snapshot)
-        THEN coalesce(found.at, clock_timestamp()) END,
-        found.data
+        pg_snapshot_xmax(%(position)s::pg_snapshot) <= pg_snapshot_xmax(now.snapshot),
+        found.at, found.data
     FROM (SELECT pg_current_snapshot() AS snapshot) AS now
     LEFT JOIN (
         SELECT id, at, data FROM {_TABLE}

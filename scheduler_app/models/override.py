@@ -21,7 +21,7 @@ def pack(values: Mapping[str, Any]) -> str:
 
 
 def unpack(text: str) -> dict[str, Any]:
-    """Return the values that a job's row keeps; none if somebody has spoilt them."""
+    """Return the values that a job's row keeps; none if the text cannot be read."""
     try:
         found = json.loads(text) if text else {}
     except (ValueError, RecursionError):

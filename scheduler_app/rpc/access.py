@@ -1,11 +1,11 @@
 """Who calls, and whether they may.
 
 Through the Unix socket comes who may open it: the user of the operating system who runs the server.
-A token stands for its user, a client's certificate for the user it names. Without either, a server
+A token proves its user, a client's certificate the user that it names. Without either, a server
 that listens without encryption lets its callers read, and control if
 SCHEDULER["loopback_control"] says so; one that --insecure has opened lets them do everything.
 
-What decides is how the server listens, never from which address a call seems to come: whoever is on
+What decides is how the server listens, never from which address a call seems to come: a process of
 the machine can call a loopback address from any address of the machine."""
 
 import getpass
@@ -93,7 +93,7 @@ class Access:
     """Finds out who calls one server. Remembers tokens for a moment: each takes several queries."""
 
     def __init__(self, *, is_open: bool = False) -> None:
-        """`is_open`: whoever reaches the server may do everything."""
+        """`is_open`: all who reach the server may do everything."""
         self._is_open = is_open
         self._lock = Lock()
         self._known: dict[str, tuple[float, UserCaller]] = {}

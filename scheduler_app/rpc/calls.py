@@ -23,15 +23,13 @@ from scheduler_app.models.patience import brief_read
 from scheduler_app.policies import CatchUp
 from scheduler_app.rpc import values
 from scheduler_app.rpc.pages import page
-from scheduler_app.rpc.wire import RUN_STATE, Values
+from scheduler_app.rpc.wire import FIRST_YEAR, LAST_YEAR, RUN_STATE, Values
 from scheduler_app.status import JobState, lists
 from scheduler_app.text import is_storable, shown
 
 READ_TIME = 8.0
 """Seconds that one statement of a call that reads may take: less than our client waits."""
 MOST_FIRES = 1_000
-FIRST_YEAR, LAST_YEAR = 1900, 2199
-"""Beyond them no calendar of ours can be computed."""
 
 Function = Callable[..., Values]
 T = TypeVar("T")

@@ -35,7 +35,7 @@ class Way(Protocol):
 
 
 class Direct:
-    """Does what a server does, in this process; but nobody is told here of what happens."""
+    """Does what a server does, in this process, but for watching."""
 
     def __init__(self) -> None:
         self._by = Actor(user(), Surface.CLI)

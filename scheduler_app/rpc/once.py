@@ -4,10 +4,8 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-from django.db import IntegrityError
-
 from scheduler_app.control import Actor
-from scheduler_app.exceptions import Busy, RequestError
+from scheduler_app.exceptions import RequestError
 from scheduler_app.models import Request, database
 from scheduler_app.models.request import ID_LIMIT
 from scheduler_app.rpc.stubs.memory_pb2_grpc import Method
@@ -27,16 +25,13 @@ def once(method: Method, request: Any, by: Actor, carry_out: Callable[[], Any]) 
     data: bytes = request.SerializeToString(deterministic=True)
     digest = sha256(f"{method.name}\0".encode() + data).hexdigest()
     key = {"caller": by.name, "request_id": request_id}
-    try:
-        with database.atomic():
-            row, is_new = Request.objects.get_or_create(**key, defaults={"digest": digest})
-            if not is_new:
-                return _first_answer(row, digest, method)
-            answer = carry_out()
-            Request.objects.filter(pk=row.pk).update(answer=answer.SerializeToString())
-            return answer
-    except IntegrityError as error:
-        raise Busy("The same request is being carried out. Try again.") from error
+    with database.atomic():  # the same request waits here for the end of the first one
+        row, is_new = Request.objects.get_or_create(**key, defaults={"digest": digest})
+        if not is_new:
+            return _first_answer(row, digest, method)
+        answer = carry_out()
+        Request.objects.filter(pk=row.pk).update(answer=answer.SerializeToString())
+        return answer
 
 
 def _first_answer(row: Request, digest: str, method: Method) -> Any:

@@ -90,7 +90,7 @@ os.register_at_fork(after_in_child=_close_in_child)
 
 def add_services(server: grpc.Server, *, is_open: bool = False) -> None:
     """Add our service. A project's own GRPC_FRAMEWORK["ROOT_HANDLERS_HOOK"] adds others. `is_open`:
-    whoever reaches the server may do everything."""
+    all who reach the server may do everything."""
     servicer = SchedulerService.as_servicer(hub=Hub(StatusAnswer()), access=Access(is_open=is_open))
     memory_pb2_grpc.add_MemoryServiceServicer_to_server(servicer, server)
 

@@ -25,7 +25,7 @@ from scheduler_app.status import job_statuses, scheduler_health
 logger = SafeLogger(__name__)
 
 LOOK = 0.25
-"""Seconds between two looks at the feed, while somebody watches."""
+"""Seconds between two looks at the feed, while there are watchers."""
 BOOKMARK = 5.0
 """Seconds after which a watcher to whom nothing happens gets a bookmark."""
 MOST_WAITING = 2_000
@@ -98,7 +98,7 @@ class Subscription:
             self._changed.notify()
 
     def close(self) -> None:
-        """End it: nobody watches any more."""
+        """End it: its watcher has gone."""
         with self._changed:
             self._is_over = True
             self._changed.notify()
@@ -106,7 +106,7 @@ class Subscription:
 
     def next(self, timeout: float) -> Batch | None:
         """Return the next batch; None if there is none within so many seconds. Raises what has
-        ended it, and EOFError if nobody watches any more."""
+        ended it, and EOFError if its watcher has gone."""
         with self._changed:
             self._changed.wait_for(lambda: self._batches or self._is_over or self._error, timeout)
             if self._is_over:

@@ -105,7 +105,7 @@ class JobStatus:
     paused_by: str
     pause_reason: str
     paused_until: datetime | None
-    """When the pause ends by itself; None: when somebody resumes the job."""
+    """When the pause ends by itself; None: when a person resumes the job."""
     is_orphaned: bool
     next_run: datetime | None
     """When it is due next, jitter included; None while it is paused or orphaned."""
@@ -129,16 +129,6 @@ class JobStatus:
     @property
     def is_running(self) -> bool:
         return bool(self.running_run_ids)
-
-    def pause_words(self, clock: Clock) -> str:
-        """Return a clause such as "paused since ... until ... by ada: deploy"; empty if it is not
-        paused."""
-        if self.paused_at is None:
-            return ""
-        until = f" until {clock.full(self.paused_until)}" if self.paused_until else ""
-        by = f" by {self.paused_by}" if self.paused_by else ""
-        reason = f": {self.pause_reason}" if self.pause_reason else ""
-        return f"paused since {clock.full(self.paused_at)}{until}{by}{reason}"
 
     @property
     def last_error(self) -> str | None:

@@ -1,12 +1,12 @@
 """Lists of what there is and of what has happened, a page at a time: each begins after the last row
 of the page before, so that rows which come or go meanwhile neither hide nor repeat another."""
 
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-
-from django.db.models import QuerySet
+from typing import Any
 
 from scheduler_app.models import AuditEntry, Job, JobRun, Node, RunState
 from scheduler_app.status.current import JobState, JobStatus, job_statuses
@@ -14,6 +14,8 @@ from scheduler_app.status.health import NodeHealth, scheduler_health
 
 BATCH = 500
 """How many jobs are looked at together, if only some of them are wanted."""
+MOST_HELD = 500
+"""How many runs of a node are listed, the oldest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +83,16 @@ def runs(
 ) -> list[JobRun]:
     """Return runs without their logs and tracebacks, the latest first, those with a smaller id.
     `since` and `until` are bounds of `scheduled_for`; the latter is not included."""
-    found: QuerySet[JobRun] = JobRun.objects.order_by("-pk")
-    if before is not None:
-        found = found.filter(pk__lt=before)
-    if job_name:
-        found = found.filter(job_name=job_name)
-    if states:
-        found = found.filter(state__in=states)
-    if since:
-        found = found.filter(scheduled_for__gte=since)
-    if until:
-        found = found.filter(scheduled_for__lt=until)
-    if message_contains:
-        found = found.filter(message__icontains=message_contains)
+    found = JobRun.objects.order_by("-pk").filter(
+        **_given(
+            pk__lt=before,
+            job_name=job_name,
+            state__in=states,
+            scheduled_for__gte=since,
+            scheduled_for__lt=until,
+            message__icontains=message_contains,
+        )
+    )
     return list(found.select_related("node").defer("traceback", "log", "node__declares")[:limit])
 
 
@@ -117,17 +116,19 @@ def attempts(run: JobRun) -> list[JobRun]:
 
 def nodes(*, limit: int, before: int | None = None, with_stopped: bool = False) -> list[ListedNode]:
     """Return scheduler processes, the latest first, those with a smaller id."""
-    found = Node.objects.with_heartbeat().order_by("-pk")
-    if before is not None:
-        found = found.filter(pk__lt=before)
+    found = Node.objects.with_heartbeat().order_by("-pk").filter(**_given(pk__lt=before))
     if not with_stopped:
         found = found.unstopped()
+    rows = list(found[:limit])
     healths = {node.id: node for node in scheduler_health().nodes}
-    return [_listed(node, healths.get(node.pk)) for node in found[:limit]]
+    held = defaultdict[int, list[int]](list)
+    runs = JobRun.objects.active().filter(node__in=[node.pk for node in rows]).order_by("pk")
+    for node_id, run_id in runs.values_list("node", "pk"):
+        held[node_id].append(run_id)
+    return [_listed(node, healths.get(node.pk), held[node.pk]) for node in rows]
 
 
-def _listed(node: Node, health: NodeHealth | None) -> ListedNode:
-    held = JobRun.objects.active().filter(node=node).order_by("pk").values_list("pk", flat=True)
+def _listed(node: Node, health: NodeHealth | None, held: Sequence[int]) -> ListedNode:
     return ListedNode(
         id=node.pk,
         name=node.name,
@@ -135,7 +136,7 @@ def _listed(node: Node, health: NodeHealth | None) -> ListedNode:
         started_at=node.started_at,
         heartbeat_at=node.heartbeat_at,  # type: ignore[attr-defined]  # annotated
         stopped_at=node.stopped_at,
-        run_ids=tuple(held[:BATCH]),
+        run_ids=tuple(held[:MOST_HELD]),
         declares=tuple(node.declares),
     )
 
@@ -151,15 +152,10 @@ def audit_entries(
 ) -> list[AuditEntry]:
     """Return what people did, the latest first, those with a smaller id; `until` is not
     included."""
-    found: QuerySet[AuditEntry] = AuditEntry.objects.order_by("-pk")
-    if before is not None:
-        found = found.filter(pk__lt=before)
-    if job_name:
-        found = found.filter(job_name=job_name)
-    if actor:
-        found = found.filter(actor=actor)
-    if since:
-        found = found.filter(at__gte=since)
-    if until:
-        found = found.filter(at__lt=until)
-    return list(found[:limit])
+    wanted = _given(pk__lt=before, job_name=job_name, actor=actor, at__gte=since, at__lt=until)
+    return list(AuditEntry.objects.order_by("-pk").filter(**wanted)[:limit])
+
+
+def _given(**lookups: Any) -> dict[str, Any]:
+    """Return those of these lookups that have a value."""
+    return {lookup: value for lookup, value in lookups.items() if value}

@@ -22,7 +22,7 @@ SERVED = 1.5
 
 
 class Watcher:
-    """Remembers all that it is told, by whichever server, and from where to resume."""
+    """Remembers all that it gets, from any server, and from where to resume."""
 
     def __init__(self) -> None:
         self.cursor = ""
@@ -49,7 +49,7 @@ class Watcher:
 
 @contextmanager
 def open_transaction(nodes: Nodes) -> Iterator[None]:
-    """A transaction of somebody else, which has an id and is open meanwhile."""
+    """A transaction of another client, which has an id and is open meanwhile."""
     url: str = nodes.env["DATABASE_URL"]
     if url.startswith("sqlite"):
         yield

@@ -1,4 +1,4 @@
-"""No server that somebody runs on this machine answers the commands of these tests, and no status
+"""No server that runs on this machine answers the commands of these tests, and no status
 is kept: the tests write rows that the feed does not know."""
 
 import pytest

@@ -133,7 +133,7 @@ def test_loopback_may_act_by_setting(
     "peer", ["ipv4:127.0.0.1:5", "ipv4:192.0.2.2:5", "ipv6:[::1]:5", "ipv6:[::ffff:10.0.0.1]:5"]
 )
 def test_address_of_the_caller_proves_nothing(peer: str) -> None:
-    """Whoever is on the machine calls from any address of the machine."""
+    """A process of the machine calls from any address of the machine."""
     context = mock.Mock(**{"peer.return_value": peer, "auth_context.return_value": {}})
     with pytest.raises(NotPermitted):
         access.Access().caller(context, {}).check(CALLS["PauseJob"])

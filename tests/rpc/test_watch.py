@@ -1,4 +1,4 @@
-"""WatchScheduler over a real channel: nothing is lost, and nothing is told twice."""
+"""WatchScheduler over a real channel: nothing is lost, and nothing comes twice."""
 
 import threading
 import time

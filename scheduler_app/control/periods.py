@@ -1,10 +1,10 @@
 """Run the occurrences of a period."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from scheduler_app.control.actor import Action, Actor, audit, kept
 from scheduler_app.control.transaction import carry_out
-from scheduler_app.cron import Fires, Uncomputable
+from scheduler_app.cron import Uncomputable
 from scheduler_app.exceptions import ActionRefused, CronError, JobNotFound, RequestError
 from scheduler_app.ledger import schedules, transitions
 from scheduler_app.models import Job, JobRun, RunState, database
@@ -12,10 +12,8 @@ from scheduler_app.models.job import can_be_name
 from scheduler_app.policies import MAX_NAME
 from scheduler_app.text import one_line
 
-LOOKED_AT = 100_000
-RESOLUTION = timedelta(microseconds=1)
-MOST = 1_000
-"""How many occurrences one call runs at most."""
+MOST, MOST_LOOKED_AT = 1_000, 100_000
+"""How many occurrences one call runs at most, and how many of a period it looks at."""
 
 
 def backfill(
@@ -68,22 +66,13 @@ def _moments(job: Job, since: datetime, until: datetime, include_succeeded: bool
         raise RequestError("until", "Bad until: the period ends before it begins.")
     done = set() if include_succeeded else _done(job.name, since, until)
     found = list[datetime]()
-    for moment in _scheduled(fires, since, min(until, database.now())):
+    for number, moment in enumerate(fires.scheduled(since, min(until, database.now()))):
         if moment not in done:
             found.append(moment)
-        if len(found) > MOST:
-            raise RequestError(
-                "until", f"The period has more than {MOST:,} occurrences: take a shorter one."
-            )
-    return found
-
-
-def _scheduled(fires: Fires, since: datetime, until: datetime) -> list[datetime]:
-    found = list[datetime]()
-    moment = fires.scheduled_after(since - RESOLUTION)
-    while moment is not None and moment < until and len(found) <= LOOKED_AT:
-        found.append(moment)
-        moment = fires.scheduled_after(moment)
+        if len(found) > MOST or number > MOST_LOOKED_AT:
+            most = MOST if len(found) > MOST else MOST_LOOKED_AT
+            text = f"The period has more than {most:,} occurrences: take a shorter one."
+            raise RequestError("until", text)
     return found
 
 
