@@ -41,12 +41,14 @@ class LogWriter:
         return 0.0 if since is None else time.monotonic() - since
 
     def start(self) -> None:
-        """Use the thread from now on. Each call needs a stop() of its own."""
+        """Use the thread from now on. Each call needs a stop() of its own. Raises RuntimeError, and
+        changes nothing, if the thread cannot start."""
         with self._condition:
-            self._users += 1
             if self.thread is None:
-                self.thread = threading.Thread(target=self._loop, name="scheduler-log", daemon=True)
-                self.thread.start()
+                thread = threading.Thread(target=self._loop, name="scheduler-log", daemon=True)
+                thread.start()  # waits for the lock held here
+                self.thread = thread
+            self._users += 1
 
     def stop(self, timeout: float) -> None:
         """End the thread, once its last user stops and all is written. If that takes longer than

@@ -160,3 +160,23 @@ def test_forked_child_logs_without_the_thread(hanging: Hanging, writer: LogWrite
         os._exit(0 if hanging.texts == ["from the child"] else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     writer.stop(30)
+
+
+def test_writer_whose_thread_cannot_start_writes_at_once(
+    hanging: Hanging, writer: LogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging.released.set()
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as limited:
+        limited.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            writer.start()
+    SafeLogger("tests.hanging").warning("one")
+    assert hanging.texts == ["one"]
+    writer.start()
+    assert writer.thread
+    writer.stop(30)
+    assert writer.thread is None

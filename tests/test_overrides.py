@@ -195,11 +195,34 @@ def test_lost_update_is_refused(scheduler: Scheduler) -> None:
         control.revert("a", by=ADA, etag=seen)
 
 
-@pytest.mark.parametrize("text", ["x", "[]", "7", '{"overlap": "allow"}', '{"no": 1}'])
+SPOILT = [
+    *("x", "[]", "7", '{"overlap": "allow"}', '{"no": 1}', '{"cron": 7, "retries": "x"}'),
+    *('{"timezone": [1]}', '{"timezone": 7}', '{"cron": "\\u0000"}', '{"cron": "\\ud800"}'),
+    *('{"jitter": "x"}', '{"jitter": -1}', '{"jitter": true}', '{"catch_up": "nope"}'),
+    *('{"retries": -5}', '{"retries": 1e99}', '{"retry_delay": 1e999}', '{"retry_delay": null}'),
+    *(
+        '{"retries": 100000000000000000000}',
+        '{"catch_up_limit": {}}',
+        f'{{"cron": "{"*" * 9999}"}}',
+    ),
+]
+
+
+@pytest.mark.parametrize("text", SPOILT)
 def test_spoilt_overrides_are_none(scheduler: Scheduler, text: str) -> None:
     Job.objects.update(overrides=text)
     scheduler.reconcile()
     status = job_status("a")
     assert (status.overrides, status.cron) == ({}, "* * * * *")
     assert control.override("a", {"retries": 5}, by=ADA)
+    assert scheduler.reconcile() == []
+
+
+def test_spoilt_value_leaves_the_others(scheduler: Scheduler) -> None:
+    control.override("a", {"retries": 5}, by=ADA)
+    Job.objects.update(overrides='{"jitter": "x", "retries": 5}')
+    scheduler.reconcile()
+    assert job_status("a").overrides == {"retries": 5}
+    assert control.revert("a", by=ADA)
+    assert (job().overrides, job().retries) == ("", 1)
     assert scheduler.reconcile() == []

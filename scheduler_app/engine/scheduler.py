@@ -119,10 +119,10 @@ class Scheduler(BackgroundScheduler):
         clock.synchronise()
         installation.check(adopt=self._adopts_database)
         alone = not Node.objects.alive().exists()
-        self.node = self._register()
         with ExitStack() as undo:
-            undo.callback(writer.stop, LOG_MARGIN)
             writer.start()
+            undo.callback(writer.stop, LOG_MARGIN)
+            self.node = self._register()
             self._start(alone, undo)
             undo.pop_all()
 

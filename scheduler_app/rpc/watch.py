@@ -131,14 +131,15 @@ class Hub:
 
     def subscribe(self) -> Subscription:
         """Have everything that is committed from now on put into the subscription, or a little
-        more."""
+        more. Raises RuntimeError if the hub's thread cannot start; the next call tries again."""
         subscription = Subscription(self)
         with self._lock:
-            self._watchers.add(subscription)
             if self._thread is None:
                 self._position = Change.objects.position()
-                self._thread = Thread(target=self._loop, name="scheduler-watch", daemon=True)
-                self._thread.start()
+                thread = Thread(target=self._loop, name="scheduler-watch", daemon=True)
+                thread.start()  # waits for the lock held here
+                self._thread = thread
+            self._watchers.add(subscription)
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:

@@ -6,11 +6,14 @@ from typing import Any
 
 import grpc
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from scheduler_app import control
 from scheduler_app.control import Actor
 from scheduler_app.models import Heartbeat, Job, JobRun, Node, RunState, Surface
 from scheduler_app.rpc.stubs import memory_pb2 as pb
+from scheduler_app.status import lists
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MakeJob = Callable[..., Job]
@@ -181,6 +184,18 @@ def test_nodes_say_how_they_are(stub: Any) -> None:
     assert (list(nodes[2].run_ids), list(nodes[2].declared_jobs)) == ([run.pk], ["nightly"])
     every = stub.ListNodes(pb.ListNodesRequest(show_stopped=True)).nodes
     assert (every[0].name, every[0].state) == ("here:4", "stopped")
+
+
+def test_nodes_cost_no_query_each() -> None:
+    counts = []
+    for number in range(1, 4):
+        node = Node.objects.create(name=f"here:{number}")
+        Heartbeat.objects.create(node=node)
+        add_run(number, node=node, state=RunState.RUNNING, finished_at=None)
+        with CaptureQueriesContext(connection) as captured:
+            assert len(lists.nodes(limit=10)) == number
+        counts.append(len(captured))
+    assert len(set(counts)) == 1
 
 
 def test_audit_says_who_did_what(stub: Any, make_job: MakeJob) -> None:

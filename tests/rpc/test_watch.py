@@ -204,6 +204,26 @@ def test_hub_that_fails_ends_its_watchers_and_begins_anew(
     assert resumed.jobs() == [("a", True)]
 
 
+def test_hub_whose_thread_cannot_start_begins_with_the_next_watcher(
+    stub: Any, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_job("a")
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "scheduler-watch":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as limited:
+        limited.setattr(threading.Thread, "start", refuse)
+        assert Watcher(stub).end() == "INTERNAL"
+    watcher = Watcher(stub).read_to_bookmark()
+    control.pause("a", by=ADA)
+    while ("a", True) not in watcher.jobs():
+        watcher.read()
+
+
 def test_caller_who_may_not_watch_any_more_is_cut(
     serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
