@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from scheduler_app.exceptions import DeclarationError
-from scheduler_app.text import shown
+from scheduler_app.text import nearest, shown
 
 JobFunction = Callable[..., Any]
 T = TypeVar("T")
@@ -84,7 +84,9 @@ def misfit(function: JobFunction, arguments: Mapping[str, Any], *, with_context:
     try:
         parameters.bind_partial(*[None] * with_context, **arguments)
     except TypeError as error:
-        return str(error)
+        unknown = (name for name in arguments if name not in parameters.parameters)
+        near = next(filter(None, (nearest(name, parameters.parameters) for name in unknown)), "")
+        return f"{error} (did you mean {near}?)" if near else str(error)
     return ""
 
 

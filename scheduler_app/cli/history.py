@@ -2,6 +2,7 @@
 
 import time
 from argparse import Namespace
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,14 +32,21 @@ def runs(api: Api, options: Namespace, out: Output) -> int:
         return out.objects(found)
     rows = list(found)
     out.note(api.note)
-    if not rows and options.job:
-        api.call("GetJob", job_name=options.job)  # raises if there is none: the name may be wrong
+    _check_name(api, options, rows)
     out.table(RUN_HEADER, map(run_row, rows))
     return ExitCode.DONE
 
 
+def _check_name(api: Api, options: Namespace, rows: Sequence[Any]) -> None:
+    """Raise JobNotFound, or what the server answers, if nothing was found and the name is wrong."""
+    if not rows and options.job:
+        api.call("GetJob", job_name=options.job)
+
+
 def logs(api: Api, options: Namespace, out: Output) -> int:
     """Print the log of a run; what a running one has logged is stored when it ends."""
+    if options.as_json:
+        return out.objects([api.call("GetRun", run_id=options.run_id)])
     shown = ""
     while True:
         found = api.call("GetRun", run_id=options.run_id)
@@ -79,12 +87,15 @@ def audit(api: Api, options: Namespace, out: Output) -> int:
         for event in found
     ]
     out.note(api.note)
+    _check_name(api, options, rows)
     out.table(("TIME", "WHO", "THROUGH", "ACTION", "JOB", "REASON"), rows)
     return ExitCode.DONE
 
 
 def watch(api: Api, options: Namespace, out: Output) -> int:
     """Show what happens, until Ctrl-C; go on where it ended when the server is back."""
+    for name in options.jobs:
+        api.call("GetJob", job_name=name)
     cursor = told = ""
     while True:
         try:

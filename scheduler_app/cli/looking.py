@@ -142,18 +142,20 @@ def nodes(api: Api, options: Namespace, out: Output) -> int:
 def health(api: Api, options: Namespace, out: Output) -> int:
     """Say in one line whether jobs run, for probes."""
     answer = api.call("GetSchedulerStatus")
-    out.note(api.note)
-    state_line = next(iter(status_lines(answer)))
     lags = [(_lag(job), job["job_name"]) for job in answer["jobs"] if _may_fire(job)]
     lag, name = max(lags, default=(timedelta(), ""))
-    if not answer["scheduler_running"]:
-        out.line(state_line)
-        return ExitCode.REFUSED
-    if lag > options.max_lag:
-        out.line(printable(f"{state_line}, but {name} has been due for {length(lag)}."))
-        return ExitCode.REFUSED
-    out.line(state_line)
-    return ExitCode.DONE
+    is_late = lag > options.max_lag
+    is_well = answer["scheduler_running"] and not is_late
+    if options.as_json:
+        told = {"healthy": is_well, "state": answer["state"], "problem": answer["problem"] or ""}
+        lateness = {"lag": max(lag, timedelta()), "late_job": name if is_late else ""}
+        out.json(told | lateness)
+        return ExitCode.DONE if is_well else ExitCode.REFUSED
+    out.note(api.note)
+    late = f", but {name} has been due for {length(lag)}."
+    line = next(iter(status_lines(answer)))
+    out.line(line + printable(late) if is_late and answer["scheduler_running"] else line)
+    return ExitCode.DONE if is_well else ExitCode.REFUSED
 
 
 def _may_fire(job: Values) -> bool:

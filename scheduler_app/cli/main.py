@@ -6,14 +6,14 @@ endpoint, token, ca, cert and key: the environment's SCHEDULER_CONFIG, or
 
 import os
 import sys
-import tomllib
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import NoReturn
 
 from scheduler_app.cli.codes import carry_out, code_of
+from scheduler_app.cli.configured import configured
 from scheduler_app.cli.output import Output
-from scheduler_app.cli.parser import CONNECTION, add_commands, add_endpoint, proof_of
+from scheduler_app.cli.parser import add_commands, add_endpoint, proof_of
+from scheduler_app.cli.typos import suggest
 from scheduler_app.exceptions import SchedulerError
 from scheduler_app.rpc.endpoint import DEFAULT_ENDPOINT, NO_GRPC, has_grpc
 from scheduler_app.text import printable
@@ -26,7 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = ArgumentParser(
         prog="schedulerctl", description="Shows and controls a scheduler's jobs and runs over gRPC."
     )
-    add_endpoint(parser, _configured(parser))
+    add_endpoint(parser, configured(parser, CONFIG))
+    suggest(parser)
     add_commands(parser.add_subparsers(dest="command", required=True, metavar="COMMAND"))
     options = parser.parse_args(arguments)
     if not has_grpc():
@@ -53,22 +54,6 @@ def main(arguments: list[str] | None = None) -> int:
 def _told(text: str, code: int) -> int:
     print(f"schedulerctl: {text}", file=sys.stderr)
     return code
-
-
-def _configured(parser: ArgumentParser) -> dict[str, str]:
-    """Return what the file says."""
-    chosen = os.environ.get("SCHEDULER_CONFIG")
-    path = Path(chosen or CONFIG).expanduser()
-    if not chosen and not path.exists():
-        return {}
-    try:
-        found = tomllib.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        parser.error(f"{path} cannot be read: {error}")
-    for name, value in found.items():
-        if name not in CONNECTION or not isinstance(value, str):
-            parser.error(f"{path}: {name!r} is not one of {', '.join(CONNECTION)}, as text.")
-    return found
 
 
 def run() -> NoReturn:

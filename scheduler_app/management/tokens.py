@@ -13,6 +13,7 @@ from scheduler_app.cli.parser import text
 from scheduler_app.control import Actor, tokens
 from scheduler_app.models import Scope, Surface, Token, database
 from scheduler_app.rpc.endpoint import user as owner
+from scheduler_app.rpc.wire import Values
 
 
 def add_command(commands: Any) -> None:
@@ -35,7 +36,11 @@ def add_command(commands: Any) -> None:
         "--expires", type=times.span, metavar="TIME", help="After this time, such as 90d."
     )
     create.set_defaults(local=_create)
-    actions.add_parser("list", help="List the tokens.").set_defaults(local=_list)
+    listed = actions.add_parser("list", help="List the tokens.")
+    listed.add_argument(
+        "--json", dest="as_json", action="store_true", help="As JSON, an object a line."
+    )
+    listed.set_defaults(local=_list)
     revoke = actions.add_parser("revoke", help="End a token, within a second.")
     revoke.add_argument("public_id", metavar="ID", type=text, help="As in the list.")
     revoke.set_defaults(local=_revoke)
@@ -69,7 +74,11 @@ def _create(
     stderr.write(f"Token {token} of {user} is for: {', '.join(token.scopes)}. It is shown once.")
 
 
-def _list(stdout: OutputWrapper, stderr: OutputWrapper, **_: Any) -> None:
+def _list(stdout: OutputWrapper, stderr: OutputWrapper, *, as_json: bool, **_: Any) -> None:
+    out, found = Output(stdout, stderr), Token.objects.all()
+    if as_json:
+        out.objects(map(_values, found))
+        return
     rows = [
         (
             token.public_id,
@@ -81,10 +90,24 @@ def _list(stdout: OutputWrapper, stderr: OutputWrapper, **_: Any) -> None:
             at(token.used_at, "never"),
             _state(token),
         )
-        for token in Token.objects.all()
+        for token in found
     ]
     header = ("ID", "NAME", "USER", "SCOPES", "CREATED", "EXPIRES", "LAST USED", "STATE")
-    Output(stdout, stderr).table(header, rows)
+    out.table(header, rows)
+
+
+def _values(token: Token) -> Values:
+    return {
+        "id": token.public_id,
+        "name": token.name,
+        "user": _name(token),
+        "scopes": token.scopes,
+        "create_time": token.created_at,
+        "expire_time": token.expires_at,
+        "use_time": token.used_at,
+        "revoke_time": token.revoked_at,
+        "valid": _state(token) == "valid",
+    }
 
 
 def _name(token: Token) -> str:

@@ -11,6 +11,7 @@ from scheduler_app.rpc.endpoint import (
     DEFAULT_ENDPOINT,
     NO_PROOF,
     SURFACE_KEY,
+    BadConnection,
     CallError,
     NoAnswer,
     Proof,
@@ -84,7 +85,7 @@ def _credentials(proof: Proof) -> grpc.ChannelCredentials:
             for path in (proof.ca, proof.key, proof.certificate)
         )
     except OSError as error:
-        raise CallError(f"Cannot read a certificate: {error}") from error
+        raise BadConnection(f"Cannot read a certificate: {error}") from error
     return grpc.ssl_channel_credentials(ca, key, certificate)
 
 

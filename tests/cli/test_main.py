@@ -86,5 +86,5 @@ def test_file_that_cannot_be_used_is_named(
 
 
 def test_bad_endpoint_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--endpoint", "host", "list"]) == 1
+    assert main(["--endpoint", "host", "list"]) == 2
     assert "Bad endpoint 'host'" in capsys.readouterr().err

@@ -10,12 +10,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
-from scheduler_app.cli.codes import carry_out
+from scheduler_app.cli.codes import ExitCode, carry_out, code_of
+from scheduler_app.cli.configured import configured
 from scheduler_app.cli.output import Output
 from scheduler_app.cli.parser import add_commands, add_endpoint, proof_of
+from scheduler_app.cli.typos import suggest
 from scheduler_app.exceptions import SchedulerError
 from scheduler_app.management import importing, ledger, tokens
-from scheduler_app.models.faults import in_words
+from scheduler_app.models.faults import Fault, fault_of, in_words
 from scheduler_app.rpc.door import Door
 from scheduler_app.text import printable
 
@@ -29,7 +31,8 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        add_endpoint(parser)
+        add_endpoint(parser, configured(parser))
+        suggest(parser)
         subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
         add_commands(subparsers)
         tokens.add_command(subparsers)
@@ -47,9 +50,11 @@ class Command(BaseCommand):
             with Door(endpoint, proof) as door:
                 ended = carry_out(door, Namespace(**options), Output(self.stdout, self.stderr))
         except SchedulerError as error:
-            raise CommandError(printable(str(error))) from error
+            raise CommandError(printable(str(error)), returncode=code_of(error)) from error
         except (DatabaseError, InterfaceError) as error:
-            raise CommandError(in_words(error)) from error
+            is_away = fault_of(error) is Fault.AWAY
+            code = ExitCode.NOT_REACHABLE if is_away else ExitCode.REFUSED
+            raise CommandError(in_words(error), returncode=code) from error
         except BrokenPipeError:
             # The reader has gone (`| head`). Python would complain once more at its exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
