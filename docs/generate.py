@@ -39,14 +39,18 @@ def _cli_lines() -> Iterator[str]:
         "`http://127.0.0.1:50051`. If no server on this machine answers, it asks the database, "
         "and says so. [Who may do what](security.md) explains tokens and certificates.",
         "",
-        "Exit codes: 0 done; 1 refused, or not what was asked for; 2 a wrong command line; 3 no "
-        "server answers; 4 not permitted. `--json` prints one object a line (`status`: one object) "
-        "with the names of [the API](api.md), moments in ISO 8601 and lengths of time in seconds.",
+        "Exit codes: 0 done; 1 refused, or not what was asked for; 2 a wrong command line, "
+        "endpoint or file; 3 no server answers, or its database does not; 4 not permitted.",
+        "",
+        "`--json` prints one object a line (`status`: one object) with the names of "
+        "[the API](api.md), moments in ISO 8601 and lengths of time in seconds. A later release "
+        "may add fields to an object, and neither removes nor renames one.",
         "",
         "`schedulerctl COMMAND` is the same against a server alone, and needs no Django. It takes "
         "`endpoint`, `token`, `ca`, `cert` and `key` from its command line, from the environment "
         "(`SCHEDULER_ENDPOINT`, `SCHEDULER_TOKEN` and so on), or from the file "
-        "`~/.config/schedulerctl.toml`.",
+        "`~/.config/schedulerctl.toml`, or another that `SCHEDULER_CONFIG` names. "
+        "`manage.py scheduler` reads such a file only if `SCHEDULER_CONFIG` names it.",
         "",
         "`token`, `audit-ledger` and `import` work on the database alone: see the "
         "[reference](reference.md) and [Moving](moving.md).",
@@ -62,7 +66,7 @@ def _cli_lines() -> Iterator[str]:
         if told:
             yield from ("", "| argument | meaning |", "| --- | --- |")
         for action in told:
-            yield f"| `{_named(action)}` | {action.help} |"
+            yield f"| `{_named(action)}` | {action.help}{_choices(action)} |"
 
 
 def _usage(name: str, actions: list[argparse.Action]) -> str:
@@ -71,6 +75,12 @@ def _usage(name: str, actions: list[argparse.Action]) -> str:
     optional = [_named(each) for each in actions if not each.option_strings and each.nargs == "?"]
     options = [_named(each) for each in actions if each.option_strings]
     return " ".join([name, *positional, *(f"[{each}]" for each in optional + options)])
+
+
+def _choices(action: argparse.Action) -> str:
+    if not action.choices or action.metavar:
+        return ""
+    return f" One of {', '.join(action.choices)}."
 
 
 def _named(action: argparse.Action) -> str:
