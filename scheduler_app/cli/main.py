@@ -6,10 +6,11 @@ endpoint, token, ca, cert and key: the environment's SCHEDULER_CONFIG, or
 
 import os
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from typing import NoReturn
 
-from scheduler_app.cli.codes import carry_out, code_of
+from scheduler_app.cli import completion, names
+from scheduler_app.cli.codes import ExitCode, carry_out, code_of
 from scheduler_app.cli.configured import configured
 from scheduler_app.cli.output import Output
 from scheduler_app.cli.parser import add_commands, add_endpoint, proof_of
@@ -28,15 +29,21 @@ def main(arguments: list[str] | None = None) -> int:
     )
     add_endpoint(parser, configured(parser, CONFIG))
     suggest(parser)
-    add_commands(parser.add_subparsers(dest="command", required=True, metavar="COMMAND"))
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    add_commands(subparsers)
+    names.add_command(subparsers)
+    completion.add_command(subparsers, parser, "schedulerctl")
     options = parser.parse_args(arguments)
+    if options.command == "completion":
+        return _local(options)
+    names.as_typed(vars(options))
     if not has_grpc():
         parser.error(f"{NO_GRPC}.")
     from scheduler_app.rpc.client import Client
 
     proof = proof_of(vars(options))
     try:
-        client = Client(options.endpoint or DEFAULT_ENDPOINT, proof)
+        client = Client(options.endpoint or DEFAULT_ENDPOINT, proof, vars(options).get("deadline"))
     except SchedulerError as error:
         return _told(printable(str(error)), code_of(error))
     try:
@@ -49,6 +56,14 @@ def main(arguments: list[str] | None = None) -> int:
     finally:
         client.close()
     return _told(ended.error, ended.code) if ended.error else ended.code
+
+
+def _local(options: Namespace) -> int:
+    try:
+        code: int = options.local(sys.stdout, sys.stderr, **vars(options))
+    except SchedulerError as error:
+        return _told(str(error), ExitCode.REFUSED)
+    return code
 
 
 def _told(text: str, code: int) -> int:

@@ -300,7 +300,7 @@ def _add_schedules(subparsers: Any) -> None:
     preview = _add(subparsers, "preview", planning.preview, "Tell when a schedule fires next.")
     which = preview.add_mutually_exclusive_group(required=True)
     which.add_argument("schedule", nargs="?", type=text, help='Such as "0 2 * * 1-5".')
-    which.add_argument("--job", type=text, help="The schedule of this job.")
+    which.add_argument("--job", type=text, metavar="JOB", help="The schedule of this job.")
     preview.add_argument(
         "--tz", dest="timezone", type=text, metavar="ZONE", help="Such as Europe/Berlin."
     )

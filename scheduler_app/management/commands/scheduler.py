@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
+from scheduler_app.cli import completion, names
 from scheduler_app.cli.codes import ExitCode, carry_out, code_of
 from scheduler_app.cli.configured import configured
 from scheduler_app.cli.output import Output
@@ -38,16 +39,17 @@ class Command(BaseCommand):
         tokens.add_command(subparsers)
         ledger.add_command(subparsers)
         importing.add_command(subparsers)
+        names.add_command(subparsers)
+        completion.add_command(subparsers, parser, completion.MANAGE)
 
-    def handle(
-        self, *, endpoint: str | None, local: Callable[..., None] | None = None, **options: Any
-    ) -> None:
-        proof = proof_of(options)
+    def handle(self, *, local: Callable[..., object] | None = None, **options: Any) -> None:
+        names.as_typed(options)
+        endpoint, proof = options.pop("endpoint"), proof_of(options)
         try:
             if local:
                 local(self.stdout, self.stderr, **options)
                 return
-            with Door(endpoint, proof) as door:
+            with Door(endpoint, proof, options.get("deadline")) as door:
                 ended = carry_out(door, Namespace(**options), Output(self.stdout, self.stderr))
         except SchedulerError as error:
             raise CommandError(printable(str(error)), returncode=code_of(error)) from error
