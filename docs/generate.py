@@ -11,6 +11,7 @@ import grpc_tools
 from google.protobuf import descriptor_pb2
 from grpc_tools import protoc
 
+from scheduler_app.cli import completion
 from scheduler_app.cli.parser import add_commands
 
 DOCS = Path(__file__).resolve().parent
@@ -52,12 +53,16 @@ def _cli_lines() -> Iterator[str]:
         "`~/.config/schedulerctl.toml`, or another that `SCHEDULER_CONFIG` names. "
         "`manage.py scheduler` reads such a file only if `SCHEDULER_CONFIG` names it.",
         "",
+        "[On a terminal](terminal.md) tells of colours, and how to have your shell complete what "
+        "you type.",
+        "",
         "`token`, `audit-ledger` and `import` work on the database alone: see the "
         "[reference](reference.md) and [Moving](moving.md).",
     )
     parser = argparse.ArgumentParser(prog="manage.py scheduler")
     subparsers = parser.add_subparsers()
     add_commands(subparsers)
+    completion.add_command(subparsers, parser, completion.MANAGE)
     for name, command in subparsers.choices.items():
         yield from ("", f"## {name}", "", str(command.description), "")
         actions = [action for action in command._actions if action.dest != "help"]

@@ -3,17 +3,16 @@
 import json
 import time
 from argparse import Namespace
+from contextlib import suppress
 from datetime import timedelta
 
 from scheduler_app.cli.api import Api, every
 from scheduler_app.cli.codes import ExitCode
 from scheduler_app.cli.output import RUN_HEADER, Output, at, at_ms, overrides, pause_words, run_row
-from scheduler_app.cli.table import status_lines
+from scheduler_app.cli.table import marked_lines, status_lines
 from scheduler_app.exceptions import SchedulerError
 from scheduler_app.rpc.wire import Values
 from scheduler_app.text import first_line, length, printable
-
-CLEAR = "\033[2J\033[H"
 
 
 def status(api: Api, options: Namespace, out: Output) -> int:
@@ -38,24 +37,20 @@ def _status(api: Api, options: Namespace) -> Values:
 def _show_status(api: Api, answer: Values, out: Output) -> None:
     if api.note:
         out.line(printable(api.note))
-    out.lines(status_lines(answer))
+    out.marked(marked_lines(answer))
 
 
 def _watch(api: Api, options: Namespace, out: Output) -> int:
     """Show the status again and again; a server that is away is shown, and waited for."""
-    try:
+    with suppress(KeyboardInterrupt), out.screens():
         while True:
-            if out.is_terminal:
-                out.line(CLEAR)
-            try:
-                _show_status(api, _status(api, options), out)
-            except SchedulerError as error:
-                out.line(printable(str(error)))
-            out.line()
-            out.flush()
+            with out.screen():
+                try:
+                    _show_status(api, _status(api, options), out)
+                except SchedulerError as error:
+                    out.line(printable(str(error)))
             time.sleep(options.watch)
-    except KeyboardInterrupt:
-        return ExitCode.DONE
+    return ExitCode.DONE
 
 
 def list_jobs(api: Api, options: Namespace, out: Output) -> int:

@@ -12,7 +12,7 @@ from typing import NoReturn
 from scheduler_app.cli import completion, names
 from scheduler_app.cli.codes import ExitCode, carry_out, code_of
 from scheduler_app.cli.configured import configured
-from scheduler_app.cli.output import Output
+from scheduler_app.cli.output import output
 from scheduler_app.cli.parser import add_commands, add_endpoint, proof_of
 from scheduler_app.cli.typos import suggest
 from scheduler_app.exceptions import SchedulerError
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     except SchedulerError as error:
         return _told(printable(str(error)), code_of(error))
     try:
-        ended = carry_out(client, options, Output())
+        ended = carry_out(client, options, output())
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader has gone (`| head`). Python would complain once more at its exit.

@@ -44,6 +44,10 @@ class Terminal:
             pass
         return self.shown
 
+    def wait(self) -> int:
+        """Return the exit code, once it has ended."""
+        return self._process.wait(LIMIT)
+
     def _read(self) -> bool:
         ready, _, _ = select.select([self._fd], [], [], LIMIT)
         try:

@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError
 from scheduler_app.cli import completion, names
 from scheduler_app.cli.codes import ExitCode, carry_out, code_of
 from scheduler_app.cli.configured import configured
-from scheduler_app.cli.output import Output
+from scheduler_app.cli.output import output
 from scheduler_app.cli.parser import add_commands, add_endpoint, proof_of
 from scheduler_app.cli.typos import suggest
 from scheduler_app.exceptions import SchedulerError
@@ -50,7 +50,8 @@ class Command(BaseCommand):
                 local(self.stdout, self.stderr, **options)
                 return
             with Door(endpoint, proof, options.get("deadline")) as door:
-                ended = carry_out(door, Namespace(**options), Output(self.stdout, self.stderr))
+                out = output(self.stdout, self.stderr, in_colour=not options["no_color"])
+                ended = carry_out(door, Namespace(**options), out)
         except SchedulerError as error:
             raise CommandError(printable(str(error)), returncode=code_of(error)) from error
         except (DatabaseError, InterfaceError) as error:
