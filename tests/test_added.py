@@ -87,7 +87,7 @@ def here(registry: Registry) -> Node1:
 
 
 def add(name: str = "acme", **options: Any) -> None:
-    values = {"function": PATH, "values": DAILY | {"cron": "* * * * *"}, "by": ADA}
+    values: dict[str, Any] = {"function": PATH, "values": DAILY | {"cron": "* * * * *"}, "by": ADA}
     control.add(name, **(values | options))
 
 

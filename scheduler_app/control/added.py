@@ -7,7 +7,13 @@ from typing import Any
 from scheduler_app import added
 from scheduler_app.control.actor import Action, Actor, audit, kept, sentence
 from scheduler_app.control.transaction import carry_out
-from scheduler_app.exceptions import ActionRefused, DeclarationError, JobNotFound, RequestError
+from scheduler_app.exceptions import (
+    ActionRefused,
+    DeclarationError,
+    EtagMismatch,
+    JobNotFound,
+    RequestError,
+)
 from scheduler_app.ledger import history, schedules, timetable, transitions
 from scheduler_app.models import AddedJob, Job, JobRun, RunState, change, database
 from scheduler_app.models.job import can_be_name
@@ -73,16 +79,19 @@ def add(
     carry_out(add_one, [name])
 
 
-def delete(name: str, *, by: Actor, reason: str = "") -> None:
+def delete(name: str, *, by: Actor, reason: str = "", etag: str = "") -> None:
     """Delete a job that people have added, or that no scheduler's code declares any more: its
-    schedule, its counters and what waits to run. Its history stays as long as any. Raises
-    JobNotFound, Busy, and ActionRefused if code declares it or a run of it has begun."""
+    schedule, its counters and what waits to run. Its history stays as long as any. With an `etag`,
+    only if that is still the job's. Raises JobNotFound, EtagMismatch, Busy, and ActionRefused if
+    code declares it or a run of it has begun."""
     reason = kept(reason)
 
     def delete_one() -> None:
         jobs = schedules.lock([name]) if can_be_name(name) else []
         if not jobs:
             raise JobNotFound(one_line(name, MAX_NAME))
+        if etag and jobs[0].etag != etag:
+            raise EtagMismatch(name)
         was_added, _ = AddedJob.objects.filter(name=name).delete()
         if not (was_added or jobs[0].is_orphaned):
             raise ActionRefused(f"Job {name} is declared by code: delete it there, and deploy.")
@@ -110,6 +119,6 @@ def _json(arguments: Mapping[str, Any] | Sequence[str] | None) -> str:
         return ""
     kept = dict(arguments) if isinstance(arguments, Mapping) else list(arguments)
     try:
-        return json.dumps(kept, allow_nan=False)
+        return json.dumps(kept, allow_nan=False, sort_keys=True)
     except (TypeError, ValueError) as error:
         raise DeclarationError(f"Bad arguments: use values of JSON ({error}).") from error
