@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     names.add_command(subparsers)
     completion.add_command(subparsers, parser, "schedulerctl")
     options = parser.parse_args(arguments)
-    if options.command == "completion":
+    if vars(options).get("local"):
         return _local(options)
     names.as_typed(vars(options))
     if not has_grpc():

@@ -65,6 +65,8 @@ def kind_of(command: str, action: Action) -> str:
     """Return which names an argument of a command takes: one of KINDS, "file", or "" for none."""
     if action.dest == "timezone":
         return "zones"
+    if command == "add":  # a name that is not there yet
+        return ""
     kinds = {"JOB": "jobs", "RUN": RUNS.get(command, "runs"), "FILE": "file"}
     return kinds.get(str(action.metavar), "")
 
@@ -73,13 +75,13 @@ def add_command(subparsers: Any) -> None:
     """Add it without a help, so that none shows it."""
     parser: ArgumentParser = subparsers.add_parser("names")
     parser.add_argument("kind", choices=tuple(KINDS))
-    parser.add_argument("words", nargs=REMAINDER)
+    parser.add_argument("typed", nargs=REMAINDER)
     parser.set_defaults(run=names, deadline=DEADLINE)
 
 
 def as_typed(options: dict[str, Any]) -> None:
     """Take the connection from the words that are typed so far, where they say one."""
-    words = options.get("words")
+    words = options.get("typed")
     if not words:
         return
     parser = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
@@ -91,7 +93,7 @@ def as_typed(options: dict[str, Any]) -> None:
 
 def _begun(options: Namespace) -> str:
     """Return the word at the cursor, or the value in it."""
-    word = _words(options.words)[-1] if options.words else ""
+    word = _words(options.typed)[-1] if options.typed else ""
     return word.partition("=")[2] if word.startswith("--") else word
 
 

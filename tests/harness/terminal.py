@@ -28,15 +28,19 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._fd, text.encode())
 
-    def until(self, text: str) -> str:
-        """Read until the program has written this text; return all that it has written since the
-        last one."""
+    def until(self, *texts: str) -> str:
+        """Read until the program has written one of these texts; return all that it has written
+        since the last one."""
         deadline = time.monotonic() + LIMIT
-        while (end := self.shown.find(text, self._read_until)) < 0:
+        while not (ends := self._ends(texts)):
             if time.monotonic() > deadline or not self._read():
-                raise AssertionError(f"{text!r} is not in {self.shown[self._read_until :]!r}")
-        begin, self._read_until = self._read_until, end + len(text)
+                raise AssertionError(f"none of {texts} is in {self.shown[self._read_until :]!r}")
+        begin, self._read_until = self._read_until, min(ends)
         return self.shown[begin : self._read_until]
+
+    def _ends(self, texts: Sequence[str]) -> list[int]:
+        found = ((self.shown.find(text, self._read_until), len(text)) for text in texts)
+        return [begin + length for begin, length in found if begin >= 0]
 
     def end(self) -> str:
         """Return all that the program has written, once it has ended."""
