@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -27,8 +28,10 @@ MOMENT_COLUMNS = (
     *("SCHEDULED FOR", "STARTED", "NEXT RUN", "LAST HEARTBEAT", "TIME", "DUE"),
     *("CREATED", "EXPIRES", "LAST USED"),
 )
-MOST_ROWS = 1_000
+MOST_ROWS = 300
 """How many rows rich lays out without a wait that is felt."""
+LAST_WIDTH = 10
+"""How much of a line the last column needs, or the table is left to the terminal to wrap."""
 
 
 class Terminal(Output):
@@ -41,6 +44,7 @@ class Terminal(Output):
         self._console = Console(
             force_terminal=True, no_color=None if in_colour else True, highlight=False
         )
+        self._known: dict[str, tuple[str, str]] = {}
         self._live: Live | None = None
         self._screen: list[Text] | None = None
 
@@ -52,29 +56,34 @@ class Terminal(Output):
 
     def marked(self, lines: Iterable[Line]) -> None:
         for line in lines:
-            style = STYLES.get(line.state)
-            if style is None:
-                self.line(line.text)
+            if self._screen is not None:
+                text = Text(line.text)
+                text.stylize(STYLES.get(line.state, ""), line.begin, line.end)
+                self._screen.append(text)
                 continue
-            text = Text(line.text)
-            text.stylize(style, line.begin, line.end)
-            self._add(text)
+            begin, end = self._codes(STYLES.get(line.state, ""))
+            head, tail = line.text[: line.begin], line.text[line.end :]
+            self.line(f"{head}{begin}{line.text[line.begin : line.end]}{end}{tail}")
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         rows = [[printable(cell) for cell in row] for row in rows]
-        if len(rows) > MOST_ROWS:
+        widths = [max(map(cell_len, column)) + 2 for column in zip(header, *rows, strict=True)]
+        is_narrow = sum(widths) > self._console.width
+        if is_narrow:
+            widths = [
+                MOMENT_WIDTH + 2 if name in MOMENT_COLUMNS else width
+                for name, width in zip(header, widths, strict=True)
+            ]
+        if len(rows) > MOST_ROWS or sum(widths[:-1]) + LAST_WIDTH > self._console.width:
             super().table(header, rows)
             return
-        natural = sum(
-            max(len(cell) for cell in column) + 2 for column in zip(header, *rows, strict=True)
-        )
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for name in header:
-            is_narrow = natural > self._console.width and name in MOMENT_COLUMNS
-            table.add_column(name, overflow="fold", max_width=MOMENT_WIDTH if is_narrow else None)
+            most = MOMENT_WIDTH if is_narrow and name in MOMENT_COLUMNS else None
+            table.add_column(name, overflow="fold", max_width=most)
         for row in rows:
             table.add_row(*map(_cell, header, row))
-        self._show(table)
+        self._out.write(self._rendered(table))
 
     @contextmanager
     def screens(self) -> Iterator[None]:
@@ -95,16 +104,17 @@ class Terminal(Output):
         if self._live:
             self._live.update(Group(*lines), refresh=True)
 
-    def _add(self, text: Text) -> None:
-        if self._screen is None:
-            self._show(text)
-        else:
-            self._screen.append(text)
+    def _codes(self, style: str) -> tuple[str, str]:
+        """Return what begins a style on this terminal, and what ends it."""
+        if style not in self._known:
+            begin, _, end = self._rendered(Text("|", style)).strip().partition("|")
+            self._known[style] = begin, end
+        return self._known[style]
 
-    def _show(self, what: RenderableType) -> None:
+    def _rendered(self, what: RenderableType) -> str:
         with self._console.capture() as captured:
-            self._console.print(what, soft_wrap=isinstance(what, Text))
-        self._out.write(captured.get())
+            self._console.print(what)
+        return captured.get()
 
 
 def _cell(column: str, text: str) -> Text:

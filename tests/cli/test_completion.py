@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -195,16 +196,15 @@ def test_fish_offers_what_is_typed(
 ) -> None:
     sources = "; ".join(f"source {path}" for path in scripts("fish"))
 
-    def offered(typed: str) -> list[str]:
+    def is_offered(word: str, typed: str) -> bool:
         done = subprocess.run(
             ["fish", "--no-config", "-c", f'{sources}; complete -C "{typed}"'],
             env=env, cwd=ROOT, text=True, capture_output=True, timeout=60, check=True,
         )  # fmt: skip
-        return [line.partition("\t")[0] for line in done.stdout.splitlines()]
+        return word in [line.partition("\t")[0] for line in done.stdout.splitlines()]
 
     for typed, wanted in [*COMPLETED, ("schedulerctl show n", "nightly")]:
-        word = wanted.split()[-1]
-        eventually(lambda typed=typed, word=word: word in offered(typed))
+        eventually(partial(is_offered, wanted.split()[-1], typed))
 
 
 def test_without_shtab_it_says_what_to_install(

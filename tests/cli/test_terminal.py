@@ -85,15 +85,18 @@ def test_columns_are_straight_beside_wide_characters(tty: Tty) -> None:
     assert {cell_len(line.partition("pause")[0]) for line in lines} == {8}
 
 
-@pytest.mark.parametrize("length", [40, 300])
-def test_nothing_is_cut_off_on_a_narrow_terminal(tty: Tty, length: int) -> None:
-    name, message = "n" * length, "m" * length
-    output(tty).table(
-        ("JOB", "RESULT", "STARTED", "MESSAGE"), [(name, "failed", "2026-11-27 03:00:00", message)]
-    )
+@pytest.mark.parametrize(
+    ("columns", "name", "fits"), [(80, 30, True), (80, 40, True), (80, 300, False), (20, 5, False)]
+)
+def test_nothing_is_cut_off_on_a_narrow_terminal(
+    tty: Tty, monkeypatch: pytest.MonkeyPatch, columns: int, name: int, fits: bool
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    row = ("n" * name, "failed", "2026-11-27 03:00:00", "m" * 200)
+    output(tty).table(("JOB", "RESULT", "STARTED", "MESSAGE"), [row])
     shown = ANY.sub("", tty.getvalue())
-    assert (shown.count("n"), shown.count("m")) == (length, length)
-    assert max(map(len, shown.splitlines())) <= 80
+    assert (shown.count("n"), shown.count("m")) == (name, 200)
+    assert (max(map(len, shown.splitlines())) <= columns) is fits
 
 
 def test_screen_that_is_too_small_says_what_is_left(
