@@ -9,6 +9,7 @@ from typing import Any
 
 from scheduler_app.cli.codes import ExitCode
 from scheduler_app.cli.names import kind_of
+from scheduler_app.cli.typos import suggest
 from scheduler_app.exceptions import SchedulerError
 
 SHELLS = ("bash", "zsh", "fish")
@@ -32,6 +33,7 @@ def add_command(subparsers: Any, parser: ArgumentParser, program: str) -> None:
     out."""
     added: ArgumentParser = subparsers.add_parser("completion", help=HELP, description=HELP)
     added.add_argument("shell", choices=SHELLS, metavar="SHELL", help=f"{', '.join(SHELLS)}.")
+    suggest(added)
     added.set_defaults(local=partial(_print, parser, program))
 
 

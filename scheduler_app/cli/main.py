@@ -51,11 +51,18 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader has gone (`| head`). Python would complain once more at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         return 0
+    except OSError as error:  # a full disk, say
+        _give_up_output()
+        return _told(f"The answer cannot be written: {error}", ExitCode.REFUSED)
     finally:
         client.close()
     return _told(ended.error, ended.code) if ended.error else ended.code
+
+
+def _give_up_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _local(options: Namespace) -> int:
@@ -73,6 +80,8 @@ def _told(text: str, code: int) -> int:
 
 def run() -> NoReturn:
     """Be the console script."""
+    if sys.stdout is None:  # closed by who started us
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     sys.exit(main())
 
 

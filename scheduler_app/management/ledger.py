@@ -13,6 +13,7 @@ from django.utils import timezone
 from scheduler_app.cli import times
 from scheduler_app.cli.output import Output
 from scheduler_app.cli.parser import text
+from scheduler_app.cli.typos import suggest
 from scheduler_app.consistency.check import audit_ledger
 from scheduler_app.consistency.report import Discrepancy, Tally
 from scheduler_app.models.faults import fault_of
@@ -41,6 +42,7 @@ def add_command(commands: Any) -> None:
         action="store_true",
         help="Each discrepancy as JSON, an object a line; the sum goes to standard error.",
     )
+    suggest(audit)
     audit.set_defaults(local=_audit)
 
 

@@ -10,6 +10,7 @@ from django.core.management.base import CommandError, OutputWrapper
 from scheduler_app.cli import times
 from scheduler_app.cli.output import Output, at
 from scheduler_app.cli.parser import text
+from scheduler_app.cli.typos import suggest
 from scheduler_app.control import Actor, tokens
 from scheduler_app.models import Scope, Surface, Token, database
 from scheduler_app.rpc.endpoint import user as owner
@@ -21,6 +22,7 @@ def add_command(commands: Any) -> None:
     parser: ArgumentParser = commands.add_parser(
         "token", help="Make, list and revoke tokens of the API."
     )
+    suggest(parser)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     create = actions.add_parser("create", help="Make a token for a user; its text is shown once.")
     create.add_argument("user", metavar="USER", type=text, help="Whose permissions it has.")
@@ -35,6 +37,7 @@ def add_command(commands: Any) -> None:
     create.add_argument(
         "--expires", type=times.span, metavar="TIME", help="After this time, such as 90d."
     )
+    suggest(create)
     create.set_defaults(local=_create)
     listed = actions.add_parser("list", help="List the tokens.")
     listed.add_argument(

@@ -32,6 +32,21 @@ def test_typo_names_the_nearest(
     assert text in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["token", "craete", "ada"], "Did you mean create?"),
+        (["token", "create", "ada", "--scope", "veiw"], "Did you mean view?"),
+        (["audit-ledger", "--snice", "today"], "Did you mean --since?"),
+        (["import", "crontba"], "Did you mean crontab?"),
+    ],
+)
+def test_typo_in_a_command_of_the_database_names_the_nearest(words: list[str], text: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        call_command("scheduler", *words)
+    assert text in str(refused.value)
+
+
 @pytest.mark.parametrize("words", [["list", "--xyzzy"], ["xyzzy"], ["runs", "--state", "xyzzy"]])
 def test_what_is_like_nothing_is_argparses_error(
     capsys: pytest.CaptureFixture[str], words: list[str]
