@@ -63,9 +63,9 @@ class SchedulerSettings:
     housekeeping: Mapping[str, str | None] = field(default_factory=dict)
     """Other cron expressions for the scheduler's own jobs, by name; None: the job is not wanted."""
 
-    calls_per_second: int = 500
-    """How many calls of the API a second one caller may make; twice as many at once. The Unix
-    socket's owner may make any number."""
+    calls_per_second: int = 200
+    """How many calls of the API a second one caller may make; after a rest, those of ten seconds at
+    once. The Unix socket's owner may make any number."""
     loopback_control: bool = False
     """Whether anybody on this machine may pause, resume, run and cancel through a loopback address
     without a token: for development."""

@@ -14,6 +14,7 @@ from scheduler_app import control
 from scheduler_app.control import Actor
 from scheduler_app.models import Change, Job, JobRun, Surface, change
 from scheduler_app.rpc import watch
+from scheduler_app.rpc.cursor import Cursor
 from scheduler_app.rpc.server import Server
 from scheduler_app.rpc.stubs import memory_pb2 as pb
 from scheduler_app.rpc.stubs.memory_pb2_grpc import MemoryServiceStub
@@ -155,7 +156,7 @@ def test_watchers_at_once_are_told_what_each_wants(stub: Any, make_job: MakeJob)
 def test_watchers_that_want_the_same_share_its_bytes() -> None:
     event = pb.Event(run=pb.RunEvent(run_id=1, job_name="nightly"))
     told = watch.Told(pb.EVENT_KIND_RUN, "nightly", event)
-    batch = watch.Batch(0.0, [(1, [told])], watch.Cursor("", 0, ""))
+    batch = watch.Batch(0.0, [(1, [told])], Cursor("", 0, ""))
     nightly, again, hourly = (
         watch.Filter(frozenset({name}), frozenset()) for name in ("nightly", "nightly", "hourly")
     )
