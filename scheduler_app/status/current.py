@@ -216,9 +216,11 @@ def job_statuses(jobs: JobQuerySet, names: Collection[str] | None = None) -> lis
             next_run=Subquery(due_at.values("next_run_time")),
         )
     )
-    overdue = overdue_before() if rows else None
+    if not rows:
+        return []
+    overdue = overdue_before()
     which = {} if names is None else {"job_name__in": names}
-    running, interrupted = _running_run_ids(**which), interrupted_runs(**which)
+    running, interrupted = _begun_runs(**which)
     wanted = {pk for row in rows for pk in (row.last_outcome_id, row.last_run_id) if pk}
     runs = _summaries(wanted)
     return [_status(row, running[row.name], interrupted[row.name], runs, overdue) for row in rows]
@@ -230,12 +232,20 @@ def overdue_before() -> datetime:
     return database.now() - timedelta(seconds=heartbeats)
 
 
-def _running_run_ids(**which: Any) -> defaultdict[str, list[int]]:
-    found: defaultdict[str, list[int]] = defaultdict(list)
-    runs = JobRun.objects.running().filter(~_on_dead_node(), **which).order_by("id")
-    for name, run_id in runs.values_list("job_name", "id"):
-        found[name].append(run_id)
-    return found
+def _begun_runs(
+    **which: Any,
+) -> tuple[defaultdict[str, list[int]], defaultdict[str, list[InterruptedRun]]]:
+    """Return each job's runs that are running, and those that were when their scheduler died, the
+    oldest first. Mostly none has begun, which is soon asked."""
+    running: defaultdict[str, list[int]] = defaultdict(list)
+    begun = JobRun.objects.running().filter(**which).order_by("id").values_list("job_name", "id")
+    rows = list(begun)
+    interrupted = interrupted_runs(**which) if rows else defaultdict(list)
+    dead = {run.id for runs in interrupted.values() for run in runs}
+    for name, run_id in rows:
+        if run_id not in dead:
+            running[name].append(run_id)
+    return running, interrupted
 
 
 def interrupted_runs(**which: Any) -> defaultdict[str, list[InterruptedRun]]:
@@ -293,12 +303,12 @@ def _status(
     running: list[int],
     interrupted: list[InterruptedRun],
     runs: dict[int, RunSummary],
-    overdue: datetime | None,
+    overdue: datetime,
 ) -> JobStatus:
     schedule = job.schedule.compute()
     problem = schedule.text if isinstance(schedule, Uncomputable) else ""
     may_fire = not (problem or job.is_paused or job.is_orphaned)
-    is_overdue = bool(may_fire and job.next_run and overdue and job.next_run < overdue)
+    is_overdue = bool(may_fire and job.next_run and job.next_run < overdue)
     return JobStatus(
         name=job.name,
         description=job.description,
