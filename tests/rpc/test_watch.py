@@ -153,6 +153,24 @@ def test_watchers_at_once_are_told_what_each_wants(stub: Any, make_job: MakeJob)
     assert told == [["nightly"], ["hourly"], ["hourly"], ["hourly", "nightly"]]
 
 
+def test_watcher_that_resumes_before_the_next_look_is_told_nothing_twice(
+    stub: Any, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "LOOK", 2.0)
+    for name in ("hourly", "nightly"):
+        make_job(name)
+    other = Watcher(stub).read_to_bookmark()  # keeps the hub going, which has just looked
+    control.pause("hourly", by=ADA)
+    first = Watcher(stub).read_to_bookmark()
+    first.call.cancel()
+    resumed = Watcher(stub, cursor=first.cursor, kinds=[pb.EVENT_KIND_JOB]).read_to_bookmark()
+    control.pause("nightly", by=ADA)
+    while ("nightly", True) not in resumed.jobs():
+        resumed.read()
+    assert resumed.jobs() == [("nightly", True)]
+    other.call.cancel()
+
+
 def test_watchers_that_want_the_same_share_its_bytes() -> None:
     event = pb.Event(run=pb.RunEvent(run_id=1, job_name="nightly"))
     told = watch.Told(pb.EVENT_KIND_RUN, "nightly", event)
