@@ -67,9 +67,9 @@ class SchedulerSettings:
     """The management commands of which people may add jobs, in the admin. Functions are those that
     the code decorates with @job or @schedulable."""
 
-    calls_per_second: int = 500
-    """How many calls of the API a second one caller may make; twice as many at once. The Unix
-    socket's owner may make any number."""
+    calls_per_second: int = 200
+    """How many calls of the API a second one caller may make; after a rest, those of ten seconds at
+    once. The Unix socket's owner may make any number."""
     loopback_control: bool = False
     """Whether anybody on this machine may pause, resume, run and cancel through a loopback address
     without a token: for development."""

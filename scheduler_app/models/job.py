@@ -18,6 +18,8 @@ from scheduler_app.text import is_storable
 PAUSE = ("paused_at", "paused_by", "pause_reason", "paused_until")
 """The fields of a job that a pause sets."""
 
+POLICIES = tuple(field.name for field in fields(Policies))
+
 
 def can_be_name(name: str) -> bool:
     """Return whether a job can have this name; no database is asked for any other."""
@@ -146,7 +148,7 @@ class Job(models.Model):
 
     @property
     def policies(self) -> Policies:
-        return Policies(**{field.name: getattr(self, field.name) for field in fields(Policies)})
+        return Policies(**{name: getattr(self, name) for name in POLICIES})
 
     @property
     def etag(self) -> str:

@@ -13,7 +13,7 @@ the machine can call a loopback address from any address of the machine."""
 
 import getpass
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -103,17 +103,15 @@ class _Permissions(dict[str, bool]):
         return found
 
 
-def _uncounted(_: str) -> None:
-    """Count nothing."""
-
-
 class Access:
     """Finds out who calls one server. Remembers tokens for a moment: each takes several queries."""
 
-    def __init__(self, *, is_open: bool = False, limits: Limits | None = None) -> None:
+    def __init__(self, *, is_open: bool = False) -> None:
         """`is_open`: all who reach the server may do everything."""
         self._is_open = is_open
-        self._limits = limits or Limits()
+        self._proved, self._addresses = Limits(), Limits()
+        """The calls of those who prove who they are, and of others, by their addresses: of those
+        there can be any number."""
         self._lock = Lock()
         self._known: dict[str, tuple[float, TokenCaller]] = {}
         """Tokens that were good when they were last looked up, and when that was. They are looked
@@ -123,7 +121,7 @@ class Access:
         """Return who makes this call, for the audit. Raises TooManyCalls, NotSignedIn and
         NotPermitted. `is_counted`: it counts as a call of theirs."""
         said = dict(context.invocation_metadata())
-        caller = self.caller(context, said, self._limits.count if is_counted else _uncounted)
+        caller = self.caller(context, said, is_counted=is_counted)
         caller.check(call)
         surface = Surface.CLI if said.get(SURFACE_KEY) == Surface.CLI else Surface.GRPC
         return Actor(caller.name, surface)
@@ -132,9 +130,10 @@ class Access:
         self,
         context: grpc.ServicerContext,
         said: Mapping[str, Any],
-        count: Callable[[str], None] = _uncounted,
+        *,
+        is_counted: bool = True,
     ) -> Caller:
-        """Return who calls, and have this call counted as theirs. Raises TooManyCalls and
+        """Return who calls, and count the call as theirs if `is_counted`. Raises TooManyCalls and
         NotSignedIn."""
         text = said.get(AUTHORIZATION)
         peer = unquote(context.peer())
@@ -142,19 +141,19 @@ class Access:
         is_owner = peer.startswith("unix:")
         if text is not None:
             caller = self._by_token(str(text), "" if is_owner else network(host))
-            count(caller.limited_as)
+            if is_counted:
+                self._proved.count(caller.limited_as)
             return caller
         proof: Any = context.auth_context() or {}
         if proof.get("transport_security_type") == [b"ssl"]:
-            names = proof.get("x509_common_name")
-            if not names:
-                raise NotSignedIn(f"This address needs a token. {HOW}.")
-            name = names[0].decode("utf-8", "replace")
-            count(f"the certificate of {name!r}")
+            name = _common_name(proof)
+            if is_counted:
+                self._proved.count(f"the certificate of {name!r}")
             return _by_certificate(name)
         if is_owner:
             return Caller(_owner())
-        count(f"all callers from {network(host)} without a token")
+        if is_counted:
+            self._addresses.count(f"all callers from {network(host)} without a token")
         return Caller(host) if self._is_open else Unproved(host)
 
     def _by_token(self, authorization: str, where: str) -> "TokenCaller":
@@ -166,7 +165,7 @@ class Access:
         if known and now - known[0] < REMEMBERED:
             return known[1]
         if where and not known:
-            self._limits.count(f"all callers from {where} with an unknown token", GUESS)
+            self._addresses.count(f"all callers from {where} with an unknown token", GUESS)
         token = tokens.find(text) if text != authorization else None
         user = tokens.user_of(token) if token else None
         if token is None or user is None:
@@ -181,6 +180,13 @@ class Access:
                 self._known.clear()
             self._known[text] = now, caller
         return caller
+
+
+def _common_name(proof: Mapping[str, Sequence[bytes]]) -> str:
+    names = proof.get("x509_common_name")
+    if not names:
+        raise NotSignedIn(f"This address needs a token. {HOW}.")
+    return names[0].decode("utf-8", "replace")
 
 
 def _by_certificate(name: str) -> Caller:

@@ -9,8 +9,9 @@ from threading import Lock
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.exceptions import TooManyCalls
 
-BURST = 2.0
-"""How many seconds' calls a caller may make at once, after a rest."""
+BURST = 10.0
+"""How many seconds' calls a caller may make at once, after a rest: a script that goes through a
+thousand jobs meets no limit."""
 MOST_CALLERS = 10_000
 """So many are remembered. More callers than that share one limit, until others rest."""
 SWEPT_EVERY = 1.0

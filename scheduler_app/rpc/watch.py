@@ -76,6 +76,10 @@ class Batch:
         self.cursor = cursor
         self._wanted: dict[Filter, bytes] = {}
 
+    def has_others(self, known: Collection[int]) -> bool:
+        """Return whether it has rows beside these: then it was read after them."""
+        return any(row not in known for row, _ in self.rows)
+
     def wanted(self, wanted: Filter) -> bytes:
         """Return all events that are wanted, as bytes of an answer. For any thread."""
         found = self._wanted.get(wanted)
@@ -89,6 +93,8 @@ class Subscription:
 
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
+        self.position = ""
+        """Everything in the feed after this comes in a batch."""
         self._changed = Condition()
         self._batches: deque[Batch] = deque()
         self._waiting = 0
@@ -151,6 +157,7 @@ class Hub:
                 thread = Thread(target=self._loop, name="scheduler-watch", daemon=True)
                 thread.start()  # waits for the lock held here
                 self._thread = thread
+            subscription.position = self._position
             self._watchers.add(subscription)
         return subscription
 
@@ -185,10 +192,10 @@ class Hub:
         feed = calls.reading(lambda: Change.objects.after(self._position, MOST_MISSED))
         if feed is None:
             raise CursorError("More happened at once than a watcher can follow: begin anew.")
-        self._position = feed.position
         rows = calls.reading(lambda: told_of(feed.changes)) if feed.changes else []
         cursor = cursor_at(feed.position, feed.changes[-1] if feed.changes else None)
         with self._lock:
+            self._position = feed.position
             watchers = list(self._watchers)
         batch = Batch(looked_at, rows, cursor)
         for each in watchers:
@@ -229,23 +236,25 @@ def _answers(
         yield from _snapshot(answer, wanted)
     else:
         position = cursor.position
-    # What the snapshot or the cursor does not have. The hub tells some of it again.
+    # The hub tells again what it has not told before, though the snapshot or the cursor has it.
+    again = calls.reading(lambda: Change.objects.after(subscription.position, MOST_MISSED))
+    # What the snapshot or the cursor does not have: read last, so that nothing is in neither.
     feed = calls.reading(lambda: Change.objects.after(position, MOST_MISSED))
-    if feed is None:
+    if feed is None or again is None:
         raise CursorError("The cursor is too old: begin anew, without a cursor.")
     caught_up_at = time.monotonic()
     rows = calls.reading(lambda: told_of(feed.changes))
     cursor = calls.reading(
         lambda: cursor_at(feed.position, feed.changes[-1] if feed.changes else None)
     )
-    known = {row for row, _ in rows}
+    known = {changes.id for changes in (*again.changes, *feed.changes)}
     connections.close_all()  # a watcher that waits holds none
     yield _answer(_events(rows, wanted), cursor, is_bookmark=True)
     marked_at = time.monotonic()
     while True:
         until_bookmark = marked_at + BOOKMARK - time.monotonic()
         batch = subscription.next(max(0.0, until_bookmark))
-        if batch is not None and batch.looked_at > caught_up_at:
+        if batch is not None and (batch.looked_at > caught_up_at or batch.has_others(known)):
             cursor = batch.cursor
         events = _not_known(batch, known, wanted) if batch else b""
         is_late = time.monotonic() - marked_at >= BOOKMARK

@@ -60,6 +60,8 @@ def jobs(
         last, size = after, BATCH if state or is_failing else limit
         while batch := job_statuses(found.filter(name__gt=last)[:size]):
             yield from batch
+            if len(batch) < size:
+                return
             last = batch[-1].name
 
     wanted = (
