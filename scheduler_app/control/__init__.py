@@ -17,7 +17,7 @@ from scheduler_app.control.pauses import (
     resume_many,
 )
 from scheduler_app.control.periods import backfill, plan_backfill
-from scheduler_app.control.runs import cancel, cancel_many, retry
+from scheduler_app.control.runs import cancel, cancel_many, retry, retry_many
 from scheduler_app.control.transaction import BATCH, Changes
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "resume",
     "resume_many",
     "retry",
+    "retry_many",
     "revert",
     "trigger",
     "trigger_many",
