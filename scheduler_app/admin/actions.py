@@ -14,6 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 
@@ -46,7 +47,7 @@ class Action:
     """What a person with the permission may do to a row; `name` is part of its address."""
 
     name: str
-    button: str
+    button: str | Promise
     permission: str
     perform: Callable[[list[str], Actor, str], Iterable[ActionResult]]
     """Acts on the rows of these primary keys in one transaction, for this actor and reason."""
@@ -106,7 +107,8 @@ class ActingAdmin(ReadOnlyAdmin[M]):
         else:
             self.message_user(request, " ".join(map(str, form.errors["reason"])), messages.ERROR)
         page = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
-        return HttpResponseRedirect(reverse(page, args=[quote(key)]))
+        site = self.admin_site.name
+        return HttpResponseRedirect(reverse(page, args=[quote(key)], current_app=site))
 
     def page_context(self, request: HttpRequest, row: M) -> dict[str, Any]:
         """Add buttons for what this user may do to this row as it is now."""
