@@ -111,6 +111,13 @@ def place(function: JobFunction) -> str:
     return f"an object of type {type(function).__name__}"
 
 
+def module(function: JobFunction) -> str:
+    """Return the module that the function is in, as far as Python tells."""
+    named = asked(lambda: wrapped(function), function)
+    found = asked(lambda: named.__module__, None)
+    return found if isinstance(found, str) else ""
+
+
 def wrapped(function: JobFunction) -> JobFunction:
     while isinstance(function, partial):
         function = function.func

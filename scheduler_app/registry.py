@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import wraps
-from types import MappingProxyType
+from types import FrameType, MappingProxyType
 from typing import Any, ParamSpec, TypeVar, cast
 
+from django.apps import apps
 from django.conf import settings
 
 from scheduler_app.command import Command
@@ -30,7 +31,15 @@ from scheduler_app.inspection import (
     wrapped,
 )
 from scheduler_app.metadata import storable_metadata
-from scheduler_app.policies import DEFAULTS, MAX_DESCRIPTION, MAX_NAME, CatchUp, Overlap, Policies
+from scheduler_app.policies import (
+    DEFAULTS,
+    MAX_APP,
+    MAX_DESCRIPTION,
+    MAX_NAME,
+    CatchUp,
+    Overlap,
+    Policies,
+)
 from scheduler_app.text import is_storable, shown
 
 F = TypeVar("F", bound=JobFunction)
@@ -85,11 +94,20 @@ class JobDefinition:
     function: JobFunction
     schedule: Schedule
     description: str = ""
+    module: str = ""
+    """The name of the module that declares it."""
     policies: Policies = DEFAULTS
     takes_context: bool = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "takes_context", takes_context(self.function))
+
+    @property
+    def app(self) -> str:
+        """Return the label of the app whose code declares it; empty if that is no installed
+        app's."""
+        found = apps.get_containing_app_config(self.module)
+        return found.label[:MAX_APP] if found else ""
 
     def check_arguments(self, arguments: Mapping[str, Any]) -> None:
         """Raise ArgumentsError unless the function can be called with these keyword arguments, as
@@ -226,10 +244,15 @@ def _told_of_misuse(declare: Callable[P, R]) -> Callable[P, R]:
 
 def _calling_line() -> str:
     """Return where this module is called from."""
+    frame = _calling_frame()
+    return f"{frame.f_globals.get('__name__')}, line {frame.f_lineno}"
+
+
+def _calling_frame() -> FrameType:
     frame = sys._getframe()
     while frame.f_globals is globals() and frame.f_back:
         frame = frame.f_back
-    return f"{frame.f_globals.get('__name__')}, line {frame.f_lineno}"
+    return frame
 
 
 def _unchanged(function: F) -> F:
@@ -293,6 +316,8 @@ def job(
         pause_on_failure=pause_on_failure,
     )
 
+    module = str(_calling_frame().f_globals.get("__name__"))
+
     def declare(function: F) -> F:
         job_name = _or(name, lambda: function.__name__.replace("_", "-"))
         zone = _or(timezone, lambda: settings.TIME_ZONE)
@@ -316,6 +341,7 @@ def job(
             function=call,
             schedule=Schedule(text, zone, jitter, job_name),
             description=_or(description, lambda: inspect.getdoc(wrapped(function)) or ""),
+            module=module,
             policies=policies,
         )
         registry.add(definition)

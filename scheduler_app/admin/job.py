@@ -4,20 +4,18 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from scheduler_app.admin.job_actions import JobActions
 from scheduler_app.admin.job_columns import JobColumns, attach_statuses
-from scheduler_app.admin.job_filters import StateFilter
+from scheduler_app.admin.job_filters import AppFilter, SinceFilter, StateFilter
+from scheduler_app.admin.job_list import JobList, offer_orders
 from scheduler_app.admin.policy_words import PolicyWords
 from scheduler_app.admin.tables import job_tables
 from scheduler_app.models import Job
 
-
-class JobList(ChangeList):
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        attach_statuses(self.result_list)
+offer_orders(JobColumns)
 
 
 @admin.register(Job)
@@ -25,19 +23,20 @@ class JobAdmin(JobColumns, PolicyWords, JobActions):
     list_display = (
         "name",
         "job_state",
-        "schedule",
-        "last_run",
         "last_result",
+        "strip",
         "next_run",
-        "run_count",
-        "error_count",
-        "not_run",
+        "usual",
+        "failure_rate",
+        "lateness",
     )
-    list_filter = (StateFilter,)
+    list_filter = (StateFilter, SinceFilter, AppFilter)
     search_fields = ("name", "description")
+    list_per_page = 50
+    show_full_result_count = False
     fieldsets = (
         (None, {"fields": ("description", "job_state")}),
-        ("Schedule", {"fields": ("schedule", "jitter_words", "next_run", "override_words")}),
+        ("Schedule", {"fields": ("jitter_words", "next_run", "override_words")}),
         (
             "Policies",
             {
@@ -51,9 +50,15 @@ class JobAdmin(JobColumns, PolicyWords, JobActions):
                 )
             },
         ),
-        ("Last run", {"fields": ("last_run", "last_result", "last_error", "last_metadata")}),
-        ("Counters", {"fields": (("run_count", "error_count", "skip_count", "miss_count"),)}),
     )
+
+    class Media:
+        css = {"all": ("scheduler_app/admin.css", "scheduler_app/job.css")}
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().changelist_view(request, {"title": _("Jobs")} | (extra_context or {}))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return JobList

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from scheduler_app import control
-from scheduler_app.admin.actions import ActingAdmin, Action, ActionResult, ReasonForm
 from scheduler_app.admin import formats
+from scheduler_app.admin.actions import ActingAdmin, Action, ActionResult, ReasonForm
 from scheduler_app.admin.links import Links
 from scheduler_app.admin.run_columns import LARGE, badge
 from scheduler_app.admin.run_page import can_be_retried

@@ -62,9 +62,7 @@ class RunFilter(ListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset
 
-    def choice(
-        self, changelist: ChangeList, text: Any, chosen: bool, **parameters: str
-    ) -> Choice:
+    def choice(self, changelist: ChangeList, text: Any, chosen: bool, **parameters: str) -> Choice:
         others = [name for name in (*self.parameters, PAGE_VAR) if name not in parameters]
         query = changelist.get_query_string(parameters, others)
         return {"selected": chosen, "query_string": query, "display": text}

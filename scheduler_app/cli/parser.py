@@ -15,6 +15,7 @@ from scheduler_app.rpc.endpoint import Proof
 from scheduler_app.text import is_storable, shown
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
+OVERLAPS = ("skip", "allow", "queue", "cancel_previous")
 STATES = ("queued", "running", "success", "failed", "cancelled", "lost", "skipped", "missed")
 
 
@@ -88,6 +89,7 @@ def _add_looking(subparsers: Any) -> None:
     jobs = _add(subparsers, "list", looking.list_jobs, "List jobs.")
     jobs.add_argument("--state", type=text, help="Those in this state, such as paused or running.")
     jobs.add_argument("--prefix", type=text, help="Those whose names begin so.")
+    jobs.add_argument("--app", type=text, help=APP)
     jobs.add_argument("--failing", action="store_true", help=FAILING)
     _add_json(jobs)
     watch = _add(subparsers, "watch", history.watch, "Show what happens, as it happens.")
@@ -115,6 +117,7 @@ def _add_looking(subparsers: Any) -> None:
 
 
 FAILING = "Only jobs whose last outcome is not a success."
+APP = "Those that the code of this Django app declares."
 
 
 def _add_acting(subparsers: Any) -> None:
@@ -126,6 +129,8 @@ def _add_acting(subparsers: Any) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("job", metavar="JOB", nargs="?", type=text)
         which.add_argument("--all", action="store_true", help="All jobs.")
+        which.add_argument("--app", type=text, help=APP)
+        which.add_argument("--prefix", type=text, help="Those whose names begin so.")
         _add_reason(parser)
         if name == "pause":
             end = parser.add_mutually_exclusive_group()
@@ -167,6 +172,9 @@ def _add_acting(subparsers: Any) -> None:
         ("retry-delay", "retry_delay_seconds", float, "Seconds."),
         ("retry-max-delay", "retry_max_delay_seconds", float, "Seconds."),
         ("pause-on-failure", "pause_on_failure", _number, "After how many failures in a row."),
+        ("overlap", "overlap", text, "skip, allow, queue or cancel_previous."),
+        ("timeout", "timeout_seconds", float, "Seconds; 0 for none."),
+        ("isolated", "isolated", _yes_or_no, "yes: each run has a process of its own; or no."),
     ):
         override.add_argument(
             f"--{option}", dest=dest, type=kind, metavar=option.upper(), help=help_text
@@ -193,6 +201,9 @@ def _add_acting(subparsers: Any) -> None:
         "--to", dest="until", type=times.moment, metavar="TIME", help="Its end (default: now)."
     )
     backfill.add_argument("--all", action="store_true", help="Those that succeeded, too.")
+    backfill.add_argument(
+        "--together", action="store_true", help="At once, not one after the other."
+    )
     _add_dry_run(backfill)
     _add_reason(backfill)
     _add_json(backfill)
@@ -206,6 +217,14 @@ def _add_acting(subparsers: Any) -> None:
         type=_argument,
         metavar="NAME=VALUE",
         help="A keyword argument for this run alone; JSON, or else text.",
+    )
+    run.add_argument(
+        "--overlap",
+        choices=OVERLAPS,
+        metavar="POLICY",
+        help="What happens if the job has runs that have not ended: queue (this one waits for "
+        "them), allow (it starts beside them), skip (it is refused) or cancel_previous. By default "
+        "it waits, unless the job's own policy is allow.",
     )
     retry = _add(
         subparsers, "retry", acting.retry, "Run again what failed, was lost or did not run."
@@ -343,6 +362,12 @@ def _run_id(value: str) -> int:
 
 def _limit(value: str) -> int:
     return _whole(value, 1_000_000, "a number from 1 to 1,000,000")
+
+
+def _yes_or_no(value: str) -> bool:
+    if value not in ("yes", "no"):
+        raise ArgumentTypeError(f"{shown(value)} is neither yes nor no")
+    return value == "yes"
 
 
 def _number(value: str) -> int:

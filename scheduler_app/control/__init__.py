@@ -13,11 +13,13 @@ from scheduler_app.control.pauses import (
     pause,
     pause_many,
     plan_resume,
+    plan_resumes,
     resume,
     resume_many,
 )
 from scheduler_app.control.periods import backfill, plan_backfill
 from scheduler_app.control.runs import cancel, cancel_many, retry, retry_many
+from scheduler_app.control.selection import in_batches
 from scheduler_app.control.transaction import BATCH, Changes
 
 __all__ = [
@@ -29,11 +31,13 @@ __all__ = [
     "backfill",
     "cancel",
     "cancel_many",
+    "in_batches",
     "override",
     "pause",
     "pause_many",
     "plan_backfill",
     "plan_resume",
+    "plan_resumes",
     "resume",
     "resume_many",
     "retry",

@@ -16,7 +16,7 @@ from scheduler_app.policies import Policies
 from scheduler_app.registry import JobDefinition, Registry
 
 FIELDS = (
-    *("description", "cron", "timezone", "jitter", "zone_rules"),
+    *("description", "app", "cron", "timezone", "jitter", "zone_rules"),
     *(field.name for field in fields(Policies)),
 )
 """What a declaration sets."""
@@ -36,6 +36,7 @@ def _declaration(definition: JobDefinition) -> Declaration:
     schedule = definition.schedule
     return asdict(definition.policies) | {
         "description": definition.description,
+        "app": definition.app,
         "cron": schedule.expression,
         "timezone": schedule.timezone,
         "jitter": schedule.jitter,

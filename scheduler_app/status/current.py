@@ -87,6 +87,8 @@ class JobStatus:
 
     name: str
     description: str
+    app: str
+    """The label of the app whose code declares it; empty if that is no installed app's."""
     cron: str
     timezone: str
     schedule: str
@@ -214,7 +216,7 @@ def overdue_before() -> datetime:
 
 def _running_run_ids(**which: Any) -> defaultdict[str, list[int]]:
     found: defaultdict[str, list[int]] = defaultdict(list)
-    runs = JobRun.objects.running().filter(~_on_dead_node(), **which).order_by("id")
+    runs = JobRun.objects.running().filter(~on_dead_node(), **which).order_by("id")
     for name, run_id in runs.values_list("job_name", "id"):
         found[name].append(run_id)
     return found
@@ -224,7 +226,7 @@ def interrupted_runs(**which: Any) -> defaultdict[str, list[InterruptedRun]]:
     """Return each job's runs that were running when their scheduler died, the oldest first; only
     those to which these lookups apply."""
     found: defaultdict[str, list[InterruptedRun]] = defaultdict(list)
-    runs = JobRun.objects.running().filter(_on_dead_node(), **which).order_by("id")
+    runs = JobRun.objects.running().filter(on_dead_node(), **which).order_by("id")
     nodes: QuerySet[Any] = Node.objects.with_heartbeat().filter(pk=OuterRef("node"))
     rows = runs.values_list("job_name", "id", "node__name", Subquery(nodes.values("heartbeat_at")))
     for job_name, run_id, node, heartbeat_at in rows:
@@ -232,7 +234,7 @@ def interrupted_runs(**which: Any) -> defaultdict[str, list[InterruptedRun]]:
     return found
 
 
-def _on_dead_node() -> Q:
+def on_dead_node() -> Q:
     """Return the condition of runs whose scheduler is not alive. Of a run without one, nothing is
     known."""
     alive = Exists(Node.objects.alive().filter(pk=OuterRef("node")))
@@ -284,6 +286,7 @@ def _status(
     return JobStatus(
         name=job.name,
         description=job.description,
+        app=job.app,
         cron=job.cron,
         timezone=job.timezone,
         schedule=problem or schedule.explain(),

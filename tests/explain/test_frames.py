@@ -58,7 +58,9 @@ def test_group_keeps_its_errors_visible() -> None:
     assert "test_frames.py" not in hidden
 
 
-@pytest.mark.parametrize("text", ["", "boom", "\n\n", 'File "', '  File "x", line 1', "\N{FIRE}\n|+-"])
+@pytest.mark.parametrize(
+    "text", ["", "boom", "\n\n", 'File "', '  File "x", line 1', "\N{FIRE}\n|+-"]
+)
 def test_any_text_is_kept(text: str) -> None:
     shape(text)
 

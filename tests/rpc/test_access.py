@@ -38,6 +38,8 @@ REQUESTS: dict[str, Any] = {
     "GetSchedulerStatus": pb.GetSchedulerStatusRequest(),
     "PauseJob": pb.PauseJobRequest(job_name="nightly"),
     "ResumeJob": pb.ResumeJobRequest(job_name="nightly"),
+    "PauseJobs": pb.PauseJobsRequest(jobs={"all": True}),
+    "ResumeJobs": pb.ResumeJobsRequest(jobs={"all": True}),
     "CancelRun": pb.CancelRunRequest(run_id=1),
     "GetJob": pb.GetJobRequest(job_name="nightly"),
     "ListJobs": pb.ListJobsRequest(),

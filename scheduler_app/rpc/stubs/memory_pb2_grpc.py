@@ -41,6 +41,8 @@ class MemoryServiceStub:
     GetSchedulerStatus: Any
     PauseJob: Any
     ResumeJob: Any
+    PauseJobs: Any
+    ResumeJobs: Any
     CancelRun: Any
     GetJob: Any
     ListJobs: Any
