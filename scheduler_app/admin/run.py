@@ -16,13 +16,7 @@ from scheduler_app.admin import formats
 from scheduler_app.admin.readonly import OwnList
 from scheduler_app.admin.run_actions import RunActions
 from scheduler_app.admin.run_columns import LARGE, RunColumns, attach_interruptions
-from scheduler_app.admin.run_filters import (
-    EndedFilter,
-    JobFilter,
-    RunFilter,
-    StateFilter,
-    TriggerFilter,
-)
+from scheduler_app.admin.run_filters import EndedFilter, JobFilter, StateFilter, TriggerFilter
 from scheduler_app.admin.run_page import run_page
 from scheduler_app.models import JobRun
 from scheduler_app.status.run_search import FoundRuns, RunQuery, find_runs
@@ -50,7 +44,7 @@ class RunList(OwnList):
             raise IncorrectLookupParameters
         query = RunQuery(text=self.query.strip())
         for spec in self.filter_specs:
-            query = spec.narrow(query) if isinstance(spec, RunFilter) else query
+            query = spec.narrow(query)
         self.found = find_runs(query)
         order = F("finished_at").desc(nulls_first=True), "-pk"
         return self.root_queryset.filter(pk__in=self.found.ids).defer(*LARGE).order_by(*order)

@@ -85,7 +85,7 @@ def run_page(request: HttpRequest, run: JobRun) -> RunPage:
         css=css,
         outcome=outcome(run, now),
         badge=badge(run),
-        remarks=remarks(run, usual, now),
+        remarks=remarks(run, _later(run), usual, now, links),
         advice="" if interruption(run) else hanging(run, now),
         bar=run_bar(run, css, usual, now),
         facts=_facts(run, links),
@@ -115,8 +115,11 @@ def can_be_retried(run: JobRun) -> bool:
     attempt at the same."""
     if run.state in (*ACTIVE, RunState.SUCCESS):
         return False
-    later = (other for other in tries_of(run) if other.pk > run.pk)
-    return not any(other.state in (*ACTIVE, RunState.SUCCESS) for other in later)
+    return not any(other.state in (*ACTIVE, RunState.SUCCESS) for other in _later(run))
+
+
+def _later(run: JobRun) -> list[JobRun]:
+    return [other for other in tries_of(run) if other.pk > run.pk]
 
 
 def _facts(run: JobRun, links: Links) -> list[Fact]:
