@@ -1,5 +1,6 @@
 """What a list of runs says: one method a column."""
 
+import re
 from collections.abc import Iterable
 
 from django.contrib import admin
@@ -16,6 +17,8 @@ from scheduler_app.status import InterruptedRun, interrupted_runs
 
 LARGE = ("traceback", "metadata", "log", "node__declares")
 """Fields that no list reads."""
+MODULES = re.compile(r"^(?:[a-z_]\w*\.)+(?=[A-Z]\w*(?:: |$))")
+"""Where the class of an error is defined; a narrow column needs the room."""
 
 
 class RunColumns:
@@ -30,7 +33,8 @@ class RunColumns:
     @admin.display(description=gettext_lazy("result, error or reason"))
     def outcome(self, run: JobRun) -> str:
         message = formats.first_line(run.message)
-        told = format_html('<span class="why">{}</span>', message) if message else ""
+        short = MODULES.sub("", message)
+        told = format_html('<span class="why" title="{}">{}</span>', message, short)
         return format_html('<div class="outcome">{} {}</div>', result(run), told)
 
     @admin.display(description=gettext_lazy("scheduled for"))
