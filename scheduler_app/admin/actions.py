@@ -46,7 +46,7 @@ class Action:
     """What a person with the permission may do to a row; `name` is part of its address."""
 
     name: str
-    button: str
+    button: Any
     permission: str
     perform: Callable[[list[str], Actor, str], Iterable[ActionResult]]
     """Acts on the rows of these primary keys in one transaction, for this actor and reason."""
@@ -142,10 +142,11 @@ def _perform(action: Action, keys: list[str], by: Actor, reason: str) -> Iterato
             yield from action.perform(keys[start : start + BATCH], by, reason)
         except (SchedulerError, DatabaseError, InterfaceError) as error:
             logger.warning("%s in the admin failed", action.name, exc_info=error)
-            why = f"{_why(error)} Not done"
+            why = f"{refusal(error)} Not done"
             yield from (ActionResult(messages.ERROR, why, key) for key in keys[start:])
             return
 
 
-def _why(error: Exception) -> str:
+def refusal(error: Exception) -> str:
+    """Return why an action was not done."""
     return str(error) if isinstance(error, SchedulerError) else fault_of(error).value

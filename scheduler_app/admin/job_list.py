@@ -7,7 +7,6 @@ from django.db.models import OrderBy, QuerySet
 from django.http import HttpRequest
 
 from scheduler_app.admin.job_columns import attach_statuses
-from scheduler_app.models import Job
 from scheduler_app.status import questions
 
 ORDERS = {
@@ -28,7 +27,7 @@ class JobList(ChangeList):
         ordering = super().get_ordering(request, queryset)
         for each in ordering:
             if isinstance(each, OrderBy) and hasattr(each.expression, "query"):
-                each.nulls_first, each.nulls_last = None, True
+                each.nulls_first, each.nulls_last = False, True
         return ordering
 
     def get_results(self, request: HttpRequest) -> None:
