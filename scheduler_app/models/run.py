@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connections, models, router
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -52,6 +52,24 @@ class Trigger(models.TextChoices):
 
 
 PROGRESS = ("state", "started_at", "finished_at", "message", "traceback", "metadata", "log")
+
+
+class LaterBy(models.Func):
+    """A moment, so much later. Django's own sum is a Python function on SQLite, called for each
+    row."""
+
+    output_field = models.DateTimeField()
+
+    def __init__(self, moment: models.F, delay: timedelta) -> None:
+        super().__init__(moment)
+        self.delay = delay
+
+    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper, **_: Any) -> Any:  # type: ignore[override]
+        column, parameters = compiler.compile(self.source_expressions[0])
+        if connection.vendor == "sqlite":
+            later = f"strftime('%%Y-%%m-%%d %%H:%%M:%%f', {column}, %s)"
+            return later, [*parameters, f"{self.delay.total_seconds():+.3f} seconds"]
+        return f"({column} + %s)", [*parameters, self.delay]
 
 
 class Held(NamedTuple):
