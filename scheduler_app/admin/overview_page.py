@@ -1,4 +1,4 @@
-"""The overview as a page of the admin, first in the side bar. The index of the app shows it, too."""
+"""The overview as a page of the admin, first in the side bar. The app's index shows it, too."""
 
 from typing import Any
 

@@ -54,22 +54,24 @@ class Trigger(models.TextChoices):
 PROGRESS = ("state", "started_at", "finished_at", "message", "traceback", "metadata", "log")
 
 
-class LaterBy(models.Func):
-    """A moment, so much later. Django's own sum is a Python function on SQLite, called for each
-    row."""
+class StartedLate(models.Func):
+    """Whether a run started so many minutes after it was due, or later. Not as Django's own sum,
+    which on SQLite is a Python function, called for each row: most rows are done with once the
+    minutes of both moments are compared as text."""
 
-    output_field = models.DateTimeField()
+    output_field = models.BooleanField()
 
-    def __init__(self, moment: models.F, delay: timedelta) -> None:
-        super().__init__(moment)
-        self.delay = delay
+    def __init__(self, minutes: int) -> None:
+        super().__init__(models.F("started_at"), models.F("due_at"))
+        self.minutes = minutes
 
     def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper, **_: Any) -> Any:  # type: ignore[override]
-        column, parameters = compiler.compile(self.source_expressions[0])
+        started, due = (compiler.compile(each)[0] for each in self.source_expressions)
         if connection.vendor == "sqlite":
-            later = f"strftime('%%Y-%%m-%%d %%H:%%M:%%f', {column}, %s)"
-            return later, [*parameters, f"{self.delay.total_seconds():+.3f} seconds"]
-        return f"({column} + %s)", [*parameters, self.delay]
+            later = f"strftime('%%Y-%%m-%%d %%H:%%M:%%f', {due}, %s)"
+            same = f"substr({started}, 1, 16) <= substr({due}, 1, 16)"
+            return f"(NOT {same} AND {started} >= {later})", [f"+{self.minutes} minutes"]
+        return f"({started} >= {due} + %s)", [timedelta(minutes=self.minutes)]
 
 
 class Held(NamedTuple):

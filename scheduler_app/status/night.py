@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Max, OuterRef, Q, Subquery
-from django.db.models.functions import Left
+from django.db.models import Case, Count, Max, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce, Left
 
 from scheduler_app.models import JobRun, RunState
-from scheduler_app.models.run import LaterBy
+from scheduler_app.models.run import StartedLate
 from scheduler_app.text import first_line
 
-LATE = timedelta(seconds=60)
+LATE = timedelta(minutes=1)
 """A run that started so long after it was due, or longer, was late."""
 MOST_JOBS = 200
 """Of how many jobs the errors are read; others are counted."""
-LOOKED_BACK = 200
-"""In how many of a job's last runs the last good one is looked for."""
+LOOKED_BACK, MOST_LOOKED_BACK = 100, 50
+"""In how many of a job's last runs a last good one of before the moment is looked for, and of how
+many jobs."""
 LONGEST_MESSAGE = 2_000
 TROUBLES = (RunState.FAILED, RunState.LOST, RunState.MISSED)
 _NUMBER = re.compile(r"0x[0-9a-f]+|\d+", re.IGNORECASE)
@@ -48,7 +49,7 @@ class JobTrouble:
     message: str
     """The first line of its error."""
     last_good_id: int | None
-    """The last success; None: not among its last LOOKED_BACK runs."""
+    """The last success; None: none since the moment, nor among its last LOOKED_BACK runs."""
     last_good_at: datetime | None
 
     @property
@@ -93,11 +94,14 @@ def night(since: datetime) -> Night:
 
 
 def _counts(since: datetime) -> Iterable[dict[str, Any]]:
-    """Return the counts of each job that had trouble, by the index of ends."""
+    """Return the counts of each job that had trouble."""
     trouble, success = Q(state__in=TROUBLES), Q(state=RunState.SUCCESS)
-    late = Q(started_at__gte=LaterBy(F("due_at"), LATE))
+    late = Q(StartedLate(LATE // timedelta(minutes=1)))
     made_good = success & (Q(attempt__gt=1) | Q(rerun_of__isnull=False))
-    counts = JobRun.objects.filter(finished_at__gte=since).order_by().values("job_name")
+    # By an expression: to group by the column, SQLite would go through all of another index than
+    # that of ends.
+    name = Coalesce("job_name", Value(""))
+    counts = JobRun.objects.filter(finished_at__gte=since).order_by().values(name=name)
     return counts.annotate(
         failed=Count("pk", filter=Q(state=RunState.FAILED)),
         lost=Count("pk", filter=Q(state=RunState.LOST)),
@@ -107,39 +111,30 @@ def _counts(since: datetime) -> Iterable[dict[str, Any]]:
         last_trouble=Max("pk", filter=trouble),
         last_late=Max("pk", filter=late),
         last_success=Max("pk", filter=success),
-        last_in_time=Max("pk", filter=success & ~late),
+        last_success_at=Max("finished_at", filter=success),
     ).filter(Q(last_trouble__isnull=False) | Q(last_late__isnull=False))
 
 
 def _urgency(row: dict[str, Any]) -> tuple[Any, ...]:
     troubles = row["failed"] + row["lost"] + row["missed"]
-    return (_is_over(row), not troubles, -troubles, -row["late"], row["job_name"])
+    return (_is_over(row), not troubles, -troubles, -row["late"], row["name"])
 
 
 def _is_over(row: dict[str, Any]) -> bool:
-    if row["last_trouble"]:
-        return bool((row["last_success"] or 0) > row["last_trouble"])
-    return bool((row["last_in_time"] or 0) > row["last_late"])
+    """Return whether the job has succeeded since; a run that was late and succeeded is over."""
+    last = row["last_trouble"] or row["last_late"]
+    return bool((row["last_success"] or 0) > last - (not row["last_trouble"]))
 
 
 def _told(rows: list[dict[str, Any]]) -> Iterator[JobTrouble]:
-    of_job = JobRun.objects.executed().filter(job_name=OuterRef(OuterRef("job_name")))
-    last_runs = of_job.order_by("-finished_at").values("pk")[:LOOKED_BACK]
-    good = JobRun.objects.filter(pk__in=last_runs, state=RunState.SUCCESS).order_by("-finished_at")
-    runs = JobRun.objects.filter(pk__in=[row["last_trouble"] or row["last_late"] for row in rows])
-    columns = ("job_name", "pk", "state", "finished_at")
-    found = runs.annotate(
-        start=Left("message", LONGEST_MESSAGE),
-        good=Subquery(good.values("pk")[:1]),
-        good_at=Subquery(good.values("finished_at")[:1]),
-    ).values_list(*columns, "start", "good", "good_at")
-    last = {name: values for name, *values in found} if rows else {}
+    runs = _last_runs(rows) if rows else {}
     for row in rows:
-        if row["job_name"] not in last:  # deleted meanwhile
+        pk = row["last_trouble"] or row["last_late"]
+        if pk not in runs:  # deleted meanwhile
             continue
-        pk, state, at, message, good_id, good_at = last[row["job_name"]]
+        state, at, message, good_id, good_at = runs[pk]
         yield JobTrouble(
-            job_name=row["job_name"],
+            job_name=row["name"],
             failed=row["failed"],
             lost=row["lost"],
             missed=row["missed"],
@@ -150,9 +145,30 @@ def _told(rows: list[dict[str, Any]]) -> Iterator[JobTrouble]:
             state=RunState(state),
             at=at,
             message=first_line(message) if row["last_trouble"] else "",
-            last_good_id=good_id,
-            last_good_at=good_at,
+            last_good_id=row["last_success"] or good_id,
+            last_good_at=row["last_success_at"] or good_at,
         )
+
+
+def _last_runs(rows: list[dict[str, Any]]) -> dict[int, tuple[Any, ...]]:
+    """Return state, end and message of the runs that had trouble last, and the last good ones of
+    jobs that have had none since."""
+    ids = {row["last_trouble"] or row["last_late"]: row["last_success"] for row in rows}
+    unknown = [pk for pk, success in ids.items() if success is None][:MOST_LOOKED_BACK]
+    of_job = JobRun.objects.executed().filter(job_name=OuterRef(OuterRef("job_name")))
+    last_runs = of_job.order_by("-finished_at").values("pk")[:LOOKED_BACK]
+    good = JobRun.objects.filter(pk__in=last_runs, state=RunState.SUCCESS).order_by("-finished_at")
+
+    def of_last_good(column: str) -> Case:
+        return Case(When(pk__in=unknown, then=Subquery(good.values(column)[:1])))
+
+    found = JobRun.objects.filter(pk__in=list(ids)).annotate(
+        start=Left("message", LONGEST_MESSAGE),
+        good=of_last_good("pk"),
+        good_at=of_last_good("finished_at"),
+    )
+    columns = ("pk", "state", "finished_at", "start", "good", "good_at")
+    return {pk: tuple(values) for pk, *values in found.values_list(*columns)}
 
 
 def _grouped(jobs: Iterable[JobTrouble]) -> tuple[TroubleGroup, ...]:

@@ -133,14 +133,13 @@ def upcoming(
         fires = job.schedule.compute()
         if isinstance(fires, Uncomputable):
             continue
-        found = _fires(fires, job, now, until, min(MOST_FIRES, budget))
+        most = min(MOST_FIRES, max(budget, 1))
+        found = _fires(fires, job, now, until, most)
         budget -= len(found)
         kept = [moment for moment in found if not job.is_paused_at(moment)]
         for moment in kept:
             names_at[_second(moment)].add(job.name)
-        tell = partial(
-            _lines, job, fires.explain(), len(found) < MOST_FIRES, durations.get(job.name)
-        )
+        tell = partial(_lines, job, fires.explain(), len(found) < most, durations.get(job.name))
         lines += tell([moment for moment in found if job.is_paused_at(moment)], True, None)
         lines += tell(kept, False, busy_until.get(job.name))
     return sorted(
@@ -155,13 +154,14 @@ def upcoming(
 def _fires(
     fires: Fires, job: PlannedJob, now: datetime, until: datetime, most: int
 ) -> list[datetime]:
+    """Return when the job is due; at least the first time."""
     first = job.next_run
     if first is None:
         following = fires.next(now)
         first = following.due_at if following else None
-    if first is None or most <= 0:
+    if first is None or first > until:
         return []
-    return [fire.due_at for fire in islice(fires.due(first, until), most)]
+    return [fire.due_at for fire in islice(fires.due(first, until), max(most, 1))]
 
 
 def _lines(
@@ -177,7 +177,7 @@ def _lines(
         return
     is_busy = busy_until is not None and busy_until > moments[0]
     is_long = duration is not None and any(b - a < duration for a, b in pairwise(moments))
-    if len(moments) > SINGLY:
+    if len(moments) > SINGLY or not is_counted:
         overruns = is_busy or (is_long and not is_paused)
         yield Line(moments[0], job, words, len(moments), is_counted, is_paused, overruns, duration)
         return
