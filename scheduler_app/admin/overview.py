@@ -136,7 +136,9 @@ def _troubles(facts: Facts, choice: Chosen, links: Links) -> dict[str, Any]:
     return {
         "night": facts.night,
         "urgent": [block for block in blocks if not block.group.is_over],
+        "urgent_jobs": sum(not job.is_over for job in facts.night.jobs),
         "over": [block for block in blocks if block.group.is_over],
+        "over_jobs": sum(job.is_over for job in facts.night.jobs),
         "late": LATE,
         "all_runs": links.list("jobrun"),
         "since_choices": [

@@ -12,10 +12,11 @@ from django.utils.translation import ngettext
 from scheduler_app.admin import formats
 from scheduler_app.admin.links import Links
 from scheduler_app.models import RunState
+from scheduler_app.status.night import TROUBLES
 from scheduler_app.status.timeline import Bar, Lane, PlannedBar
 
 MOST_TICKS = 9
-THINNEST = 0.15
+THINNEST, THINNEST_TROUBLE = 0.15, 0.4
 """Percent of the width: what is shorter is drawn so wide, not to vanish."""
 STEPS = [timedelta(minutes=m) for m in (5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440)]
 
@@ -34,8 +35,8 @@ class Scale:
         """Return the place in percent of the width, as SVG wants it in every language."""
         return f"{min(max(self.x(moment), 0), 100):.2f}%"
 
-    def width(self, begin: datetime, end: datetime) -> str:
-        return f"{max(self.x(end) - self.x(begin), THINNEST):.2f}%"
+    def width(self, begin: datetime, end: datetime, thinnest: float = THINNEST) -> str:
+        return f"{max(self.x(end) - self.x(begin), thinnest):.2f}%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,11 @@ def draw(lane: Lane, scale: Scale, links: Links) -> DrawnLane:
 def _drawn(bar: Bar, name: str, scale: Scale, links: Links) -> Drawn:
     return Drawn(
         x=scale.place(bar.begin),
-        width=scale.width(max(bar.begin, scale.begin), bar.end),
+        width=scale.width(
+            max(bar.begin, scale.begin),
+            bar.end,
+            THINNEST_TROUBLE if bar.state in TROUBLES else THINNEST,
+        ),
         css=bar.state,
         title=f"{name}: {_told(bar)}",
         url=links.run(bar.run_id),

@@ -10,8 +10,8 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
+from scheduler_app.admin import formats
 from scheduler_app.text import first_line as line_of
-from scheduler_app.text import length
 
 register = template.Library()
 NBSP = "\N{NO-BREAK SPACE}"
@@ -39,8 +39,13 @@ def near(at: datetime, now: datetime) -> str:
 
 @register.filter
 def length_of(of: timedelta) -> str:
-    """Return a length of time; the spaces do not break."""
-    return length(of).replace(".0 s", " s").replace(" ", NBSP)
+    """Return a length of time without parts that are zero; the spaces do not break."""
+    return formats.round_length(of)
+
+
+@register.filter
+def linked_length(url: str, of: timedelta) -> str:
+    return linked(url, length_of(of))
 
 
 @register.filter
