@@ -14,6 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 
@@ -105,8 +106,11 @@ class ActingAdmin(ReadOnlyAdmin[M]):
             self.act(request, action, [key], form.cleaned_data["reason"])
         else:
             self.message_user(request, " ".join(map(str, form.errors["reason"])), messages.ERROR)
+        return HttpResponseRedirect(_asked_page(request) or self._row_page(key))
+
+    def _row_page(self, key: str) -> str:
         page = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
-        return HttpResponseRedirect(reverse(page, args=[quote(key)]))
+        return reverse(page, args=[quote(key)], current_app=self.admin_site.name)
 
     def page_context(self, request: HttpRequest, row: M) -> dict[str, Any]:
         """Add buttons for what this user may do to this row as it is now."""
@@ -128,6 +132,14 @@ class ActingAdmin(ReadOnlyAdmin[M]):
                 level, words = messages.WARNING, f"{words}, but {waits}"
             text = f"{words}: {listed(found)}." if words else listed(found, separator=" ")
             self.message_user(request, text, level)
+
+
+def _asked_page(request: HttpRequest) -> str:
+    """Return the page of this site on which the button was; empty: that of the row itself."""
+    asked = request.POST.get("next", "")
+    hosts, secure = {request.get_host()}, request.is_secure()
+    is_ours = url_has_allowed_host_and_scheme(asked, allowed_hosts=hosts, require_https=secure)
+    return asked if is_ours else ""
 
 
 def _perform(action: Action, keys: list[str], by: Actor, reason: str) -> Iterator[ActionResult]:
