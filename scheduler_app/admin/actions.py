@@ -14,6 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.functional import Promise
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
@@ -47,7 +48,7 @@ class Action:
     """What a person with the permission may do to a row; `name` is part of its address."""
 
     name: str
-    button: Any
+    button: str | Promise
     permission: str
     perform: Callable[[list[str], Actor, str], Iterable[ActionResult]]
     """Acts on the rows of these primary keys in one transaction, for this actor and reason."""

@@ -46,6 +46,19 @@ def moment(at: datetime | None) -> str:
     )
 
 
+def exact(at: datetime) -> str:
+    """Return date and time to the millisecond, with the zone's abbreviation."""
+    local = timezone.localtime(at)
+    time = f"{local:%H:%M:%S}.{local.microsecond // 1000:03}"
+    return format_html(
+        '<time datetime="{}"><span>{}</span> {} <span>{}</span></time>',
+        local.isoformat(),
+        f"{local:%Y-%m-%d}",
+        time,
+        f"{local:%Z}",
+    )
+
+
 def length(of: timedelta | None) -> str:
     """Return a length of time in its largest units; the spaces do not break."""
     return EMPTY if of is None else words.length(of).replace(" ", NBSP)
@@ -104,7 +117,8 @@ def interruption(run: InterruptedRun, what: str = "it") -> str:
 
 
 def link(url: str, text: str) -> str:
-    return format_html('<a href="{}">{}</a>', url, text)
+    """Return the text, as a link if there is an address."""
+    return format_html('<a href="{}">{}</a>', url, text) if url else text
 
 
 def job_url(name: str) -> str:

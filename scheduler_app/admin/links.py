@@ -26,6 +26,10 @@ class Links(NamedTuple):
         """Return the address of the page of a run."""
         return self._page("jobrun_change", pk) if self.may("view_jobrun") else ""
 
+    def node(self, pk: int) -> str:
+        """Return the address of the page of a scheduler process."""
+        return self._page("node_change", pk) if self.may("view_node") else ""
+
     def list(self, model: str, **query: str) -> str:
         """Return the address of a list, narrowed by this query."""
         page = self._page(f"{model}_changelist") if self.may(f"view_{model}") else ""

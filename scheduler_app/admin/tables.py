@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from django.contrib.auth import get_permission_codename
-from django.db.models import Model, Q
+from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -47,16 +47,6 @@ def runs_table(name: str) -> Table:
         [run_cells(run) for run in shown],
         changelist_url("jobrun", job_name=name),
     )
-
-
-def attempts_tables(run: JobRun) -> list[Table]:
-    """Return all attempts of the run's occurrence, if there are several."""
-    first = run.first_attempt_id or run.pk
-    same = JobRun.objects.filter(Q(pk=first) | Q(first_attempt=first)).defer(*LARGE)
-    attempts = list(same.order_by("attempt"))
-    attach_interruptions(attempts)
-    rows = [run_cells(attempt) for attempt in attempts]
-    return [Table("All attempts", RUN_HEADINGS, rows)] if len(rows) > 1 else []
 
 
 def run_cells(run: JobRun) -> tuple[str, ...]:

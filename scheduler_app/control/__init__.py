@@ -19,7 +19,7 @@ from scheduler_app.control.pauses import (
 )
 from scheduler_app.control.periods import backfill, plan_backfill
 from scheduler_app.control.plans import Setting, plan_override
-from scheduler_app.control.runs import cancel, cancel_many, retry
+from scheduler_app.control.runs import cancel, cancel_many, retry, retry_many
 from scheduler_app.control.selection import in_batches
 from scheduler_app.control.transaction import BATCH, Changes
 
@@ -44,6 +44,7 @@ __all__ = [
     "resume",
     "resume_many",
     "retry",
+    "retry_many",
     "revert",
     "trigger",
     "trigger_many",

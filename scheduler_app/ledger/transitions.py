@@ -168,19 +168,22 @@ def request_occurrences(
     return runs
 
 
-def request_again(ended: JobRun, now: datetime, requested_by: str) -> JobRun:
-    """Queue a run of the same occurrence, or with the same arguments, as this one, which a person
-    asks for. Call it in a transaction."""
-    run = _requested(
-        ended.job_name,
-        ended.scheduled_for,
-        now,
-        requested_by,
-        arguments=ended.arguments,
-        rerun_of=ended,
-    )
-    insert([run])
-    return run
+def request_again(ended: Iterable[JobRun], now: datetime, requested_by: str) -> list[JobRun]:
+    """Queue, for each of these, a run of the same occurrence, or with the same arguments, which a
+    person asks for. Call it in a transaction."""
+    runs = [
+        _requested(
+            run.job_name,
+            run.scheduled_for,
+            now,
+            requested_by,
+            arguments=run.arguments,
+            rerun_of=run,
+        )
+        for run in ended
+    ]
+    insert(runs)
+    return runs
 
 
 def _requested(

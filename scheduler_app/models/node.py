@@ -82,6 +82,10 @@ class Node(models.Model):
     release = models.CharField(
         max_length=32, blank=True, help_text="The digest of all that its code declares."
     )
+    version = models.CharField(max_length=32, blank=True, help_text="Of this package.")
+    slots = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How many runs it carries out at a time."
+    )
     started_at = models.DateTimeField(db_default=Now())
     stopped_at = models.DateTimeField(null=True, blank=True)
 

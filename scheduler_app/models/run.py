@@ -30,6 +30,8 @@ class RunState(models.TextChoices):
 
 
 ACTIVE = (RunState.QUEUED, RunState.RUNNING)
+DID_NOT_SUCCEED = (RunState.FAILED, RunState.LOST, RunState.MISSED)
+ENDED_BADLY = (*DID_NOT_SUCCEED, RunState.CANCELLED)
 _IS_ACTIVE = models.Q(state__in=ACTIVE)
 _HAS_NOT_ENDED = models.Q(finished_at__isnull=True)
 _HAS_ENDED = models.Q(finished_at__isnull=False)
@@ -83,6 +85,16 @@ class Held(NamedTuple):
     """Those that other transactions hold."""
     created_at: dict[int, datetime]
     """When each of those that are now locked was created: ids begin anew in emptied tables."""
+
+
+class EndedBadly(models.Func):
+    """The condition of the index run_ended_badly, as its definition has it: without parameters."""
+
+    template = "%(expressions)s IN ('{}')".format("', '".join(ENDED_BADLY))
+    output_field = models.BooleanField()
+
+    def __init__(self) -> None:
+        super().__init__(models.F("state"))
 
 
 class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
@@ -204,6 +216,10 @@ class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
         retries = self.model._default_manager.filter(first_attempt=models.OuterRef("pk"))
         later = models.Exists(retries.exclude(finished_at__lt=moment))
         return self.filter(~later, first_attempt=None, finished_at__lt=moment)
+
+    def ended_badly(self) -> JobRunQuerySet:
+        """Return runs that failed, were lost, missed or cancelled."""
+        return self.finished().filter(EndedBadly())
 
     def executed(self) -> JobRunQuerySet:
         """Return finished runs whose function was called (not skipped, not missed)."""
@@ -336,6 +352,11 @@ class JobRun(models.Model):
             ),
             models.Index(fields=("due_at",), condition=_HAS_NOT_BEGUN, name="run_not_begun"),
             models.Index(fields=("finished_at",), name="run_by_age"),
+            models.Index(
+                fields=("finished_at",),
+                condition=models.Q(state__in=ENDED_BADLY),
+                name="run_ended_badly",
+            ),
             models.Index(
                 fields=("scheduled_for",),
                 condition=models.Q(first_scheduled_for__isnull=False),

@@ -8,12 +8,16 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from scheduler_app.models import AuditEntry, Job, JobRun, Node, RunState
+from django.db.models import BigIntegerField, Q, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from scheduler_app.models import AuditEntry, Job, JobRun, JobRunQuerySet, Node, RunState
 from scheduler_app.status.current import JobState, JobStatus, job_statuses
 from scheduler_app.status.health import NodeHealth, scheduler_health
 
 BATCH = 500
 """How many jobs are looked at together, if only some of them are wanted."""
+MOST_TRIES = 100
 MOST_HELD = 500
 """How many runs of a node are listed, the oldest."""
 
@@ -111,6 +115,41 @@ def attempts(run: JobRun) -> list[JobRun]:
     found = JobRun.objects.filter(pk=first) | JobRun.objects.filter(first_attempt=first)
     rows = found.order_by("attempt", "pk").select_related("node")
     return list(rows.defer("traceback", "log", "node__declares"))
+
+
+def tries(run: JobRun) -> list[JobRun]:
+    """Return all that tried the same as this run: its attempts, what it runs again, and what people
+    asked for again; in their order, at most MOST_TRIES."""
+    heads = {run.pk, run.first_attempt_id or run.pk, run.rerun_of_id or run.pk}
+    retries = Q(first_attempt__isnull=False, first_attempt__in=heads)
+    again = Q(rerun_of__isnull=False, rerun_of__in=heads)
+    rows = JobRun.objects.filter(Q(pk__in=heads) | retries | again).order_by("pk")
+    deferred = ("traceback", "log", "metadata", "node__declares")
+    return list(rows.select_related("node").defer(*deferred)[:MOST_TRIES])
+
+
+def neighbours(run: JobRun) -> tuple[int | None, int | None]:
+    """Return the run of the same job that ended before this one, and the one that ended after it.
+    Those that have not ended follow those that have, in the order of their ids."""
+    of_job = JobRun.objects.filter(job_name=run.job_name)
+    ended, active = of_job.finished(), of_job.active()
+    if run.finished_at is None:
+        before = active.filter(pk__lt=run.pk).order_by("-pk"), ended.order_by("-finished_at", "-pk")
+        after = (active.filter(pk__gt=run.pk).order_by("pk"),)
+    else:
+        at, same = run.finished_at, Q(finished_at=run.finished_at)
+        earlier = ended.filter(finished_at__lte=at).exclude(same, pk__gte=run.pk)
+        later = ended.filter(finished_at__gte=at).exclude(same, pk__lte=run.pk)
+        before = (earlier.order_by("-finished_at", "-pk"),)
+        after = later.order_by("finished_at", "pk"), active.order_by("pk")
+    this = JobRun.objects.filter(pk=run.pk).order_by()
+    rows = this.values_list(_first_of(*before), _first_of(*after))
+    return rows.first() or (None, None)
+
+
+def _first_of(*found: JobRunQuerySet) -> Coalesce:
+    nothing = Value(None, output_field=BigIntegerField())
+    return Coalesce(*(Subquery(rows.values("pk")[:1]) for rows in found), nothing)
 
 
 def nodes(*, limit: int, before: int | None = None, with_stopped: bool = False) -> list[ListedNode]:
