@@ -18,10 +18,11 @@ CSS = {
 }
 
 
-def banner() -> dict[str, Any]:
-    """Return what the template shows of the schedulers as they are now."""
+def banner(health: SchedulerHealth | None = None) -> dict[str, Any]:
+    """Return what the template shows of the schedulers as they are now, or as they have just
+    been read."""
     try:
-        health = status.scheduler_health()
+        health = health or status.scheduler_health()
     except (DatabaseError, InterfaceError) as error:
         return {"css": "dead", "state": "UNKNOWN", "problem": fault_of(error).value}
     running = [node.name for node in health.nodes if node.is_well]

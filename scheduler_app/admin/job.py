@@ -7,19 +7,18 @@ from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
-from scheduler_app.admin.job_actions import JobActions
+from scheduler_app.admin import job_page
 from scheduler_app.admin.job_columns import JobColumns, attach_statuses
 from scheduler_app.admin.job_filters import AppFilter, SinceFilter, StateFilter
 from scheduler_app.admin.job_list import JobList, offer_orders
-from scheduler_app.admin.policy_words import PolicyWords
-from scheduler_app.admin.tables import job_tables
+from scheduler_app.admin.job_pages import JobPages
 from scheduler_app.models import Job
 
 offer_orders(JobColumns)
 
 
 @admin.register(Job)
-class JobAdmin(JobColumns, PolicyWords, JobActions):
+class JobAdmin(JobColumns, JobPages):
     list_display = (
         "name",
         "job_state",
@@ -34,23 +33,7 @@ class JobAdmin(JobColumns, PolicyWords, JobActions):
     search_fields = ("name", "description")
     list_per_page = 50
     show_full_result_count = False
-    fieldsets = (
-        (None, {"fields": ("description", "job_state")}),
-        ("Schedule", {"fields": ("jitter_words", "next_run", "override_words")}),
-        (
-            "Policies",
-            {
-                "fields": (
-                    "overlap_words",
-                    "catch_up_words",
-                    "retry_words",
-                    "timeout_words",
-                    "process_words",
-                    "failure_words",
-                )
-            },
-        ),
-    )
+    fields = ()
 
     class Media:
         css = {"all": ("scheduler_app/admin.css", "scheduler_app/job.css")}
@@ -68,8 +51,12 @@ class JobAdmin(JobColumns, PolicyWords, JobActions):
     ) -> Job | None:
         job = super().get_object(request, object_id, from_field)
         if job:
-            attach_statuses([job])
+            attach_statuses([job], job_page.PLOTTED)
         return job
 
     def page_context(self, request: HttpRequest, row: Job) -> dict[str, Any]:
-        return super().page_context(request, row) | {"tables": job_tables(request, row.name)}
+        return (
+            super().page_context(request, row)
+            | job_page.page(request, row)
+            | {"title": row.name, "subtitle": None, "buttons": self.buttons(request, row)}
+        )

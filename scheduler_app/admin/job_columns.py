@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.contrib import admin
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,7 +14,7 @@ from scheduler_app.admin import formats, relative, strips
 from scheduler_app.explain.comparison import Comparison, compare
 from scheduler_app.models import COUNTERS, Job, RunState, database
 from scheduler_app.status import JobState, JobStatus, job_statuses
-from scheduler_app.status.recent import RecentRun, recent_runs
+from scheduler_app.status.recent import NUMBER, RecentRun, recent_runs
 
 NEVER_RAN = (RunState.SKIPPED, RunState.MISSED)
 
@@ -27,11 +28,11 @@ class Shown(NamedTuple):
     now: datetime
 
 
-def attach_statuses(jobs: Iterable[Job]) -> None:
+def attach_statuses(jobs: Iterable[Job], number: int = NUMBER) -> None:
     """Give each of these jobs what the columns show, in a constant number of queries."""
     rows = {job.pk: job for job in jobs}
     statuses = job_statuses(Job.objects.filter(pk__in=rows), list(rows))
-    recent, now = recent_runs(list(rows)), database.now()
+    recent, now = recent_runs(list(rows), number), database.now()
     comparisons = compare(statuses, recent, now)
     for status in statuses:
         name = status.name
@@ -110,15 +111,15 @@ class JobColumns:
         comparison = shown_of(job).comparison
         if comparison.usual is None:
             return formats.EMPTY
-        length = formats.length(comparison.usual)
+        length = short(comparison.usual)
         if not comparison.is_slow or comparison.last is None:
             return length
         told = _("%(last)s, usually %(usual)s") % {
             "last": formats.length(comparison.last),
-            "usual": length,
+            "usual": formats.length(comparison.usual),
         }
-        mark = "stuck?" if comparison.is_stuck else _("slow")
-        return format_html('{} <span class="slow" title="{}">{}</span>', length, told, mark)
+        mark = _("stuck?") if comparison.is_stuck else _("slow")
+        return format_html('<span class="slow" title="{}">{}</span> {}', told, mark, length)
 
     @admin.display(description=gettext_lazy("fails"))
     def failure_rate(self, job: Job) -> str:
@@ -135,7 +136,12 @@ class JobColumns:
         if late is None:
             return formats.EMPTY
         css = "quiet" if late < timedelta(seconds=1) else "some"
-        return format_html('<span class="{}">{}</span>', css, formats.length(late))
+        return format_html('<span class="{}">{}</span>', css, short(late))
+
+
+def short(of: timedelta) -> str:
+    """Return a length as it fits into a narrow column."""
+    return formats.length(of) if of < timedelta(minutes=1) else relative.rough(of)
 
 
 def badges(status: JobStatus, hint: str = "") -> str:
@@ -171,8 +177,7 @@ def notes(status: JobStatus) -> list[str]:
 
 def pause_words(status: JobStatus) -> str:
     """Return since when the job is paused, by whom, until when and why."""
-    assert status.paused_at is not None
-    told = _("paused since %s") % relative.absolute(status.paused_at)
+    told = _("paused since %s") % relative.absolute(status.paused_at or timezone.now())
     if status.paused_by:
         told += " " + _("by %s") % status.paused_by
     if status.paused_until:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
-from django.apps import apps
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from scheduler_app import registry
-from scheduler_app.inspection import module
-from scheduler_app.models import JobQuerySet, bulk, database
+from scheduler_app.models import Job, database
 from scheduler_app.status import windows
 from scheduler_app.status.questions import Question, asked
 
@@ -38,7 +36,8 @@ SINCE = {
     "24h": _("24 h"),
     "7d": _("7 d"),
 }
-OTHER, ELSEWHERE = "other", "-"
+NONE = "-"
+MOST_APPS = 40
 
 
 class LineFilter(admin.SimpleListFilter):
@@ -53,7 +52,7 @@ class StateFilter(LineFilter):
 
     def lookups(
         self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
-    ) -> list[tuple[str, str]]:
+    ) -> list[tuple[str, Any]]:
         self.since = windows.since(
             request.GET.get(SinceFilter.parameter_name, ""),
             database.now(),
@@ -61,7 +60,7 @@ class StateFilter(LineFilter):
         )
         return [(question.value, text) for question, text in QUESTIONS.items()]
 
-    def queryset(self, request: HttpRequest, queryset: JobQuerySet) -> JobQuerySet:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         try:
             question = Question(str(self.value()))
         except ValueError:
@@ -78,21 +77,21 @@ class SinceFilter(LineFilter):
     def lookups(
         self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
     ) -> list[tuple[str, str]]:
-        return list(SINCE.items())
+        return [(value, str(text)) for value, text in SINCE.items()]
 
-    def choices(self, changelist: Any) -> Iterable[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         """Offer no "all": there is always one moment."""
         chosen = self.value() if self.value() in SINCE else windows.DEFAULT
         for value, text in SINCE.items():
             query = changelist.get_query_string({self.parameter_name: value})
             yield {"selected": value == chosen, "query_string": query, "display": text}
 
-    def queryset(self, request: HttpRequest, queryset: JobQuerySet) -> JobQuerySet:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset
 
 
 class AppFilter(LineFilter):
-    """Narrows to the jobs that one installed app declares in the code of this process."""
+    """Narrows to the jobs that one Django app declares."""
 
     title = _("App")
     parameter_name = "app"
@@ -100,27 +99,12 @@ class AppFilter(LineFilter):
     def lookups(
         self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
     ) -> list[tuple[str, Any]]:
-        self.names = names_by_app()
-        offered: list[tuple[str, Any]] = [
-            (label, apps.get_app_config(label).verbose_name if label != OTHER else _("other"))
-            for label in sorted(self.names)
-        ]
-        return [*offered, (ELSEWHERE, _("not in this code"))] if offered else []
+        labels = Job.objects.order_by("app").values_list("app", flat=True).distinct()[:MOST_APPS]
+        return [(label or NONE, label or _("none")) for label in labels]
 
-    def queryset(self, request: HttpRequest, queryset: JobQuerySet) -> JobQuerySet:
-        if self.value() == ELSEWHERE:
-            known = [name for names in self.names.values() for name in names]
-            return queryset.exclude(bulk.AnyOf("name", known))
-        if self.value() in self.names:
-            return queryset.filter(bulk.AnyOf("name", self.names[str(self.value())]))
-        return queryset
+    def has_output(self) -> bool:
+        return len(self.lookup_choices) > 1
 
-
-def names_by_app() -> dict[str, list[str]]:
-    """Return the jobs that each installed app declares, and those of no app (a management command,
-    say)."""
-    found = dict[str, list[str]]()
-    for definition in registry.registry:
-        app = apps.get_containing_app_config(module(definition.function))
-        found.setdefault(app.label if app else OTHER, []).append(definition.name)
-    return found
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        label = self.value()
+        return queryset.filter(app="" if label == NONE else label) if label else queryset

@@ -27,7 +27,7 @@ class JobList(ChangeList):
         ordering = super().get_ordering(request, queryset)
         for each in ordering:
             if isinstance(each, OrderBy) and hasattr(each.expression, "query"):
-                each.nulls_first, each.nulls_last = None, True
+                each.nulls_first, each.nulls_last = False, True
         return ordering
 
     def get_results(self, request: HttpRequest) -> None:

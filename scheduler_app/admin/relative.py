@@ -39,7 +39,7 @@ def plain_clock(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
     local, today = timezone.localtime(at, zone), timezone.localtime(now, zone).date()
     if local.date() == today:
         return f"{local:%H:%M}{NBSP}{_abbreviation(local)}"
-    day = date_format(local, "D") if abs(at - now) < WEEK - DAY else f"{local:%Y-%m-%d}"
+    day = weekday(local) if abs(at - now) < WEEK - DAY else f"{local:%Y-%m-%d}"
     return f"{day}{NBSP}{local:%H:%M}{NBSP}{_abbreviation(local)}"
 
 
@@ -56,3 +56,8 @@ def _time(at: datetime, text: str, zone: tzinfo | None = None) -> str:
 
 def _abbreviation(local: datetime) -> str:
     return f"{local:%Z}"
+
+
+def weekday(local: datetime) -> str:
+    """Return the short name of the day."""
+    return date_format(local, "D")

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from scheduler_app.models import RunState
 from scheduler_app.status.recent import NUMBER, RecentRun
 
-STEP, WIDTH, HEIGHT = 5, 4, 16
+STEP, WIDTH, HEIGHT = 4, 3, 16
 TALL = {
     RunState.SUCCESS: 8,
     RunState.FAILED: 16,

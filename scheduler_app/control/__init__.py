@@ -18,6 +18,7 @@ from scheduler_app.control.pauses import (
     resume_many,
 )
 from scheduler_app.control.periods import backfill, plan_backfill
+from scheduler_app.control.plans import Setting, plan_override
 from scheduler_app.control.runs import cancel, cancel_many, retry, retry_many
 from scheduler_app.control.selection import in_batches
 from scheduler_app.control.transaction import BATCH, Changes
@@ -28,6 +29,7 @@ __all__ = [
     "Actor",
     "Changes",
     "Resumption",
+    "Setting",
     "backfill",
     "cancel",
     "cancel_many",
@@ -36,6 +38,7 @@ __all__ = [
     "pause",
     "pause_many",
     "plan_backfill",
+    "plan_override",
     "plan_resume",
     "plan_resumes",
     "resume",

@@ -7,6 +7,7 @@ from scheduler_app.models.heartbeat import Heartbeat, Report
 from scheduler_app.models.installation import Installation
 from scheduler_app.models.job import Job, JobQuerySet
 from scheduler_app.models.node import LivenessSnapshot, Node
+from scheduler_app.models.overview import Overview
 from scheduler_app.models.period import SchedulePeriod
 from scheduler_app.models.release import Release, ZoneRules
 from scheduler_app.models.request import Request
@@ -28,6 +29,7 @@ __all__ = [
     "JobRunQuerySet",
     "LivenessSnapshot",
     "Node",
+    "Overview",
     "Release",
     "Report",
     "Request",

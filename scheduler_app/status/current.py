@@ -208,10 +208,10 @@ def job_statuses(jobs: JobQuerySet, names: Collection[str] | None = None) -> lis
     return [_status(row, running[row.name], interrupted[row.name], runs, overdue) for row in rows]
 
 
-def overdue_before() -> datetime:
+def overdue_before(now: datetime | None = None) -> datetime:
     """Return the moment before which nothing that was due then should still be unclaimed."""
     heartbeats = OVERDUE_AFTER * scheduler_settings().heartbeat
-    return database.now() - timedelta(seconds=heartbeats)
+    return (now or database.now()) - timedelta(seconds=heartbeats)
 
 
 def _running_run_ids(**which: Any) -> defaultdict[str, list[int]]:

@@ -8,19 +8,18 @@ from types import MappingProxyType
 from typing import Any
 
 from django.db.models import (
-    DurationField,
     Exists,
-    ExpressionWrapper,
     F,
     OuterRef,
     Q,
+    QuerySet,
     Subquery,
     Value,
 )
 from django.db.models.functions import Concat
 
 from scheduler_app.cron import Schedule, Uncomputable
-from scheduler_app.models import Job, JobQuerySet, JobRun, RunState, timetable_rows
+from scheduler_app.models import Job, JobRun, JobRunQuerySet, RunState, timetable_rows
 from scheduler_app.models.timetable import PREFIX
 from scheduler_app.status.current import on_dead_node, overdue_before
 
@@ -53,7 +52,7 @@ class Question(StrEnum):
     IDLE = "idle"
 
 
-def asked(jobs: JobQuerySet, question: Question, since: datetime) -> JobQuerySet:
+def asked(jobs: QuerySet[Job], question: Question, since: datetime) -> QuerySet[Job]:
     """Return those of these jobs to which it applies."""
     return jobs.filter(_ANSWERS[question](since))
 
@@ -74,17 +73,19 @@ def _last_outcome() -> Any:
 
 
 def _ended(since: datetime, *states: RunState) -> Q:
-    runs = JobRun.objects.finished().filter(finished_at__gte=since, state__in=states)
-    return Q(name__in=runs.order_by().values("job_name"))
+    return _named(JobRun.objects.finished().filter(finished_at__gte=since, state__in=states))
 
 
 def _late(since: datetime) -> Q:
-    lateness = ExpressionWrapper(F("started_at") - F("due_at"), output_field=DurationField())
-    runs = JobRun.objects.executed().filter(finished_at__gte=since).annotate(lateness=lateness)
-    late = runs.filter(lateness__gte=LATE)
-    running = JobRun.objects.running().annotate(lateness=lateness).filter(lateness__gte=LATE)
-    names = (each.order_by().values("job_name") for each in (late, running))
-    return _overdue() | Q(name__in=next(names)) | Q(name__in=next(names))
+    late = Q(started_at__gte=F("due_at") + LATE)
+    ended = JobRun.objects.executed().filter(late, finished_at__gte=since)
+    running = JobRun.objects.running().filter(late)
+    return _overdue() | _named(ended) | _named(running)
+
+
+def _named(runs: JobRunQuerySet) -> Q:
+    """Return the jobs of these runs."""
+    return Q(name__in=runs.order_by().values("job_name"))
 
 
 def _overdue() -> Q:
@@ -95,13 +96,11 @@ def _overdue() -> Q:
 
 
 def _running() -> Q:
-    return Q(
-        name__in=JobRun.objects.running().filter(~on_dead_node()).order_by().values("job_name")
-    )
+    return _named(JobRun.objects.running().filter(~on_dead_node()))
 
 
 def _interrupted() -> Q:
-    return Q(name__in=JobRun.objects.running().filter(on_dead_node()).order_by().values("job_name"))
+    return _named(JobRun.objects.running().filter(on_dead_node()))
 
 
 def _failing() -> Q:

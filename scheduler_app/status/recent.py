@@ -60,12 +60,14 @@ def recent_runs(names: Collection[str], number: int = NUMBER) -> dict[str, list[
 
 def _rows(names: list[str], number: int) -> list[tuple[Any, ...]]:
     connection, table = database.connection(), JobRun._meta.db_table
+    values: Any = names
     if connection.vendor == "sqlite":
+        values = json.dumps(names)
         last = LAST.format(columns="id", table=table, name="wanted.value", number=number)
         columns = ", ".join(f"run.{column}" for column in COLUMNS.split(", "))
-        query, values = SQLITE.format(columns=columns, table=table, last=last), json.dumps(names)
+        query = SQLITE.format(columns=columns, table=table, last=last)
     else:
         last = LAST.format(columns=COLUMNS, table=table, name="wanted.name", number=number)
-        query, values = POSTGRES.format(last=last), names
+        query = POSTGRES.format(last=last)
     rows = bulk.read(query, [values], connection, width=WIDTH, moments=MOMENTS)
     return [(pk, name, RunState(state), *rest) for pk, name, state, *rest in rows]

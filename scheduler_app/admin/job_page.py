@@ -1,0 +1,281 @@
+"""The page of one job: how it is and what comes next, before anybody scrolls; then its past."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from scheduler_app.admin import formats, job_plots, relative
+from scheduler_app.admin.job_actions import TRIGGER
+from scheduler_app.admin.job_columns import Shown, badges, shown_of
+from scheduler_app.admin.job_sentence import sentences
+from scheduler_app.admin.job_words import override_rows, policy_rows
+from scheduler_app.admin.run_columns import LARGE, attach_interruptions, result
+from scheduler_app.admin.tables import changelist_url, may_view, schedule_of
+from scheduler_app.cron import Schedule, Uncomputable, find_zone
+from scheduler_app.exceptions import JobNotFound
+from scheduler_app.explain.explain import explain
+from scheduler_app.explain.upcoming import upcoming
+from scheduler_app.models import AuditEntry, Job, JobRun, RunState, SchedulePeriod
+from scheduler_app.status.outlook import outlook
+from scheduler_app.text import shown as shown_value
+
+RUNS, OCCURRENCES, HISTORY, PLOTTED = 10, 10, 12, 100
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+"""Of other years no schedule can be computed."""
+UTC = ZoneInfo("UTC")
+BEGINNING = (AuditEntry.Action.PAUSE, AuditEntry.Action.RESUME, AuditEntry.Action.EDIT)
+SAME_MOMENT = timedelta(seconds=2)
+"""An act and the period that it began are written in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One line of the last runs. All but the address is HTML."""
+
+    url: str
+    number: int
+    at: str
+    result: str
+    bar: str
+    took: str
+    late: str
+    why: str
+    make_up: str
+    """The query that fills the form to run it, if it did not run."""
+
+
+@dataclass(frozen=True, slots=True)
+class OccurrenceRow:
+    at: str
+    wait: str
+    delay: str
+    notes: list[str]
+    is_off: bool
+    """The job is paused, or orphaned, so that it does not fire then."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """Something that a person did, or a change of the schedule."""
+
+    moment: datetime
+    at: str
+    what: str
+    who: str
+    why: str
+
+
+def job_zone(timezone: str) -> ZoneInfo:
+    """Return the zone of a job; UTC if this machine does not know it."""
+    zone = find_zone(timezone)
+    return UTC if isinstance(zone, Uncomputable) else zone
+
+
+def page(request: HttpRequest, job: Job) -> dict[str, Any]:
+    """Return what the page of this job shows."""
+    shown = shown_of(job)
+    status, now, zone = shown.status, shown.now, job_zone(shown.status.timezone)
+    may_see_runs = may_view(request, JobRun)
+    comparison = shown.comparison
+    runs = [run for run in shown.recent if run.duration is not None]
+    return {
+        "status": status,
+        "zone": zone.key,
+        "badges": badges(status),
+        "sentences": sentences(shown, outlook(status.name, shown.recent), zone),
+        "pause": _pause(shown, zone),
+        "overridden": override_rows(status.overrides, status.declared),
+        "schedule_code": formats.schedule(status.cron, status.timezone),
+        "jitter": formats.jitter(status.jitter) if status.jitter else "",
+        "runs": _runs(status.name, shown, zone) if may_see_runs else None,
+        "all_runs": changelist_url("jobrun", job_name=status.name) if may_see_runs else "",
+        "occurrences": _occurrences(shown, zone),
+        "explained": _explained(status.name, request.GET.get("moment", ""), zone),
+        "asked_moment": request.GET.get("moment", ""),
+        "plots": [
+            plot
+            for plot in (
+                job_plots.duration_plot(runs, comparison.usual, comparison.long, now, zone),
+                job_plots.lateness_plot(runs, comparison.lateness, now, zone),
+            )
+            if plot and may_see_runs
+        ],
+        "history": _history(request, status.name, now, zone),
+        "policies": policy_rows(status.policies),
+        "comparison": comparison,
+        "can_run": TRIGGER.allowed(request) and not status.is_orphaned,
+        "usual": formats.length(comparison.usual),
+    }
+
+
+def _pause(shown: Shown, zone: ZoneInfo) -> dict[str, str] | None:
+    status, now = shown.status, shown.now
+    if status.paused_at is None:
+        return None
+    ends = status.paused_until
+    return {
+        "by": status.paused_by,
+        "reason": status.pause_reason,
+        "since": relative.clock(status.paused_at, now, zone),
+        "ends": relative.clock(ends, now, zone) if ends else "",
+        "ends_in": relative.relative(ends, now) if ends else "",
+    }
+
+
+def _runs(name: str, shown: Shown, zone: ZoneInfo) -> list[RunRow]:
+    """Return the last runs, those that have not ended first: two queries, because one could not use
+    an index."""
+    runs = JobRun.objects.filter(job_name=name).defer(*LARGE)
+    active = list(runs.active().order_by("-id")[:RUNS])
+    finished = runs.finished().order_by("-finished_at")[: RUNS - len(active)]
+    rows = [*active, *finished]
+    attach_interruptions(rows)
+    took = {run.pk: _took(run, shown.now) for run in rows}
+    longest = max([span for span in took.values() if span], default=timedelta())
+    comparison = shown.comparison
+    longest = max(longest, comparison.long or timedelta()) * 1.02
+    return [
+        RunRow(
+            url=formats.run_url(run.pk),
+            number=run.pk,
+            at=relative.clock(run.started_at or run.scheduled_for, shown.now, zone),
+            result=result(run),
+            bar=job_plots.duration_bar(
+                took[run.pk], comparison.usual, comparison.long, longest, run.state
+            ),
+            took=formats.length(took[run.pk]),
+            late=formats.length(run.lateness),
+            why=formats.first_line(run.message),
+            make_up=_make_up(run),
+        )
+        for run in rows
+    ]
+
+
+def _took(run: JobRun, now: datetime) -> timedelta | None:
+    if run.state == RunState.RUNNING and run.started_at:
+        return now - run.started_at
+    return run.duration
+
+
+def _make_up(run: JobRun) -> str:
+    if run.state not in (RunState.MISSED, RunState.SKIPPED) or not run.is_scheduled:
+        return ""
+    first, last = run.first_scheduled_for or run.scheduled_for, run.scheduled_for
+    return f"{first.timestamp():.0f}-{last.timestamp() + 1:.0f}"
+
+
+def _occurrences(shown: Shown, zone: ZoneInfo) -> list[OccurrenceRow]:
+    status, now = shown.status, shown.now
+    fires = Schedule(status.cron, status.timezone, status.jitter, status.name).compute()
+    if isinstance(fires, Uncomputable):
+        return []
+    found = upcoming(fires, status.name, now, OCCURRENCES, shown.comparison.long)
+    rows = []
+    for each in found:
+        fire = each.previewed.fire
+        delay = fire.due_at - fire.scheduled_for
+        notes = [each.previewed.note] if each.previewed.note else []
+        if each.begins_during_last:
+            notes.append(_("the run before may not have ended"))
+        if each.others:
+            notes.append(_("with %d other jobs") % each.others)
+        ends = status.paused_until
+        is_paused = status.is_paused and not (ends and ends < fire.due_at)
+        rows.append(
+            OccurrenceRow(
+                at=occurrence(fire.scheduled_for, zone),
+                wait=relative.relative(fire.due_at, now),
+                delay=f"+{formats.length(delay)}" if delay else "",
+                notes=notes,
+                is_off=is_paused or status.is_orphaned,
+            )
+        )
+    return rows
+
+
+def occurrence(at: datetime, zone: ZoneInfo) -> str:
+    """Return date, weekday and time of an occurrence, with the zone's abbreviation."""
+    local = at.astimezone(zone)
+    day = relative.weekday(local)
+    seconds = ":%S" if local.second else ""
+    text = f"{day} {local.strftime(f'%Y-%m-%d %H:%M{seconds} %Z')}"
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(), text)
+
+
+def _explained(name: str, text: str, zone: ZoneInfo) -> str:
+    """Return what became, or will become, of the occurrence of this moment; empty if none is
+    asked."""
+    if not text:
+        return ""
+    try:
+        moment = datetime.fromisoformat(text)
+        if FIRST_YEAR <= moment.year <= LAST_YEAR:
+            return explain(name, moment)
+    except (ValueError, JobNotFound):
+        pass
+    return _("Bad moment %s: use a date and a time such as 2026-11-24T03:15.") % shown_value(text)
+
+
+def _history(
+    request: HttpRequest, name: str, now: datetime, zone: ZoneInfo
+) -> dict[str, Any] | None:
+    """Return what people did, and which schedule held from when on: one row for both where the one
+    was due to the other."""
+    acts, periods = list[AuditEntry](), list[SchedulePeriod]()
+    links = dict[str, str]()
+    if may_view(request, AuditEntry):
+        acts = list(AuditEntry.objects.filter(job_name=name)[:HISTORY])
+        links[_("All audit entries")] = changelist_url("auditentry", q=name)
+    if may_view(request, SchedulePeriod):
+        rows = SchedulePeriod.objects.filter(job_name=name).order_by("-id")
+        periods = list(rows[:HISTORY])
+        links[_("All schedule periods")] = changelist_url("scheduleperiod", q=name)
+    if not links:
+        return None
+    begun = {entry.pk: _begun_by(entry, periods) for entry in acts}
+    told = [_act(entry, begun[entry.pk], now, zone) for entry in acts]
+    known = {period.pk for period in begun.values() if period}
+    told += [_period(period, now, zone) for period in periods if period.pk not in known]
+    told.sort(key=lambda row: row.moment, reverse=True)
+    return {"rows": told[:HISTORY], "links": links}
+
+
+def _begun_by(entry: AuditEntry, periods: Iterable[SchedulePeriod]) -> SchedulePeriod | None:
+    """Return the period that this act began."""
+    if not entry.changed or entry.action not in BEGINNING:
+        return None
+    near = (each for each in periods if abs(each.begins_at - entry.at) < SAME_MOMENT)
+    return next((each for each in near if entry.actor in each.reason), None)
+
+
+def _act(
+    entry: AuditEntry, begun: SchedulePeriod | None, now: datetime, zone: ZoneInfo
+) -> HistoryRow:
+    what = entry.get_action_display()
+    told = what if entry.changed else _("%s (no change)") % what
+    if begun:
+        told = format_html("{} {} {}", told, formats.label(begun.state), schedule_of(begun))
+    return HistoryRow(
+        moment=entry.at,
+        at=relative.clock(entry.at, now, zone),
+        what=told,
+        who=f"{entry.actor}, {entry.get_surface_display()}",
+        why=entry.reason,
+    )
+
+
+def _period(period: SchedulePeriod, now: datetime, zone: ZoneInfo) -> HistoryRow:
+    return HistoryRow(
+        moment=period.begins_at,
+        at=relative.clock(period.begins_at, now, zone),
+        what=format_html("{} {}", formats.label(period.state), schedule_of(period)),
+        who="",
+        why=period.reason,
+    )

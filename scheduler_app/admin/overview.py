@@ -1,0 +1,249 @@
+"""The overview: how the schedulers are, what needs a person, what runs, what comes, and the
+time-line. Each part asks for itself, so that one that the database does not answer hides no
+other."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest
+from django.utils import timezone
+
+from scheduler_app.admin import overview_rows as rows
+from scheduler_app.admin.banner import banner
+from scheduler_app.admin.links import Links
+from scheduler_app.admin.overview_query import SINCE, SPANS, Chosen, chosen
+from scheduler_app.admin.overview_rows import Usual
+from scheduler_app.admin.overview_timeline import Scale, draw, ticks
+from scheduler_app.models import RunState, database
+from scheduler_app.models.faults import fault_of
+from scheduler_app.models.patience import brief_read
+from scheduler_app.status import SchedulerHealth, overdue_before, scheduler_health
+from scheduler_app.status.going import Going, going
+from scheduler_app.status.night import LATE, Night, night
+from scheduler_app.status.timeline import Bar, Lane, bars, planned_bars
+from scheduler_app.status.upcoming import (
+    MOST_JOBS,
+    Planned,
+    PlannedJob,
+    paused_jobs,
+    planned_jobs,
+    upcoming,
+)
+from scheduler_app.text import listed
+
+T = TypeVar("T")
+PATIENCE, SHORT_PATIENCE = 3.0, 0.5
+"""How long, in seconds, a part waits for the database, and how long once it has not answered."""
+AHEAD = timedelta(hours=2)
+MOST_LANES = 40
+LEGEND = (RunState.SUCCESS, RunState.FAILED, RunState.LOST, RunState.MISSED, RunState.RUNNING)
+MOST_PAUSES = 20
+
+
+@dataclass(slots=True)
+class Reading:
+    """What the database said, and what it did not."""
+
+    patience: float = PATIENCE
+    problems: list[str] = field(default_factory=list)
+
+    def ask(self, question: Callable[[], T], instead: T) -> T:
+        """Return its answer; this instead if the database gives none in time."""
+        try:
+            with brief_read(self.patience):
+                return question()
+        except (DatabaseError, InterfaceError) as error:
+            self.patience = SHORT_PATIENCE
+            if (words := fault_of(error).value) not in self.problems:
+                self.problems.append(words)
+            return instead
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that was read for one page. What this user may not see is not read."""
+
+    now: datetime
+    health: SchedulerHealth | None
+    night: Night | None
+    going: Going | None
+    planned: Planned | None
+    paused: tuple[PlannedJob, ...]
+    usual: Mapping[str, Usual]
+
+    @property
+    def jobs(self) -> tuple[PlannedJob, ...]:
+        """Those that are planned, and those that are paused."""
+        return (*(self.planned.jobs if self.planned else ()), *self.paused)
+
+
+def overview(request: HttpRequest) -> dict[str, Any]:
+    """Return what the template shows to this user."""
+    reading, links = Reading(), Links(request)
+    now = reading.ask(database.now, timezone.now())
+    choice = chosen(request, now)
+    facts = _facts(reading, links, now, choice)
+    shown: dict[str, Any] = {
+        "choice": choice,
+        "facts": facts,
+        "here": request.path + choice.address(),
+        "zone": f"{timezone.localtime(now):%Z}",
+        "zone_name": timezone.get_current_timezone_name(),
+    }
+    if choice.part != "timeline":
+        shown |= _banner(facts) | _troubles(facts, choice, links) | _present(facts, links)
+    if choice.part != "now" and (links.may("view_job") or links.may("view_jobrun")):
+        shown |= _timeline(reading, facts, choice, links)
+    return shown | {"problems": reading.problems}
+
+
+def _facts(reading: Reading, links: Links, now: datetime, choice: Chosen) -> Facts:
+    health = reading.ask(scheduler_health, None)
+    alive = {node.id for node in health.nodes if node.is_alive} if health else set()
+    sees_runs, sees_jobs = links.may("view_jobrun"), links.may("view_job")
+    troubles = reading.ask(lambda: night(choice.since), None) if sees_runs else None
+    active = reading.ask(lambda: going(now, alive), None) if sees_runs else None
+    planned = reading.ask(planned_jobs, None) if sees_jobs else None
+    paused = reading.ask(paused_jobs, ()) if sees_jobs else ()
+    names = {run.job_name for run in active.runs} if active else set()
+    names.update(job.name for job in (*(planned.jobs if planned else ()), *paused))
+    usual = reading.ask(lambda: usuals(names), {}) if sees_runs else {}
+    return Facts(now, health, troubles, active, planned, paused, usual)
+
+
+def _banner(facts: Facts) -> dict[str, Any]:
+    """Return how the schedulers are, and what is overdue."""
+    before = overdue_before(facts.now)
+    due = facts.planned.jobs if facts.planned else ()
+    overdue = [job for job in due if job.next_run and job.next_run < before]
+    return {
+        "banner": banner(facts.health),
+        "overdue": len(overdue),
+        "overdue_is_counted": len(overdue) < MOST_JOBS,
+        "overdue_since": overdue[0].next_run if overdue else None,
+        "overdue_names": listed(job.name for job in overdue),
+    }
+
+
+def _troubles(facts: Facts, choice: Chosen, links: Links) -> dict[str, Any]:
+    if facts.night is None:
+        return {}
+    paused = {job.name for job in facts.paused}
+    blocks = rows.trouble_blocks(facts.night, links, paused)
+    return {
+        "night": facts.night,
+        "urgent": [block for block in blocks if not block.group.is_over],
+        "urgent_jobs": sum(not job.is_over for job in facts.night.jobs),
+        "over": [block for block in blocks if block.group.is_over],
+        "over_jobs": sum(job.is_over for job in facts.night.jobs),
+        "late": LATE,
+        "all_runs": links.list("jobrun"),
+        "since_choices": [
+            (label, choice.address(since=name), name == choice.since_name)
+            for name, label in SINCE.items()
+        ],
+    }
+
+
+def _present(facts: Facts, links: Links) -> dict[str, Any]:
+    """Return what runs, what comes, and the pauses in force."""
+    now, until = facts.now, facts.now + AHEAD
+    before = overdue_before(now)
+    running = rows.going_rows(facts.going, facts.usual, now, links) if facts.going else []
+    shown: dict[str, Any] = {"running": running}
+    if facts.planned is not None:
+        due = [job for job in facts.jobs if job.next_run is None or job.next_run <= until]
+        lines = upcoming(due, now, until, _durations(facts.usual), _busy_until(running, now))
+        known_to = facts.planned.known_to
+        told = lines[: rows.MOST_LINES]
+        shown |= {
+            "lines": rows.line_rows(told, now, before, links),
+            "untold_lines": len(lines) - len(told),
+            "known_to": known_to if known_to and known_to < until else None,
+            "pauses": rows.pause_rows(facts.paused[:MOST_PAUSES], now, links),
+            "untold_pauses": max(len(facts.paused) - MOST_PAUSES, 0),
+            "all_jobs": links.list("job"),
+        }
+    return shown
+
+
+def usuals(names: Iterable[str]) -> dict[str, Usual]:
+    from types import SimpleNamespace
+
+    from scheduler_app.models import JobRun
+
+    found = {}
+    for name in names:
+        spans = sorted(
+            run.duration
+            for run in JobRun.objects.executed()
+            .filter(job_name=name, state="success")
+            .order_by("-finished_at")[:20]
+        )
+        if spans:
+            found[name] = SimpleNamespace(
+                duration_p50=spans[len(spans) // 2], duration_p95=spans[int(len(spans) * 0.95)]
+            )
+    return found
+
+
+def _durations(usual: Mapping[str, Usual]) -> dict[str, timedelta]:
+    return {name: each.duration_p50 for name, each in usual.items() if each.duration_p50}
+
+
+def _busy_until(running: Iterable[rows.GoingRow], now: datetime) -> dict[str, datetime]:
+    """Return when the running jobs will have ended if they take as long as usual; one that has
+    lasted longer may take for ever."""
+    return {
+        row.run.job_name: max(row.run.started_at + row.p95, now + AHEAD if row.pace else now)
+        for row in running
+        if row.p95 and not row.run.is_interrupted
+    }
+
+
+def _timeline(reading: Reading, facts: Facts, choice: Chosen, links: Links) -> dict[str, Any]:
+    now = facts.now
+    scale = Scale(now - choice.span, now + choice.span / 2)
+    names = _lane_names(facts)
+    begin = (choice.lanes - 1) * MOST_LANES
+    shown = names[begin : begin + MOST_LANES]
+    ended: Mapping[str, list[Bar]] = (
+        reading.ask(lambda: bars(shown, scale.begin, now), {}) if links.may("view_jobrun") else {}
+    )
+    active = facts.going.runs if facts.going else ()
+    planned = {
+        job.name: planned_bars(job, now, scale.end) for job in facts.jobs if job.name in shown
+    }
+    lanes = []
+    for name in shown:
+        begun = [
+            Bar(RunState.RUNNING, run.started_at, now, 1, run.id)
+            for run in active
+            if run.job_name == name
+        ]
+        lanes.append(Lane(name, (*ended.get(name, ()), *begun), planned.get(name, ())))
+    return {
+        "lanes": [draw(lane, scale, links) for lane in lanes],
+        "lanes_before": choice.address(lanes=str(choice.lanes - 1)) if begin else "",
+        "lanes_after": (
+            choice.address(lanes=str(choice.lanes + 1)) if begin + len(shown) < len(names) else ""
+        ),
+        "lanes_told": (begin + 1, begin + len(shown), len(names)),
+        "ticks": ticks(scale),
+        "now_x": scale.place(now),
+        "legend": [(state.value, state.label) for state in LEGEND],
+        "spans": [(name, choice.address(span=name), name == choice.span_name) for name in SPANS],
+    }
+
+
+def _lane_names(facts: Facts) -> list[str]:
+    """Return the jobs of the time-line: what needs a person, what runs, then the others by name."""
+    urgent = [group for group in facts.night.groups if not group.is_over] if facts.night else []
+    first = [job.job_name for group in urgent for job in group.jobs]
+    first += [run.job_name for run in facts.going.runs] if facts.going else []
+    others = {job.name for job in facts.jobs}
+    others.update(job.job_name for job in facts.night.jobs) if facts.night else None
+    return list(dict.fromkeys([*first, *sorted(others)]))

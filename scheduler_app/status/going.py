@@ -1,0 +1,110 @@
+"""What runs now, and how that compares with what is usual."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, Value, When, Window
+
+from scheduler_app.models import Job, JobRun, RunState
+
+MOST_RUNS = 50
+"""How many are listed."""
+AT_LEAST = timedelta(minutes=1)
+STUCK = 3
+"""A run may be stuck if it lasts so many times as long as usual, and AT_LEAST."""
+SLOW, SHORT = 1.25, timedelta(seconds=1)
+"""A run is slow if it lasts longer than 95 of 100 do, so many times as long as usual, and no
+short time."""
+
+
+class Pace(StrEnum):
+    """How long a run takes, compared with the last ones of its job."""
+
+    USUAL = ""
+    SLOW = "slow"
+    STUCK = "stuck?"
+
+
+@dataclass(frozen=True, slots=True)
+class GoingRun:
+    """A run that is running. All moments are in UTC."""
+
+    id: int
+    job_name: str
+    node: str
+    """The name of its scheduler; empty if that is not known."""
+    started_at: datetime
+    attempt: int
+    requested_by: str
+    metadata: dict[str, Any]
+    """What it has reported so far."""
+    is_asked_to_end: bool
+    is_interrupted: bool
+    """Its scheduler died; nothing carries it out any more."""
+    has_process: bool
+    """It has a process of its own, which can be killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """What has not ended at one moment."""
+
+    runs: tuple[GoingRun, ...]
+    """The oldest first."""
+    running: int
+    """How many run, listed or not."""
+    waiting: int
+    """How many are due and have not begun."""
+    later: int
+    """How many wait for their time: retries."""
+
+
+def going(now: datetime, alive: Collection[int]) -> Going:
+    """Return what runs and what waits, given the ids of the living nodes: one query."""
+    state = Case(
+        When(state=RunState.RUNNING, then=Value(0)), When(due_at__lte=now, then=1), default=2
+    )
+    of_job = Job.objects.filter(name=OuterRef("job_name"))
+    killable = of_job.filter(Q(isolated=True) | Q(timeout__isnull=False))
+    runs = JobRun.objects.active().annotate(kind=state)
+    rows: list[Any] = list(
+        runs.annotate(
+            of_kind=Window(Count("pk"), partition_by=[F("kind")]), has_process=Exists(killable)
+        )
+        .select_related("node")
+        .defer("traceback", "log", "message", "node__declares")
+        .order_by("kind", "pk")[:MOST_RUNS]
+    )
+    counts = {row.kind: row.of_kind for row in rows}
+    if rows and len(rows) == MOST_RUNS:  # the kinds of those left out are not known
+        counts = dict(runs.order_by().values_list("kind").annotate(Count("pk")))
+    return Going(
+        tuple(_going(row, alive) for row in rows if row.kind == 0 and row.started_at),
+        *(counts.get(kind, 0) for kind in range(3)),
+    )
+
+
+def _going(run: Any, alive: Collection[int]) -> GoingRun:
+    return GoingRun(
+        id=run.pk,
+        job_name=run.job_name,
+        node=run.node.name if run.node else "",
+        started_at=run.started_at,
+        attempt=run.attempt,
+        requested_by=run.requested_by,
+        metadata=run.metadata if isinstance(run.metadata, dict) else {},
+        is_asked_to_end=run.cancel_requested_at is not None,
+        is_interrupted=run.node_id is not None and run.node_id not in alive,
+        has_process=run.has_process,
+    )
+
+
+def pace(elapsed: timedelta, p50: timedelta | None, p95: timedelta | None) -> Pace:
+    """Return how a run that has lasted so long compares with how long runs of its job take: half of
+    them, and 95 of 100, at most; None: that is not known."""
+    if p50 is None or p95 is None or elapsed <= max(p95, SLOW * p50, SHORT):
+        return Pace.USUAL
+    return Pace.STUCK if elapsed > max(AT_LEAST, STUCK * p50) else Pace.SLOW

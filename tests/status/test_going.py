@@ -1,0 +1,102 @@
+"""What runs now."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from scheduler_app.models import Job, JobRun, Node, RunState
+from scheduler_app.status import going as goings
+from scheduler_app.status.going import Pace, going, pace
+
+pytestmark = pytest.mark.django_db
+Add = Callable[..., JobRun]
+NOW = timezone.now()
+MINUTE = timedelta(minutes=1)
+
+
+def seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
+
+
+def test_running_runs_the_oldest_first(add_ended: Add) -> None:
+    old = add_ended("b", NOW - 9 * MINUTE, RunState.RUNNING)
+    new = add_ended("a", NOW - MINUTE, RunState.RUNNING)
+    add_ended("c", NOW)
+    found = going(NOW, [])
+    assert [run.id for run in found.runs] == [old.pk, new.pk]
+    assert (found.running, found.waiting, found.later) == (2, 0, 0)
+
+
+def test_what_waits_is_counted_apart(add_ended: Add) -> None:
+    add_ended("a", NOW - MINUTE, RunState.QUEUED)
+    add_ended("b", NOW + MINUTE, RunState.QUEUED)
+    add_ended("c", NOW + 2 * MINUTE, RunState.QUEUED)
+    found = going(NOW, [])
+    assert (found.runs, found.running, found.waiting, found.later) == ((), 0, 1, 2)
+
+
+def test_run_of_a_dead_node_is_interrupted(add_ended: Add) -> None:
+    dead, alive = (Node.objects.create(name=name) for name in ("dead:1", "alive:2"))
+    add_ended("a", NOW, RunState.RUNNING, node=dead)
+    add_ended("b", NOW, RunState.RUNNING, node=alive)
+    add_ended("c", NOW, RunState.RUNNING)
+    runs = going(NOW, [alive.pk]).runs
+    assert [(run.node, run.is_interrupted) for run in runs] == [
+        ("dead:1", True),
+        ("alive:2", False),
+        ("", False),
+    ]
+
+
+def test_job_with_a_process_of_its_own_says_so(
+    add_ended: Add, make_job: Callable[..., Job]
+) -> None:
+    make_job("isolated", isolated=True)
+    make_job("limited", timeout=5.0)
+    make_job("thread")
+    for name in ("isolated", "limited", "thread", "gone"):
+        add_ended(name, NOW, RunState.RUNNING)
+    found = {run.job_name: run.has_process for run in going(NOW, []).runs}
+    assert found == {"isolated": True, "limited": True, "thread": False, "gone": False}
+
+
+def test_more_than_are_listed_are_counted(add_ended: Add, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(goings, "MOST_RUNS", 2)
+    for number in range(5):
+        add_ended(f"job-{number}", NOW, RunState.RUNNING)
+    add_ended("late", NOW - MINUTE, RunState.QUEUED)
+    found = going(NOW, [])
+    assert (len(found.runs), found.running, found.waiting) == (2, 5, 1)
+
+
+def test_one_query(add_ended: Add) -> None:
+    for number in range(5):
+        add_ended(f"job-{number}", NOW, RunState.RUNNING, node=Node.objects.create(name="here:1"))
+    with CaptureQueriesContext(connection) as captured:
+        going(NOW, [])
+    assert len(captured) == 1
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "p50", "p95", "found"),
+    [
+        (50, 40, 60, Pace.USUAL),
+        (61, 40, 60, Pace.SLOW),
+        (121, 40, 60, Pace.STUCK),
+        (50, 1, 2, Pace.SLOW),  # not stuck within a minute
+        (61, 1, 2, Pace.STUCK),
+        (0.9, 0.01, 0.02, Pace.USUAL),  # not slow within a second
+        (66, 60, 61, Pace.USUAL),  # not much longer than usual
+        (500, 40, 600, Pace.USUAL),  # no longer than some do
+    ],
+)
+def test_pace(elapsed: float, p50: float, p95: float, found: Pace) -> None:
+    assert pace(seconds(elapsed), seconds(p50), seconds(p95)) == found
+
+
+def test_pace_of_a_job_of_which_nothing_is_known_is_usual() -> None:
+    assert pace(timedelta(days=1), None, None) == Pace.USUAL
