@@ -223,6 +223,7 @@ class Migration(migrations.Migration):
                 ('traceback', models.TextField(blank=True)),
                 ('log', models.TextField(blank=True, help_text='What the job logged and printed.')),
                 ('metadata', models.JSONField(blank=True, default=dict)),
+                ('progress', models.JSONField(blank=True, help_text='How far it came, as it last said: done, total, text.', null=True)),
                 ('first_attempt', models.ForeignKey(blank=True, db_constraint=False, db_index=False, help_text='For a retry: the run that failed first.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='attempts', to='scheduler_app.jobrun')),
                 ('rerun_of', models.ForeignKey(blank=True, db_constraint=False, db_index=False, help_text='For a request: the run that it runs again.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='reruns', to='scheduler_app.jobrun')),
                 ('node', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='runs', to='scheduler_app.node')),
@@ -234,6 +235,20 @@ class Migration(migrations.Migration):
                 'base_manager_name': 'objects',
                 'indexes': [models.Index(condition=models.Q(('finished_at__isnull', False)), fields=['job_name', '-finished_at'], name='run_last_outcome'), models.Index(condition=models.Q(('finished_at__isnull', False), ('started_at__isnull', False)), fields=['job_name', '-finished_at'], name='run_last_executed'), models.Index(condition=models.Q(('finished_at__isnull', True)), fields=['job_name'], name='run_active'), models.Index(condition=models.Q(('first_attempt__isnull', False)), fields=['first_attempt'], name='run_retries'), models.Index(condition=models.Q(('rerun_of__isnull', False)), fields=['rerun_of'], name='run_reruns'), models.Index(condition=models.Q(('finished_at__isnull', True), ('started_at__isnull', True)), fields=['due_at'], name='run_not_begun'), models.Index(fields=['finished_at'], name='run_by_age'), models.Index(condition=models.Q(('first_scheduled_for__isnull', False)), fields=['scheduled_for'], name='run_of_several')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('trigger', 'schedule')), fields=('job_name', 'scheduled_for', 'attempt'), name='run_once_per_occurrence'), models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'running', 'success', 'failed', 'cancelled', 'lost', 'skipped', 'missed'])), name='run_state_is_known'), models.CheckConstraint(condition=models.Q(models.Q(models.Q(('state__in', ('queued', 'running'))), ('finished_at', None)), models.Q(models.Q(('state__in', ('queued', 'running')), _negated=True), ('finished_at__isnull', False)), _connector='OR'), name='run_is_finished_iff_state_is_final'), models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('queued', 'running')), _negated=True), models.Q(('started_at__isnull', True), ('state', 'queued')), models.Q(('started_at__isnull', False), ('state', 'running')), _connector='OR'), name='run_has_begun_iff_it_is_not_queued')],
+            },
+        ),
+        migrations.CreateModel(
+            name='RunProgress',
+            fields=[
+                ('run', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, primary_key=True, related_name='live', serialize=False, to='scheduler_app.jobrun')),
+                ('run_created_at', models.DateTimeField()),
+                ('at', models.DateTimeField()),
+                ('log', models.TextField(blank=True)),
+                ('metadata', models.JSONField(blank=True, default=dict)),
+                ('progress', models.JSONField(blank=True, null=True)),
+            ],
+            options={
+                'base_manager_name': 'objects',
             },
         ),
         migrations.CreateModel(

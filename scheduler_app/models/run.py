@@ -51,7 +51,10 @@ class Trigger(models.TextChoices):
     MANUAL = "manual", "on request"
 
 
-PROGRESS = ("state", "started_at", "finished_at", "message", "traceback", "metadata", "log")
+PROGRESS = (
+    *("state", "started_at", "finished_at"),
+    *("message", "traceback", "metadata", "progress", "log"),
+)
 
 
 class Held(NamedTuple):
@@ -256,6 +259,9 @@ class JobRun(models.Model):
     traceback = models.TextField(blank=True)
     log = models.TextField(blank=True, help_text="What the job logged and printed.")
     metadata = models.JSONField(default=dict, blank=True)
+    progress = models.JSONField(
+        null=True, blank=True, help_text="How far it came, as it last said: done, total, text."
+    )
 
     objects = JobRunQuerySet.as_manager()
 
