@@ -47,7 +47,8 @@ class RunList(OwnList):
             query = spec.narrow(query)
         self.found = find_runs(query)
         order = F("finished_at").desc(nulls_first=True), "-pk"
-        return self.root_queryset.filter(pk__in=self.found.ids).defer(*LARGE).order_by(*order)
+        found = self.root_queryset.select_related(None).select_related("node")
+        return found.filter(pk__in=self.found.ids).defer(*LARGE).order_by(*order)
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -86,7 +87,7 @@ class JobRunAdmin(RunColumns, RunActions):
         return run
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[JobRun]:
-        return super().get_queryset(request).select_related("node")
+        return super().get_queryset(request).select_related("node", "live").defer("node__declares")
 
     def page_context(self, request: HttpRequest, row: JobRun) -> dict[str, Any]:
         name = _("Run %(run)s of %(job)s") % {"run": row.pk, "job": row.job_name}

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -18,11 +19,13 @@ from scheduler_app.admin.run_columns import (
     origin,
 )
 from scheduler_app.admin.run_words import outcome, remarks
+from scheduler_app.explain.comparison import share
 from scheduler_app.explain.frames import Part, parts
-from scheduler_app.explain.hanging import hanging, usual_duration
+from scheduler_app.explain.hanging import AT_LEAST, RECENT, hanging
 from scheduler_app.models import JobRun, RunState, Trigger, database
 from scheduler_app.models.run import ACTIVE
 from scheduler_app.status import lists
+from scheduler_app.status.progress import Progress, progress_of, said
 from scheduler_app.text import clause
 
 TAIL = 200
@@ -49,6 +52,16 @@ class Try:
 
 
 @dataclass(frozen=True, slots=True)
+class Gauge:
+    """How far the run is, as it said. Numbers are text, which is written alike in every
+    language."""
+
+    percent: str
+    """Empty: it is not known of how much."""
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunPage:
     css: str
     outcome: str
@@ -61,6 +74,7 @@ class RunPage:
     """The error or reason, if the outcome does not say all of it."""
     traceback: list[Part]
     values: list[Fact]
+    progress: Gauge | None
     log: str
     log_has_more: bool
     is_live: bool
@@ -75,23 +89,24 @@ def run_page(request: HttpRequest, run: JobRun) -> RunPage:
     """Return what the page of this run shows now."""
     now = database.now()
     links = Links(request)
-    half = usual_duration(run.job_name)
-    usual = Usual(half, half) if half is not None else None
+    usual = _usual(run.job_name)
     css = "interrupted" if interruption(run) else str(run.state)
     before, after = lists.neighbours(run)
     is_live = run.state in ACTIVE
-    log, has_more = _tail(run.log) if is_live else (run.log, False)
+    told = said(run)
+    log, has_more = _tail(told.log) if is_live else (told.log, False)
     return RunPage(
         css=css,
         outcome=outcome(run, now),
         badge=badge(run),
         remarks=remarks(run, _later(run), usual, now, links),
-        advice="" if interruption(run) else hanging(run, now),
+        advice=_advice(run, now),
         bar=run_bar(run, css, usual, now),
         facts=_facts(run, links),
         message="" if clause(run.message) in (run.message, run.message[:-1]) else run.message,
         traceback=parts(run.traceback),
-        values=_values(run.metadata),
+        values=_values(told.metadata),
+        progress=_progress(progress_of(told)),
         log=log,
         log_has_more=has_more,
         is_live=is_live,
@@ -100,6 +115,19 @@ def run_page(request: HttpRequest, run: JobRun) -> RunPage:
         after=links.run(after) if after else "",
         runs=links.list("jobrun", job_name=run.job_name),
     )
+
+
+def _usual(job_name: str) -> Usual | None:
+    took = lists.last_durations(job_name, RECENT)
+    half, most = share(took, 0.5), share(took, 0.95)
+    return Usual(half, most) if half is not None and most is not None else None
+
+
+def _advice(run: JobRun, now: datetime) -> str:
+    """Return what can be done about a run that hangs; it is asked for only if that may be."""
+    if run.started_at is None or interruption(run) or now - run.started_at < AT_LEAST:
+        return ""
+    return hanging(run, now)
 
 
 def tries_of(run: JobRun) -> list[JobRun]:
@@ -147,6 +175,17 @@ def _facts(run: JobRun, links: Links) -> list[Fact]:
     if run.arguments:
         facts.append(Fact(_("Arguments"), format_html("<code>{}</code>", _json(run.arguments))))
     return facts
+
+
+def _progress(progress: Progress) -> Gauge | None:
+    if progress.done is None and not progress.text:
+        return None
+    counted = f"{progress.done:,.12g}" if progress.done is not None else ""
+    if progress.done is not None and progress.total is not None:
+        words = {"done": counted, "total": f"{progress.total:,.12g}"}
+        counted = _("%(done)s of %(total)s") % words
+    percent = "" if progress.percent is None else f"{progress.percent}"
+    return Gauge(percent, ", ".join(filter(None, (counted, progress.text))))
 
 
 def _values(metadata: Any) -> list[Fact]:
