@@ -147,7 +147,7 @@ class NodeAdmin(ReadOnlyAdmin[Node]):
     def started(self, node: Node) -> str:
         return relative.clock(node.started_at, timezone.now())
 
-    @admin.display(description=gettext_lazy("last heartbeat"))
+    @admin.display(description=gettext_lazy("heartbeat"))
     def heartbeat(self, node: Any) -> str:
         age = formats.length(max(node.age, timedelta()))
         return _("%s ago") % age

@@ -6,9 +6,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.paginator import Paginator
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -47,8 +49,10 @@ class RunList(OwnList):
             query = spec.narrow(query)
         self.found = find_runs(query)
         order = F("finished_at").desc(nulls_first=True), "-pk"
-        found = self.root_queryset.select_related(None).select_related("node")
-        return found.filter(pk__in=self.found.ids).defer(*LARGE).order_by(*order)
+        rows = self.root_queryset.select_related(None).select_related("node")
+        rows = rows.filter(pk__in=self.found.ids).defer(*LARGE).order_by(*order)
+        vars(rows)["found"] = self.found
+        return rows
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -58,6 +62,15 @@ class RunList(OwnList):
     def looked_back_to(self) -> str:
         at = self.found.looked_back_to
         return formats.moment(at) if at else ""
+
+
+class FoundPaginator(Paginator):  # type: ignore[type-arg]  # generic for type checkers only
+    """Counts what was found, not again what the database has."""
+
+    @cached_property
+    def count(self) -> int:
+        found: FoundRuns | None = vars(self.object_list).get("found")
+        return len(found.ids) if found else super().count  # of the history that Django keeps
 
 
 @admin.register(JobRun)
@@ -71,6 +84,7 @@ class JobRunAdmin(RunColumns, RunActions):
     show_full_result_count = False
     sortable_by = ()  # those that have not ended, then those that ended last: see find_runs
     fieldsets = ()
+    paginator = FoundPaginator
 
     class Media:
         css = {"all": ("scheduler_app/run.css",)}

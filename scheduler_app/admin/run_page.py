@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
@@ -21,8 +22,8 @@ from scheduler_app.admin.run_columns import (
 from scheduler_app.admin.run_words import outcome, remarks
 from scheduler_app.explain.comparison import share
 from scheduler_app.explain.frames import Part, parts
-from scheduler_app.explain.hanging import AT_LEAST, RECENT, hanging
-from scheduler_app.models import JobRun, RunState, Trigger, database
+from scheduler_app.explain.hanging import RECENT, hanging_beside
+from scheduler_app.models import JobRun, RunState, Trigger
 from scheduler_app.models.run import ACTIVE
 from scheduler_app.status import lists
 from scheduler_app.status.progress import Progress, progress_of, said
@@ -87,7 +88,8 @@ class RunPage:
 
 def run_page(request: HttpRequest, run: JobRun) -> RunPage:
     """Return what the page of this run shows now."""
-    now = database.now()
+    # Not the database's clock, which takes a query; so this one may be behind it.
+    now = max(timezone.now(), run.started_at or run.created_at)
     links = Links(request)
     usual = _usual(run.job_name)
     css = "interrupted" if interruption(run) else str(run.state)
@@ -100,7 +102,7 @@ def run_page(request: HttpRequest, run: JobRun) -> RunPage:
         outcome=outcome(run, now),
         badge=badge(run),
         remarks=remarks(run, _later(run), usual, now, links),
-        advice=_advice(run, now),
+        advice=_advice(run, usual, now),
         bar=run_bar(run, css, usual, now),
         facts=_facts(run, links),
         message="" if clause(run.message) in (run.message, run.message[:-1]) else run.message,
@@ -123,17 +125,15 @@ def _usual(job_name: str) -> Usual | None:
     return Usual(half, most) if half is not None and most is not None else None
 
 
-def _advice(run: JobRun, now: datetime) -> str:
-    """Return what can be done about a run that hangs; it is asked for only if that may be."""
-    if run.started_at is None or interruption(run) or now - run.started_at < AT_LEAST:
-        return ""
-    return hanging(run, now)
+def _advice(run: JobRun, usual: Usual | None, now: datetime) -> str:
+    """Return what can be done about a run that hangs."""
+    return "" if interruption(run) else hanging_beside(usual and usual.half, run, now)
 
 
 def tries_of(run: JobRun) -> list[JobRun]:
     """Return all that tried the same; they are read once."""
     if "tries" not in vars(run):
-        vars(run)["tries"] = lists.tries(run)
+        vars(run)["tries"] = [run if other == run else other for other in lists.tries(run)]
     found: list[JobRun] = vars(run)["tries"]
     return found
 
@@ -214,7 +214,7 @@ def _tries(run: JobRun, links: Links) -> list[Try]:
     found = tries_of(run)
     if len(found) < 2:
         return []
-    attach_interruptions(found)
+    attach_interruptions(other for other in found if other is not run)
     return [
         Try(
             address=links.run(other.pk),
