@@ -158,7 +158,7 @@ class NodeAdmin(ReadOnlyAdmin[Node]):
 
     @admin.display(description=gettext_lazy("jobs in its code"))
     def jobs(self, node: Node) -> str:
-        return listed(node.declares)
+        return listed(node.declares) if isinstance(node.declares, list) else formats.EMPTY
 
 
 def attach_work(nodes: Iterable[Node]) -> None:
