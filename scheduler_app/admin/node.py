@@ -56,6 +56,7 @@ class NodeList(OwnList):
 class NodeAdmin(ReadOnlyAdmin[Node]):
     list_display = ("name", "state", "holds", "free", "version", "declared", "problem", "heartbeat")
     sortable_by = ()
+    show_full_result_count = False
     list_per_page = 50
     change_list_template = "admin/scheduler_app/node/change_list.html"
     fields = (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -25,6 +25,14 @@ from scheduler_app.status.run_search import FoundRuns, RunQuery, find_runs
 
 LIVE_PART = "run"
 """The value of `part` that asks for the part of a run's page that is live."""
+
+
+class Pages(NamedTuple):
+    """What is listed, page by page."""
+
+    ids: tuple[int, ...]
+    rows: QuerySet[JobRun]
+    """These runs, and others."""
 
 
 class RunList(OwnList):
@@ -50,9 +58,10 @@ class RunList(OwnList):
         self.found = find_runs(query)
         order = F("finished_at").desc(nulls_first=True), "-pk"
         rows = self.root_queryset.select_related(None).select_related("node")
-        rows = rows.filter(pk__in=self.found.ids).defer(*LARGE).order_by(*order)
-        vars(rows)["found"] = self.found
-        return rows
+        rows = rows.defer(*LARGE).order_by(*order)
+        listed = rows.filter(pk__in=self.found.ids)
+        vars(listed)["pages"] = Pages(self.found.ids, rows)
+        return listed
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -65,12 +74,22 @@ class RunList(OwnList):
 
 
 class FoundPaginator(Paginator):  # type: ignore[type-arg]  # generic for type checkers only
-    """Counts what was found, not again what the database has."""
+    """Counts what was found, not again what the database has, and reads the rows of one page. Of
+    anything else, such as the history that Django keeps, it does what Django's does."""
 
     @cached_property
     def count(self) -> int:
-        found: FoundRuns | None = vars(self.object_list).get("found")
-        return len(found.ids) if found else super().count  # of the history that Django keeps
+        pages: Pages | None = vars(self.object_list).get("pages")
+        return len(pages.ids) if pages else super().count
+
+    def page(self, number: Any) -> Page[JobRun]:
+        pages: Pages | None = vars(self.object_list).get("pages")
+        if pages is None:
+            return super().page(number)
+        number = self.validate_number(number)
+        begin = (number - 1) * self.per_page
+        ids = pages.ids[begin : begin + self.per_page]
+        return self._get_page(pages.rows.filter(pk__in=ids), number, self)
 
 
 @admin.register(JobRun)
