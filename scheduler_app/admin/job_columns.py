@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from scheduler_app.admin import formats, relative, strips
+from scheduler_app.admin.readonly import links_of
 from scheduler_app.explain.comparison import Comparison, compare
 from scheduler_app.models import COUNTERS, Job, RunState, database
 from scheduler_app.status import JobState, JobStatus, job_statuses
@@ -71,13 +72,12 @@ class JobColumns:
         if outcome is None:
             return format_html('<span class="quiet">{}</span>', _("never ran"))
         at = outcome.finished_at or outcome.scheduled_for
+        label = RunState(outcome.state).label
+        word = format_html('<span class="outcome-{}">{}</span>', outcome.state, label)
         told = formats.first_line(outcome.message) if outcome.state != RunState.SUCCESS else ""
         return format_html(
-            '<a href="{}" class="outcome outcome-{}">{}</a> {} <span class="why" title="{}">{}'
-            "</span>",
-            formats.run_url(outcome.id),
-            outcome.state,
-            RunState(outcome.state).label,
+            '{} {} <span class="why" title="{}">{}</span>',
+            formats.link(links_of(job).run(outcome.id), word),
             relative.relative(at, now),
             told,
             told,
@@ -97,7 +97,7 @@ class JobColumns:
                 return formats.EMPTY
             until = format_html(_("paused until {}"), relative.clock(ends, now))
             return format_html('<span class="quiet">{}</span>', until)
-        if status.is_overdue:
+        if at <= now:
             return format_html(_("due {}"), relative.relative(at, now))
         return format_html(
             '{} <span class="quiet">{}</span>',

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import OrderBy, QuerySet
 from django.http import HttpRequest
 
 from scheduler_app.admin.job_columns import attach_statuses
+from scheduler_app.admin.readonly import OwnList
 from scheduler_app.status import questions
 
 ORDERS = {
@@ -16,7 +16,7 @@ ORDERS = {
 """Columns by which the database sorts, though the job's row does not have them."""
 
 
-class JobList(ChangeList):
+class JobList(OwnList):
     def get_ordering_field(self, field_name: Any) -> Any:
         return (
             ORDERS[field_name]() if field_name in ORDERS else super().get_ordering_field(field_name)

@@ -4,7 +4,6 @@ from django.contrib import admin
 
 from scheduler_app.admin import formats
 from scheduler_app.admin.readonly import ReadOnlyAdmin
-from scheduler_app.admin.tables import schedule_of
 from scheduler_app.models import SchedulePeriod
 
 
@@ -37,4 +36,4 @@ class SchedulePeriodAdmin(ReadOnlyAdmin[SchedulePeriod]):
 
     @admin.display(description="schedule")
     def schedule_then(self, period: SchedulePeriod) -> str:
-        return schedule_of(period)
+        return formats.schedule_of(period)
