@@ -45,7 +45,7 @@ class JobAdmin(JobColumns, JobPages):
     ) -> Job | None:
         job = super().get_object(request, object_id, from_field)
         if job:
-            attach_statuses([job], job_page.PLOTTED)
+            attach_statuses(job, job_page.PLOTTED)
         return job
 
     def page_context(self, request: HttpRequest, row: Job) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from scheduler_app.admin import formats, relative, strips
 from scheduler_app.admin.readonly import links_of
 from scheduler_app.explain.comparison import Comparison, compare
-from scheduler_app.models import COUNTERS, Job, RunState, database
+from scheduler_app.models import Job, JobQuerySet, RunState, database
 from scheduler_app.status import JobState, JobStatus, job_statuses
 from scheduler_app.status.recent import NUMBER, RecentRun, recent_runs
 
@@ -29,17 +29,28 @@ class Shown(NamedTuple):
     now: datetime
 
 
-def attach_statuses(jobs: Iterable[Job], number: int = NUMBER) -> None:
-    """Give each of these jobs what the columns show, in a constant number of queries."""
-    rows = {job.pk: job for job in jobs}
-    statuses = job_statuses(Job.objects.filter(pk__in=rows), list(rows))
-    recent, now = recent_runs(list(rows), number), database.now()
-    comparisons = compare(statuses, recent, now)
-    for status in statuses:
-        name = status.name
-        counters = {counter: getattr(status, counter) for counter in COUNTERS}
-        shown = Shown(status, recent[name], comparisons[name], now)
-        vars(rows[name]).update(counters, status=status, shown=shown)
+def with_statuses(jobs: JobQuerySet) -> list[Job]:
+    """Return the names of these jobs as rows with what the columns show, in their order and in a
+    constant number of queries."""
+    statuses = job_statuses(jobs)
+    rows = [Job(name=status.name) for status in statuses]
+    _attach(rows, statuses, NUMBER)
+    return rows
+
+
+def attach_statuses(job: Job, number: int) -> None:
+    """Give the job what its columns show, by its last so many results."""
+    _attach([job], job_statuses(Job.objects.filter(pk=job.pk), [job.pk]), number)
+
+
+def _attach(jobs: Iterable[Job], statuses: list[JobStatus], number: int) -> None:
+    names = [status.name for status in statuses]
+    recent, now = recent_runs(names, number), database.now()
+    comparisons, known = compare(statuses, recent, now), {each.name: each for each in statuses}
+    for job in jobs:
+        status = known[job.name]
+        shown = Shown(status, recent[job.name], comparisons[job.name], now)
+        vars(job).update(status=status, shown=shown)
 
 
 def status_of(job: Job) -> JobStatus:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from pytest_django import Settings
 
 from scheduler_app.models import Heartbeat, Job, JobRun, Node, RunState, timetable_rows
 from scheduler_app.status import JobState, job_statuses
@@ -19,6 +20,11 @@ STATES = (
     *("broken", "paused", "overdue", "running", "interrupted", "orphaned", "idle"),
     *("failing", "never", "overridden"),
 )
+
+
+@pytest.fixture(autouse=True)
+def patient(settings: Settings) -> None:
+    settings.SCHEDULER = {"heartbeat": 600}  # one is enough for the longest of these tests
 
 
 @pytest.fixture
