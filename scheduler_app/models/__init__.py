@@ -10,6 +10,7 @@ from scheduler_app.models.node import LivenessSnapshot, Node
 from scheduler_app.models.period import SchedulePeriod
 from scheduler_app.models.release import Release, ZoneRules
 from scheduler_app.models.request import Request
+from scheduler_app.models.rollup import Rollup, RollupState
 from scheduler_app.models.run import Held, JobRun, JobRunQuerySet, RunState, Trigger
 from scheduler_app.models.timetable import name_of, row_id, row_ids, timetable_rows
 from scheduler_app.models.token import Scope, Token
@@ -31,6 +32,8 @@ __all__ = [
     "Release",
     "Report",
     "Request",
+    "Rollup",
+    "RollupState",
     "RunState",
     "SchedulePeriod",
     "Scope",
