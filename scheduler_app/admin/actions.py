@@ -107,7 +107,7 @@ class ActingAdmin(ReadOnlyAdmin[M]):
             self.act(request, action, [key], form.cleaned_data["reason"])
         else:
             self.message_user(request, " ".join(map(str, form.errors["reason"])), messages.ERROR)
-        return HttpResponseRedirect(_asked_page(request) or self._row_page(key))
+        return HttpResponseRedirect(asked_page(request) or self._row_page(key))
 
     def _row_page(self, key: str) -> str:
         page = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
@@ -135,7 +135,7 @@ class ActingAdmin(ReadOnlyAdmin[M]):
             self.message_user(request, text, level)
 
 
-def _asked_page(request: HttpRequest) -> str:
+def asked_page(request: HttpRequest) -> str:
     """Return the page of this site on which the button was; empty: that of the row itself."""
     asked = request.POST.get("next", "")
     hosts, secure = {request.get_host()}, request.is_secure()

@@ -13,6 +13,7 @@ from django.utils.html import format_html, format_html_join
 
 from scheduler_app import text as words
 from scheduler_app.cron import MAX_JITTER
+from scheduler_app.models import SchedulePeriod
 from scheduler_app.status import InterruptedRun
 
 EMPTY = "-"
@@ -136,3 +137,9 @@ def schedule(text: str, zone: str) -> str:
     whole under the mouse."""
     code = format_html('<code title="{}">{}</code>', text, words.one_line(text, LONGEST_SCHEDULE))
     return format_html("{} {}", code, zone)
+
+
+def schedule_of(period: SchedulePeriod) -> str:
+    """Return the schedule as it was written: an old one may not be computable today."""
+    told = f", jitter{NBSP}{jitter(period.jitter)}" if period.jitter else ""
+    return format_html("{}{}", schedule(period.cron, period.timezone), told)

@@ -4,8 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext as _
+from django.http import HttpRequest
 
 from scheduler_app.admin import job_page
 from scheduler_app.admin.job_columns import JobColumns, attach_statuses
@@ -38,11 +37,6 @@ class JobAdmin(JobColumns, JobPages):
     class Media:
         css = {"all": ("scheduler_app/admin.css", "scheduler_app/job.css")}
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        return super().changelist_view(request, {"title": _("Jobs")} | (extra_context or {}))
-
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return JobList
 
@@ -51,7 +45,7 @@ class JobAdmin(JobColumns, JobPages):
     ) -> Job | None:
         job = super().get_object(request, object_id, from_field)
         if job:
-            attach_statuses([job], job_page.PLOTTED)
+            attach_statuses(job, job_page.PLOTTED)
         return job
 
     def page_context(self, request: HttpRequest, row: Job) -> dict[str, Any]:

@@ -111,9 +111,10 @@ class JobActions(ActingAdmin[Job]):
     def trigger(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse:
         return self._ask(request, TRIGGER, list(queryset.values_list("name", flat=True)))
 
-    def get_urls(self) -> list[URLPattern]:
+    def urls_of_many(self) -> list[URLPattern]:
+        """Return the addresses to which the pages that ask are sent."""
         # No job's address begins so: an underscore of a name is written _5F there.
-        own = [
+        return [
             path(
                 f"_selected/{action.name}/",
                 self.admin_site.admin_view(require_POST(partial(self.bulk_view, action))),
@@ -121,7 +122,6 @@ class JobActions(ActingAdmin[Job]):
             )
             for action in self.row_actions
         ]
-        return own + super().get_urls()
 
     def bulk_view(self, action: Action, request: HttpRequest) -> HttpResponse:
         """Carry out what the page asked about: on exactly the jobs that it named."""

@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from scheduler_app.admin import formats, relative, strips
+from scheduler_app.admin.readonly import links_of
 from scheduler_app.explain.comparison import Comparison, compare
-from scheduler_app.models import COUNTERS, Job, RunState, database
+from scheduler_app.models import Job, JobQuerySet, RunState, database
 from scheduler_app.status import JobState, JobStatus, job_statuses
 from scheduler_app.status.recent import NUMBER, RecentRun, recent_runs
 
@@ -28,17 +29,28 @@ class Shown(NamedTuple):
     now: datetime
 
 
-def attach_statuses(jobs: Iterable[Job], number: int = NUMBER) -> None:
-    """Give each of these jobs what the columns show, in a constant number of queries."""
-    rows = {job.pk: job for job in jobs}
-    statuses = job_statuses(Job.objects.filter(pk__in=rows), list(rows))
-    recent, now = recent_runs(list(rows), number), database.now()
-    comparisons = compare(statuses, recent, now)
-    for status in statuses:
-        name = status.name
-        counters = {counter: getattr(status, counter) for counter in COUNTERS}
-        shown = Shown(status, recent[name], comparisons[name], now)
-        vars(rows[name]).update(counters, status=status, shown=shown)
+def with_statuses(jobs: JobQuerySet) -> list[Job]:
+    """Return the names of these jobs as rows with what the columns show, in their order and in a
+    constant number of queries."""
+    statuses = job_statuses(jobs)
+    rows = [Job(name=status.name) for status in statuses]
+    _attach(rows, statuses, NUMBER)
+    return rows
+
+
+def attach_statuses(job: Job, number: int) -> None:
+    """Give the job what its columns show, by its last so many results."""
+    _attach([job], job_statuses(Job.objects.filter(pk=job.pk), [job.pk]), number)
+
+
+def _attach(jobs: Iterable[Job], statuses: list[JobStatus], number: int) -> None:
+    names = [status.name for status in statuses]
+    recent, now = recent_runs(names, number), database.now()
+    comparisons, known = compare(statuses, recent, now), {each.name: each for each in statuses}
+    for job in jobs:
+        status = known[job.name]
+        shown = Shown(status, recent[job.name], comparisons[job.name], now)
+        vars(job).update(status=status, shown=shown)
 
 
 def status_of(job: Job) -> JobStatus:
@@ -71,13 +83,12 @@ class JobColumns:
         if outcome is None:
             return format_html('<span class="quiet">{}</span>', _("never ran"))
         at = outcome.finished_at or outcome.scheduled_for
+        label = RunState(outcome.state).label
+        word = format_html('<span class="outcome-{}">{}</span>', outcome.state, label)
         told = formats.first_line(outcome.message) if outcome.state != RunState.SUCCESS else ""
         return format_html(
-            '<a href="{}" class="outcome outcome-{}">{}</a> {} <span class="why" title="{}">{}'
-            "</span>",
-            formats.run_url(outcome.id),
-            outcome.state,
-            RunState(outcome.state).label,
+            '{} {} <span class="why" title="{}">{}</span>',
+            formats.link(links_of(job).run(outcome.id), word),
             relative.relative(at, now),
             told,
             told,
@@ -97,7 +108,7 @@ class JobColumns:
                 return formats.EMPTY
             until = format_html(_("paused until {}"), relative.clock(ends, now))
             return format_html('<span class="quiet">{}</span>', until)
-        if status.is_overdue:
+        if at <= now:
             return format_html(_("due {}"), relative.relative(at, now))
         return format_html(
             '{} <span class="quiet">{}</span>',

@@ -17,7 +17,7 @@ from scheduler_app.status.questions import Question, asked
 
 QUESTIONS: dict[Question, Any] = {
     Question.FAILED: _("failed since"),
-    Question.MISSED: _("did not run since"),
+    Question.MISSED: _("missed since"),
     Question.LATE: _("late"),
     Question.FAILING: _("last not a success"),
     Question.NEVER: _("never ran"),

@@ -6,7 +6,8 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import OrderBy, QuerySet
 from django.http import HttpRequest
 
-from scheduler_app.admin.job_columns import attach_statuses
+from scheduler_app.admin.job_columns import with_statuses
+from scheduler_app.admin.readonly import OwnList, attach_links
 from scheduler_app.status import questions
 
 ORDERS = {
@@ -16,7 +17,7 @@ ORDERS = {
 """Columns by which the database sorts, though the job's row does not have them."""
 
 
-class JobList(ChangeList):
+class JobList(OwnList):
     def get_ordering_field(self, field_name: Any) -> Any:
         return (
             ORDERS[field_name]() if field_name in ORDERS else super().get_ordering_field(field_name)
@@ -31,8 +32,9 @@ class JobList(ChangeList):
         return ordering
 
     def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        attach_statuses(self.result_list)
+        ChangeList.get_results(self, request)
+        self.result_list = with_statuses(self.result_list)
+        attach_links(self.result_list, request)
 
 
 def offer_orders(columns: type) -> None:

@@ -15,8 +15,9 @@ from scheduler_app.admin.job_actions import TRIGGER
 from scheduler_app.admin.job_columns import Shown, badges, shown_of
 from scheduler_app.admin.job_sentence import sentences
 from scheduler_app.admin.job_words import override_rows, policy_rows
+from scheduler_app.admin.links import Links
+from scheduler_app.admin.readonly import links_of
 from scheduler_app.admin.run_columns import LARGE, attach_interruptions, result
-from scheduler_app.admin.tables import changelist_url, may_view, schedule_of
 from scheduler_app.cron import Schedule, Uncomputable, find_zone
 from scheduler_app.exceptions import JobNotFound
 from scheduler_app.explain.explain import explain
@@ -26,6 +27,7 @@ from scheduler_app.status.outlook import outlook
 from scheduler_app.text import shown as shown_value
 
 RUNS, OCCURRENCES, HISTORY, PLOTTED = 10, 10, 12, 100
+FEW = 3
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 """Of other years no schedule can be computed."""
 UTC = ZoneInfo("UTC")
@@ -58,6 +60,8 @@ class OccurrenceRow:
     notes: list[str]
     is_off: bool
     """The job is paused, or orphaned, so that it does not fire then."""
+    is_crowded: bool
+    """It is one of many that may begin before the run before them has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,32 +85,35 @@ def page(request: HttpRequest, job: Job) -> dict[str, Any]:
     """Return what the page of this job shows."""
     shown = shown_of(job)
     status, now, zone = shown.status, shown.now, job_zone(shown.status.timezone)
-    may_see_runs = may_view(request, JobRun)
+    links = links_of(job)
+    may_see_runs = links.may("view_jobrun")
     comparison = shown.comparison
+    occurrences = _occurrences(shown, zone)
     runs = [run for run in shown.recent if run.duration is not None]
     return {
         "status": status,
         "zone": zone.key,
         "badges": badges(status),
-        "sentences": sentences(shown, outlook(status.name, shown.recent), zone),
+        "sentences": sentences(shown, outlook(status.name, shown.recent), zone, links),
         "pause": _pause(shown, zone),
         "overridden": override_rows(status.overrides, status.declared),
         "schedule_code": formats.schedule(status.cron, status.timezone),
         "jitter": formats.jitter(status.jitter) if status.jitter else "",
-        "runs": _runs(status.name, shown, zone) if may_see_runs else None,
-        "all_runs": changelist_url("jobrun", job_name=status.name) if may_see_runs else "",
-        "occurrences": _occurrences(shown, zone),
+        "runs": _runs(status.name, shown, zone, links) if may_see_runs else None,
+        "all_runs": links.list("jobrun", job_name=status.name),
+        "occurrences": occurrences,
+        "crowded": _crowded(shown, occurrences),
         "explained": _explained(status.name, request.GET.get("moment", ""), zone),
         "asked_moment": request.GET.get("moment", ""),
         "plots": [
             plot
             for plot in (
-                job_plots.duration_plot(runs, comparison.usual, comparison.long, now, zone),
-                job_plots.lateness_plot(runs, comparison.lateness, now, zone),
+                job_plots.duration_plot(runs, comparison.usual, comparison.long, now, zone, links),
+                job_plots.lateness_plot(runs, comparison.lateness, now, zone, links),
             )
             if plot and may_see_runs
         ],
-        "history": _history(request, status.name, now, zone),
+        "history": _history(links, status.name, now, zone),
         "policies": policy_rows(status.policies),
         "comparison": comparison,
         "can_run": TRIGGER.allowed(request) and not status.is_orphaned,
@@ -128,7 +135,7 @@ def _pause(shown: Shown, zone: ZoneInfo) -> dict[str, str] | None:
     }
 
 
-def _runs(name: str, shown: Shown, zone: ZoneInfo) -> list[RunRow]:
+def _runs(name: str, shown: Shown, zone: ZoneInfo, links: Links) -> list[RunRow]:
     """Return the last runs, those that have not ended first: two queries, because one could not use
     an index."""
     runs = JobRun.objects.filter(job_name=name).defer(*LARGE)
@@ -142,7 +149,7 @@ def _runs(name: str, shown: Shown, zone: ZoneInfo) -> list[RunRow]:
     longest = max(longest, comparison.long or timedelta()) * 1.02
     return [
         RunRow(
-            url=formats.run_url(run.pk),
+            url=links.run(run.pk),
             number=run.pk,
             at=relative.clock(run.started_at or run.scheduled_for, shown.now, zone),
             result=result(run),
@@ -178,11 +185,12 @@ def _occurrences(shown: Shown, zone: ZoneInfo) -> list[OccurrenceRow]:
         return []
     found = upcoming(fires, status.name, now, OCCURRENCES, shown.comparison.long)
     rows = []
+    is_crowded = sum(each.begins_during_last for each in found) > FEW
     for each in found:
         fire = each.previewed.fire
         delay = fire.due_at - fire.scheduled_for
         notes = [each.previewed.note] if each.previewed.note else []
-        if each.begins_during_last:
+        if each.begins_during_last and not is_crowded:
             notes.append(_("the run before may not have ended"))
         if each.others:
             notes.append(_("with %d other jobs") % each.others)
@@ -195,9 +203,19 @@ def _occurrences(shown: Shown, zone: ZoneInfo) -> list[OccurrenceRow]:
                 delay=f"+{formats.length(delay)}" if delay else "",
                 notes=notes,
                 is_off=is_paused or status.is_orphaned,
+                is_crowded=is_crowded,
             )
         )
     return rows
+
+
+def _crowded(shown: Shown, occurrences: list[OccurrenceRow]) -> str:
+    """Return, once for all, that runs may not have ended when the next is due."""
+    long = shown.comparison.long
+    if not long or not any(row.is_crowded for row in occurrences):
+        return ""
+    words = _("Runs may not have ended when the next is due: 19 of 20 take at most %s.")
+    return words % formats.length(long)
 
 
 def occurrence(at: datetime, zone: ZoneInfo) -> str:
@@ -223,28 +241,26 @@ def _explained(name: str, text: str, zone: ZoneInfo) -> str:
     return _("Bad moment %s: use a date and a time such as 2026-11-24T03:15.") % shown_value(text)
 
 
-def _history(
-    request: HttpRequest, name: str, now: datetime, zone: ZoneInfo
-) -> dict[str, Any] | None:
+def _history(links: Links, name: str, now: datetime, zone: ZoneInfo) -> dict[str, Any] | None:
     """Return what people did, and which schedule held from when on: one row for both where the one
     was due to the other."""
     acts, periods = list[AuditEntry](), list[SchedulePeriod]()
-    links = dict[str, str]()
-    if may_view(request, AuditEntry):
+    rest = dict[str, str]()
+    if links.may("view_auditentry"):
         acts = list(AuditEntry.objects.filter(job_name=name)[:HISTORY])
-        links[_("All audit entries")] = changelist_url("auditentry", q=name)
-    if may_view(request, SchedulePeriod):
+        rest[_("All audit entries")] = links.list("auditentry", q=name)
+    if links.may("view_scheduleperiod"):
         rows = SchedulePeriod.objects.filter(job_name=name).order_by("-id")
         periods = list(rows[:HISTORY])
-        links[_("All schedule periods")] = changelist_url("scheduleperiod", q=name)
-    if not links:
+        rest[_("All schedule periods")] = links.list("scheduleperiod", q=name)
+    if not rest:
         return None
     begun = {entry.pk: _begun_by(entry, periods) for entry in acts}
     told = [_act(entry, begun[entry.pk], now, zone) for entry in acts]
     known = {period.pk for period in begun.values() if period}
     told += [_period(period, now, zone) for period in periods if period.pk not in known]
     told.sort(key=lambda row: row.moment, reverse=True)
-    return {"rows": told[:HISTORY], "links": links}
+    return {"rows": told[:HISTORY], "links": rest}
 
 
 def _begun_by(entry: AuditEntry, periods: Iterable[SchedulePeriod]) -> SchedulePeriod | None:
@@ -261,7 +277,7 @@ def _act(
     what = entry.get_action_display()
     told = what if entry.changed else _("%s (no change)") % what
     if begun:
-        told = format_html("{} {} {}", told, formats.label(begun.state), schedule_of(begun))
+        told = format_html("{} {} {}", told, formats.label(begun.state), formats.schedule_of(begun))
     return HistoryRow(
         moment=entry.at,
         at=relative.clock(entry.at, now, zone),
@@ -275,7 +291,7 @@ def _period(period: SchedulePeriod, now: datetime, zone: ZoneInfo) -> HistoryRow
     return HistoryRow(
         moment=period.begins_at,
         at=relative.clock(period.begins_at, now, zone),
-        what=format_html("{} {}", formats.label(period.state), schedule_of(period)),
+        what=format_html("{} {}", formats.label(period.state), formats.schedule_of(period)),
         who="",
         why=period.reason,
     )

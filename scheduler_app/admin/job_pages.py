@@ -8,13 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.contrib import messages
-from django.contrib.admin.utils import quote, unquote
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, InterfaceError
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from scheduler_app import control
 from scheduler_app.admin import formats, relative
-from scheduler_app.admin.actions import refusal
+from scheduler_app.admin.actions import asked_page, refusal
 from scheduler_app.admin.banner import obstacle
 from scheduler_app.admin.job_actions import (
     PAUSE,
@@ -42,6 +42,7 @@ from scheduler_app.admin.job_forms import (
 )
 from scheduler_app.admin.job_page import job_zone, occurrence
 from scheduler_app.admin.job_words import label, policy_rows, value_words
+from scheduler_app.admin.readonly import ReadOnlyAdmin
 from scheduler_app.control import Actor, Setting
 from scheduler_app.cron import Schedule, Uncomputable
 from scheduler_app.exceptions import CronError, RequestError, SchedulerError
@@ -90,7 +91,7 @@ class JobPages(JobActions):
     """A page for each way to act on a job."""
 
     def get_urls(self) -> list[URLPattern]:
-        own = [
+        of_one = [
             path(
                 f"<path:object_id>/{act.name}/",
                 self.admin_site.admin_view(self._view_of(act)),
@@ -98,7 +99,7 @@ class JobPages(JobActions):
             )
             for act in ACTS
         ]
-        return own + super().get_urls()
+        return [*self.urls_of_many(), *of_one, *ReadOnlyAdmin.get_urls(self)]
 
     def _view_of(self, act: Act) -> Callable[..., HttpResponse]:
         def view(request: HttpRequest, object_id: str) -> HttpResponse:
@@ -116,7 +117,7 @@ class JobPages(JobActions):
             text = _("%(what)s not found: %(key)s")
             what = capfirst(self.opts.verbose_name)
             self.message_user(request, text % {"what": what, "key": key}, messages.ERROR)
-            return self._leave(key)
+            return HttpResponseRedirect(self._row_page(key))
         with timezone.override(job_zone(job.timezone)):
             if request.method != "POST":
                 return self._show(act, request, job, act.form(job, None, request.GET))
@@ -136,15 +137,7 @@ class JobPages(JobActions):
             form.add_error(_field_of(error, form), refusal(error))
             return self._show(act, request, job, form)
         self.message_user(request, text, level)
-        return self._leave(job.name)
-
-    def _leave(self, name: str) -> HttpResponse:
-        page = reverse(
-            "admin:scheduler_app_job_change",
-            args=[quote(name)],
-            current_app=self.admin_site.name,
-        )
-        return HttpResponseRedirect(page)
+        return HttpResponseRedirect(asked_page(request) or self._row_page(job.name))
 
     def _show(
         self,

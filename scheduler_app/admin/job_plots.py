@@ -8,6 +8,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from scheduler_app.admin import formats, relative
+from scheduler_app.admin.links import Links
 from scheduler_app.status.recent import RecentRun
 
 WIDTH, HEIGHT = 480, 110
@@ -59,17 +60,22 @@ def duration_plot(
     long: timedelta | None,
     now: datetime,
     zone: tzinfo,
+    links: Links,
 ) -> str:
     spans = [(run, run.duration) for run in runs if run.duration is not None]
-    return _plot(_("Duration"), spans, now, zone, usual, long)
+    return _plot(_("Duration"), spans, now, zone, links, usual, long)
 
 
 def lateness_plot(
-    runs: Sequence[RecentRun], late: timedelta | None, now: datetime, zone: tzinfo
+    runs: Sequence[RecentRun],
+    late: timedelta | None,
+    now: datetime,
+    zone: tzinfo,
+    links: Links,
 ) -> str:
     none = timedelta()
     spans = [(run, max(run.lateness, none)) for run in runs if run.lateness is not None]
-    return _plot(_("Lateness"), spans, now, zone, None, late)
+    return _plot(_("Lateness"), spans, now, zone, links, None, late)
 
 
 def _plot(
@@ -77,6 +83,7 @@ def _plot(
     spans: Sequence[tuple[RecentRun, timedelta]],
     now: datetime,
     zone: tzinfo,
+    links: Links,
     usual: timedelta | None,
     long: timedelta | None,
 ) -> str:
@@ -95,7 +102,7 @@ def _plot(
             y=f"{min(y(span), HEIGHT - 1.5):.1f}",
             height=f"{max(HEIGHT - y(span), 1.5):.1f}",
             state=str(run.state),
-            url=formats.run_url(run.id),
+            url=links.run(run.id),
             words=f"{relative.absolute(run.scheduled_for, zone)}: "
             f"{run.state.label}, {formats.length(span)}",
         )

@@ -7,27 +7,31 @@ from django.utils.translation import gettext as _
 
 from scheduler_app.admin import formats, relative
 from scheduler_app.admin.job_columns import Shown
+from scheduler_app.admin.links import Links
 from scheduler_app.models import RunState
 from scheduler_app.status import RunSummary
 from scheduler_app.status.outlook import Outlook
 from scheduler_app.text import clause
 
 
-def sentences(shown: Shown, outlook: Outlook, zone: tzinfo) -> list[str]:
+def sentences(shown: Shown, outlook: Outlook, zone: tzinfo, links: Links) -> list[str]:
     """Return them as HTML; times are in this zone."""
-    told = [_running(shown), _last(shown, outlook, zone), _coming(shown, outlook, zone)]
+    told = [
+        _running(shown, links),
+        _last(shown, outlook, zone, links),
+        _coming(shown, outlook, zone, links),
+    ]
     return [each for each in told if each]
 
 
-def _running(shown: Shown) -> str:
+def _running(shown: Shown, links: Links) -> str:
     status, comparison = shown.status, shown.comparison
     if status.interrupted_runs:
         return format_html("{}.", formats.interruption(status.interrupted_runs[0], _("It")))
     if not status.is_running or comparison.last is None:
         return ""
-    url = formats.run_url(status.running_run_ids[0])
     lasts = formats.length(comparison.last)
-    run = format_html('<a href="{}">{}</a>', url, _("Running for %s") % lasts)
+    run = formats.link(links.run(status.running_run_ids[0]), _("Running for %s") % lasts)
     if comparison.usual is None:
         return format_html("{}.", run)
     usual = _("usually %s") % formats.length(comparison.usual)
@@ -35,14 +39,13 @@ def _running(shown: Shown) -> str:
     return format_html("{}, {}.{}", run, usual, stuck)
 
 
-def _last(shown: Shown, outlook: Outlook, zone: tzinfo) -> str:
+def _last(shown: Shown, outlook: Outlook, zone: tzinfo, links: Links) -> str:
     last = shown.status.last_outcome
     if last is None:
         return "" if shown.status.is_running else format_html("{}", _("It has never run."))
     at = relative.clock(last.finished_at or last.scheduled_for, shown.now, zone)
-    verb = format_html(
-        '<a href="{}" class="outcome-{}">{}</a>', formats.run_url(last.id), last.state, _verb(last)
-    )
+    word = format_html('<span class="outcome-{}">{}</span>', last.state, _verb(last))
+    verb = formats.link(links.run(last.id), word)
     what = format_html(_("{} at {}"), verb, at)
     if last.state == RunState.SUCCESS:
         return format_html(_("{} after {}."), what, formats.length(last.duration))
@@ -71,12 +74,12 @@ def _in_a_row(streak: int, known: int) -> str:
     return few.get(streak) or _("%d times running") % streak
 
 
-def _coming(shown: Shown, outlook: Outlook, zone: tzinfo) -> str:
+def _coming(shown: Shown, outlook: Outlook, zone: tzinfo, links: Links) -> str:
     status, now = shown.status, shown.now
     if status.problem:
         return format_html("{} {}", _("It does not fire:"), status.problem)
     if outlook.waiting_run and not status.is_paused:
-        return _waiting(outlook, now)
+        return _waiting(outlook, now, links)
     if status.is_paused:
         return ""
     if status.is_orphaned:
@@ -86,14 +89,16 @@ def _coming(shown: Shown, outlook: Outlook, zone: tzinfo) -> str:
     if status.is_overdue:
         since = formats.length(now - status.next_run)
         return format_html("{}", _("Due for %s, and no scheduler has claimed it.") % since)
+    if status.next_run <= now:
+        return format_html("{}", _("Due now."))
     at = relative.clock(status.next_run, now, zone)
     words = _("Next try {}, at {}.") if outlook.streak else _("Next run {}, at {}.")
     return format_html(words, relative.relative(status.next_run, now), at)
 
 
-def _waiting(outlook: Outlook, now: datetime) -> str:
+def _waiting(outlook: Outlook, now: datetime, links: Links) -> str:
     run = formats.link(
-        formats.run_url(outlook.waiting_run or 0),
+        links.run(outlook.waiting_run or 0),
         _("Attempt %d") % outlook.waiting_attempt if outlook.waiting_attempt > 1 else _("A run"),
     )
     if outlook.waits_until and outlook.waits_until > now:

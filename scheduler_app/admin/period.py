@@ -5,7 +5,6 @@ from django.http import HttpRequest
 
 from scheduler_app.admin import formats
 from scheduler_app.admin.readonly import ReadOnlyAdmin, links_of
-from scheduler_app.admin.tables import schedule_of
 from scheduler_app.models import SchedulePeriod
 
 
@@ -42,4 +41,4 @@ class SchedulePeriodAdmin(ReadOnlyAdmin[SchedulePeriod]):
 
     @admin.display(description="schedule")
     def schedule_then(self, period: SchedulePeriod) -> str:
-        return schedule_of(period)
+        return formats.schedule_of(period)

@@ -1,5 +1,6 @@
 """What the scheduler keeps in the database."""
 
+from scheduler_app.models.added import AddedJob
 from scheduler_app.models.audit import AuditEntry, Surface
 from scheduler_app.models.change import Change
 from scheduler_app.models.count import COUNTERS, JobCount
@@ -12,12 +13,14 @@ from scheduler_app.models.period import SchedulePeriod
 from scheduler_app.models.progress import RunProgress
 from scheduler_app.models.release import Release, ZoneRules
 from scheduler_app.models.request import Request
+from scheduler_app.models.rollup import Rollup, RollupState
 from scheduler_app.models.run import Held, JobRun, JobRunQuerySet, RunState, Trigger
 from scheduler_app.models.timetable import name_of, row_id, row_ids, timetable_rows
 from scheduler_app.models.token import Scope, Token
 
 __all__ = [
     "COUNTERS",
+    "AddedJob",
     "AuditEntry",
     "Change",
     "Heartbeat",
@@ -34,6 +37,8 @@ __all__ = [
     "Release",
     "Report",
     "Request",
+    "Rollup",
+    "RollupState",
     "RunProgress",
     "RunState",
     "SchedulePeriod",

@@ -9,17 +9,17 @@ from typing import Any
 
 from django.db.models import (
     Exists,
-    F,
     OuterRef,
     Q,
     QuerySet,
     Subquery,
     Value,
 )
-from django.db.models.functions import Concat
+from django.db.models.functions import Coalesce, Concat
 
 from scheduler_app.cron import Schedule, Uncomputable
-from scheduler_app.models import Job, JobRun, JobRunQuerySet, RunState, timetable_rows
+from scheduler_app.models import Job, JobRun, RunState, bulk, timetable_rows
+from scheduler_app.models.run import StartedLate
 from scheduler_app.models.timetable import PREFIX
 from scheduler_app.status.current import on_dead_node, overdue_before
 
@@ -33,7 +33,7 @@ class Question(StrEnum):
     FAILED = "failed"
     """Some run failed or was lost since the moment."""
     MISSED = "missed"
-    """Some occurrence was missed or skipped since the moment."""
+    """Some occurrence was missed since the moment."""
     LATE = "late"
     """It is due and not claimed, or some run started late since the moment."""
     FAILING = "failing"
@@ -72,35 +72,40 @@ def _last_outcome() -> Any:
     return JobRun.objects.finished().filter(job_name=OuterRef("name")).order_by("-finished_at")
 
 
-def _ended(since: datetime, *states: RunState) -> Q:
-    return _named(JobRun.objects.finished().filter(finished_at__gte=since, state__in=states))
+def _ended_badly(since: datetime, *states: RunState) -> Q:
+    return _jobs_of(JobRun.objects.ended_badly().filter(finished_at__gte=since, state__in=states))
 
 
 def _late(since: datetime) -> Q:
-    late = Q(started_at__gte=F("due_at") + LATE)
-    ended = JobRun.objects.executed().filter(late, finished_at__gte=since)
-    running = JobRun.objects.running().filter(late)
-    return _overdue() | _named(ended) | _named(running)
+    late = StartedLate(LATE // timedelta(minutes=1))
+    ended = JobRun.objects.filter(late, finished_at__gte=since)
+    return _overdue() | _jobs_of(ended) | _jobs_of(JobRun.objects.running().filter(late))
 
 
-def _named(runs: JobRunQuerySet) -> Q:
-    """Return the jobs of these runs."""
-    return Q(name__in=runs.order_by().values("job_name"))
+def _jobs_of(runs: QuerySet[JobRun]) -> Q:
+    """Return the jobs of these runs. They are read once, not for each question about the jobs; and
+    by an expression, or SQLite might go through all of another index than that of ends."""
+    named = runs.order_by().values_list(Coalesce("job_name", Value("")), flat=True)
+    return Q(bulk.AnyOf("name", named.distinct()))
 
 
 def _overdue() -> Q:
-    """Return what status calls overdue, but for schedules that cannot be computed."""
+    """Return what status calls overdue."""
+    return _due_and_unclaimed() & ~_broken()
+
+
+def _due_and_unclaimed() -> Q:
     rows = timetable_rows().filter(id=Concat(Value(PREFIX), OuterRef("name")))
     due = Exists(rows.filter(next_run_time__lt=overdue_before()))
-    return Q(due, paused_at=None, orphaned_at=None) & ~_broken()
+    return Q(due, paused_at=None, orphaned_at=None)
 
 
 def _running() -> Q:
-    return _named(JobRun.objects.running().filter(~on_dead_node()))
+    return _jobs_of(JobRun.objects.running().filter(~on_dead_node()))
 
 
 def _interrupted() -> Q:
-    return _named(JobRun.objects.running().filter(on_dead_node()))
+    return _jobs_of(JobRun.objects.running().filter(on_dead_node()))
 
 
 def _failing() -> Q:
@@ -127,14 +132,14 @@ def _never() -> Q:
 
 
 def _idle() -> Q:
-    busy = _broken() | _overdue() | _running() | _interrupted()
+    busy = _broken() | _due_and_unclaimed() | _jobs_of(JobRun.objects.running())
     return Q(paused_at=None, orphaned_at=None) & ~busy
 
 
 _ANSWERS: Mapping[Question, Callable[[datetime], Q]] = MappingProxyType(
     {
-        Question.FAILED: lambda since: _ended(since, RunState.FAILED, RunState.LOST),
-        Question.MISSED: lambda since: _ended(since, RunState.MISSED, RunState.SKIPPED),
+        Question.FAILED: lambda since: _ended_badly(since, RunState.FAILED, RunState.LOST),
+        Question.MISSED: lambda since: _ended_badly(since, RunState.MISSED),
         Question.LATE: _late,
         Question.FAILING: lambda _: _failing(),
         Question.RUNNING: lambda _: _running(),
