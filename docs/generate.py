@@ -78,7 +78,7 @@ def _named(action: argparse.Action) -> str:
     if not action.option_strings:
         return metavar
     takes_value = action.nargs != 0
-    if takes_value and action.choices:
+    if takes_value and action.choices and action.metavar is None:
         metavar = "STATE"
     return (
         f"{action.option_strings[0]} {metavar.upper()}" if takes_value else action.option_strings[0]

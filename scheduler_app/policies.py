@@ -28,6 +28,8 @@ class CatchUp(TextChoices):
 
 MAX_NAME = 100
 """Characters of a job's name."""
+MAX_APP = 100
+"""Characters of the label of a Django app; a longer one is cut."""
 MAX_DESCRIPTION = 10_000
 """Characters. A longer one would push all other jobs out of a status."""
 MAX_CATCH_UP = 5_000
@@ -54,6 +56,10 @@ class Policies:
     """Whether each run has a process of its own. One with a timeout has it in any case."""
     pause_on_failure: int = 0
     """After how many failures in a row, retries included, the job is paused; 0: never."""
+
+    @property
+    def may_overlap(self) -> bool:
+        return self.overlap == Overlap.ALLOW
 
     @property
     def needs_process(self) -> bool:

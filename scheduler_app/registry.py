@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import wraps
-from types import MappingProxyType
+from types import FrameType, FunctionType, MappingProxyType
 from typing import Any, ParamSpec, TypeVar, cast
 
+from django.apps import apps
 from django.conf import settings
 
 from scheduler_app.command import Command
@@ -30,7 +31,15 @@ from scheduler_app.inspection import (
     wrapped,
 )
 from scheduler_app.metadata import storable_metadata
-from scheduler_app.policies import DEFAULTS, MAX_DESCRIPTION, MAX_NAME, CatchUp, Overlap, Policies
+from scheduler_app.policies import (
+    DEFAULTS,
+    MAX_APP,
+    MAX_DESCRIPTION,
+    MAX_NAME,
+    CatchUp,
+    Overlap,
+    Policies,
+)
 from scheduler_app.text import is_storable, shown
 
 F = TypeVar("F", bound=JobFunction)
@@ -85,11 +94,20 @@ class JobDefinition:
     function: JobFunction
     schedule: Schedule
     description: str = ""
+    module: str = ""
+    """The name of the module that declares it."""
     policies: Policies = DEFAULTS
     takes_context: bool = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "takes_context", takes_context(self.function))
+
+    @property
+    def app(self) -> str:
+        """Return the label of the app whose code declares it; empty if that is no installed
+        app's."""
+        found = apps.get_containing_app_config(self.module)
+        return found.label[:MAX_APP] if found else ""
 
     def check_arguments(self, arguments: Mapping[str, Any]) -> None:
         """Raise ArgumentsError unless the function can be called with these keyword arguments, as
@@ -150,6 +168,11 @@ class Registry:
 
     def __init__(self) -> None:
         self._definitions: dict[str, JobDefinition] = {}
+        self.functions: dict[str, JobFunction] = {}
+        """By their paths, those of which people may add jobs."""
+        self.added: Mapping[str, JobDefinition] = {}
+        """The jobs that people have added, as far as this process knows and its code can run them.
+        They are no part of what the code declares; a declared job of the same name hides one."""
         self.problems: list[Problem] = []
 
     def add(self, definition: JobDefinition) -> None:
@@ -183,14 +206,23 @@ class Registry:
             text, hint = str(error), "Change the arguments of @job."
         self.problems.append(Problem(place(function), text, hint))
 
+    def offer(self, function: JobFunction) -> None:
+        """Have people be able to add jobs that call this function, if it has a path."""
+        if type(function) is FunctionType and "<" not in function.__qualname__:
+            self.functions[f"{function.__module__}.{function.__qualname__}"] = function
+
     def get(self, name: str) -> JobDefinition | None:
-        return self._definitions.get(name)
+        return self._definitions.get(name) or self.added.get(name)
+
+    def declares(self, name: str) -> bool:
+        """Return whether the code declares a job of this name."""
+        return name in self._definitions
 
     def __iter__(self) -> Iterator[JobDefinition]:
         return iter(self._definitions.values())
 
     def __contains__(self, name: str) -> bool:
-        return name in self._definitions
+        return name in self._definitions or name in self.added
 
     def __len__(self) -> int:
         return len(self._definitions)
@@ -226,10 +258,15 @@ def _told_of_misuse(declare: Callable[P, R]) -> Callable[P, R]:
 
 def _calling_line() -> str:
     """Return where this module is called from."""
+    frame = _calling_frame()
+    return f"{frame.f_globals.get('__name__')}, line {frame.f_lineno}"
+
+
+def _calling_frame() -> FrameType:
     frame = sys._getframe()
     while frame.f_globals is globals() and frame.f_back:
         frame = frame.f_back
-    return f"{frame.f_globals.get('__name__')}, line {frame.f_lineno}"
+    return frame
 
 
 def _unchanged(function: F) -> F:
@@ -293,6 +330,8 @@ def job(
         pause_on_failure=pause_on_failure,
     )
 
+    module = str(_calling_frame().f_globals.get("__name__"))
+
     def declare(function: F) -> F:
         job_name = _or(name, lambda: function.__name__.replace("_", "-"))
         zone = _or(timezone, lambda: settings.TIME_ZONE)
@@ -316,12 +355,21 @@ def job(
             function=call,
             schedule=Schedule(text, zone, jitter, job_name),
             description=_or(description, lambda: inspect.getdoc(wrapped(function)) or ""),
+            module=module,
             policies=policies,
         )
         registry.add(definition)
+        registry.offer(function)
         return function
 
     return declare
+
+
+def schedulable(function: F) -> F:
+    """Have people be able to add jobs that call the decorated function, as they are of functions
+    that @job declares; it is returned unchanged."""
+    registry.offer(function)
+    return function
 
 
 def _or(text: str, default: Callable[[], str]) -> str:

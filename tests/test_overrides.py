@@ -172,7 +172,9 @@ def test_zone_may_be_another_one(scheduler: Scheduler) -> None:
         ({"retries": 1_000}, DeclarationError, "Bad retries 1000"),
         ({"catch_up": "some"}, DeclarationError, "Bad catch_up 'some'"),
         ({"retry_delay": 0}, DeclarationError, "Bad retry_delay"),
-        ({"overlap": "allow"}, RequestError, "Bad field 'overlap'"),
+        ({"overlap": "both"}, DeclarationError, "Bad overlap 'both'"),
+        ({"timeout": -1}, DeclarationError, "Bad timeout"),
+        ({"isolated": "yes"}, DeclarationError, "Bad isolated 'yes'"),
         ({"paused_at": None}, RequestError, "Bad field"),
     ],
 )
@@ -196,9 +198,10 @@ def test_lost_update_is_refused(scheduler: Scheduler) -> None:
 
 
 SPOILT = [
-    *("x", "[]", "7", '{"overlap": "allow"}', '{"no": 1}', '{"cron": 7, "retries": "x"}'),
+    *("x", "[]", "7", '{"overlap": "both"}', '{"no": 1}', '{"cron": 7, "retries": "x"}'),
     *('{"timezone": [1]}', '{"timezone": 7}', '{"cron": "\\u0000"}', '{"cron": "\\ud800"}'),
     *('{"jitter": "x"}', '{"jitter": -1}', '{"jitter": true}', '{"catch_up": "nope"}'),
+    *('{"timeout": 0}', '{"timeout": "x"}', '{"isolated": 1}', '{"overlap": null}'),
     *('{"retries": -5}', '{"retries": 1e99}', '{"retry_delay": 1e999}', '{"retry_delay": null}'),
     *(
         '{"retries": 100000000000000000000}',

@@ -1,5 +1,6 @@
 """Declaring jobs."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -150,3 +151,13 @@ def test_context_collects_reported_values() -> None:
     context.report(done=1, left=9)
     context.report(done=2)
     assert context.reported == {"done": 2, "left": 9}
+
+
+@pytest.mark.parametrize("declare", ["job(cron='@daily', name='a')(print)", "command_job('check')"])
+def test_job_belongs_to_the_app_of_the_module_that_declares_it(declare: str) -> None:
+    for name, app in (("scheduler_app.jobs", "scheduler_app"), ("nobody.jobs", "")):
+        registry = Registry()
+        names = {"__name__": name, "job": partial(job, registry=registry)}
+        names |= {"command_job": partial(command_job, cron="@daily", registry=registry)}
+        exec(declare, names)
+        assert only(registry).app == app

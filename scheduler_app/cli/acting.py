@@ -5,7 +5,7 @@ from argparse import Namespace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from scheduler_app.cli.api import Api, Refused, UnknownJob, every
+from scheduler_app.cli.api import Api, Refused, UnknownJob
 from scheduler_app.cli.codes import ExitCode
 from scheduler_app.cli.output import (
     ENDED,
@@ -25,37 +25,55 @@ from scheduler_app.text import first_line, length, printable
 SETTABLE = (
     *("schedule", "timezone", "jitter_seconds", "catch_up", "catch_up_limit", "retries"),
     *("retry_delay_seconds", "retry_max_delay_seconds", "pause_on_failure"),
+    *("overlap", "timeout_seconds", "isolated"),
 )
 """What can be set of a job, as in UpdateJobScheduleRequest."""
 
 
 def pause(api: Api, options: Namespace, out: Output) -> int:
     until = options.until or (datetime.now(UTC) + options.duration if options.duration else None)
-    for name in _names(api, options):
-        fields = {"until": until} if until else {}
-        answer = api.call("PauseJob", job_name=name, reason=options.reason, **fields)
-        _check("pause", name, answer, api, out)
-        out.line(printable(f"Job '{name}' paused{f' until {at(until)}' if until else ''}."))
-    return ExitCode.DONE
+    fields = {"until": until} if until else {}
+    done = f"paused{f' until {at(until)}' if until else ''}"
+    if options.job:
+        answer = api.call("PauseJob", job_name=options.job, reason=options.reason, **fields)
+        _check("pause", options.job, answer, api, out)
+        out.line(printable(f"Job '{options.job}' {done}."))
+        return ExitCode.DONE
+    answer = api.call("PauseJobs", jobs=_selection(options), reason=options.reason, **fields)
+    out.note(api.note)
+    out.lines(printable(f"Job '{name}' {done}.") for name in answer["paused_jobs"])
+    out.lines(printable(f"Job '{name}' was paused already.") for name in answer["unchanged_jobs"])
+    return _refused("pause", answer, out)
 
 
 def resume(api: Api, options: Namespace, out: Output) -> int:
-    for name in _names(api, options):
-        answer = api.call(
-            "ResumeJob",
-            job_name=name,
-            reason=options.reason,
-            catch_up=options.catch_up,
-            dry_run=options.dry_run,
-        )
-        _check("resume", name, answer, api, out)
-        if not options.dry_run:
-            out.line(printable(f"Job '{name}' resumed."))
-        if options.dry_run or options.catch_up != "skip":
-            out.line(printable(f"  {_runs(answer['caught_up_times'], answer, options)}"))
+    fields = {
+        "reason": options.reason,
+        "catch_up": options.catch_up,
+        "dry_run": options.dry_run,
+    }
+    if options.job:
+        answer = api.call("ResumeJob", job_name=options.job, **fields)
+        _check("resume", options.job, answer, api, out)
+        _resumed(options.job, answer, options, out)
+        return ExitCode.DONE
+    answer = api.call("ResumeJobs", jobs=_selection(options), **fields)
+    out.note(api.note)
+    for job in answer["resumed_jobs"]:
         if options.dry_run:
-            out.line(printable(f"  due next: {at(answer['next_run_time'])}"))
-    return ExitCode.DONE
+            out.line(printable(f"Job '{job['job_name']}' would be resumed."))
+        _resumed(job["job_name"], job, options, out)
+    out.lines(printable(f"Job '{name}' was not paused.") for name in answer["unchanged_jobs"])
+    return _refused("resume", answer, out)
+
+
+def _resumed(name: str, answer: Values, options: Namespace, out: Output) -> None:
+    if not options.dry_run:
+        out.line(printable(f"Job '{name}' resumed."))
+    if options.dry_run or options.catch_up != "skip":
+        out.line(printable(f"  {_runs(answer['caught_up_times'], answer, options)}"))
+    if options.dry_run:
+        out.line(printable(f"  due next: {at(answer['next_run_time'])}"))
 
 
 def _runs(moments: list[datetime], answer: Values, options: Namespace) -> str:
@@ -65,10 +83,18 @@ def _runs(moments: list[datetime], answer: Values, options: Namespace) -> str:
     return f"{number}{span} {verb} queued."
 
 
-def _names(api: Api, options: Namespace) -> list[str]:
-    if options.job:
-        return [options.job]
-    return [job["job_name"] for job in every(api, "ListJobs", "jobs")]
+def _selection(options: Namespace) -> Values:
+    """Return the JobSelection that was asked for."""
+    if options.all:
+        return {"all": True}
+    return {"app": options.app} if options.app else {"name_prefix": options.prefix}
+
+
+def _refused(verb: str, answer: Values, out: Output) -> int:
+    refused = answer["refused_jobs"]
+    for job in refused:
+        out.note(printable(f"Failed to {verb} '{job['job_name']}': {job['error']}"))
+    return ExitCode.REFUSED if refused else ExitCode.DONE
 
 
 def _check(verb: str, name: str, answer: Values, api: Api, out: Output) -> None:
@@ -93,6 +119,37 @@ def override(api: Api, options: Namespace, out: Output) -> int:
     return _updated(api, options, out, **wanted)
 
 
+def add(api: Api, options: Namespace, out: Output) -> int:
+    fields = {name: value for name, value in vars(options).items() if name in SETTABLE}
+    wanted = {name: value for name, value in fields.items() if value is not None}
+    call: Values = {"function": options.function or "", "command": options.command or ""}
+    if options.arguments:
+        call["arguments"] = dict(options.arguments)
+    job = api.call(
+        "AddJob",
+        job_name=options.job,
+        words=options.words,
+        description=options.description,
+        reason=options.reason,
+        **call,
+        **wanted,
+    )
+    out.note(api.note)
+    out.line(printable(f"Job '{options.job}' added: {_when(job)}"))
+    return ExitCode.DONE
+
+
+def delete(api: Api, options: Namespace, out: Output) -> int:
+    api.call("DeleteJob", job_name=options.job, reason=options.reason)
+    out.note(api.note)
+    out.line(printable(f"Job '{options.job}' deleted."))
+    return ExitCode.DONE
+
+
+def _when(job: Values) -> str:
+    return f"{job['schedule']} ({job['timezone']}), next run {at_ms(job['next_run_ms'])}"
+
+
 def revert(api: Api, options: Namespace, out: Output) -> int:
     return _updated(api, options, out, revert=True)
 
@@ -100,9 +157,7 @@ def revert(api: Api, options: Namespace, out: Output) -> int:
 def _updated(api: Api, options: Namespace, out: Output, **fields: Any) -> int:
     job = api.call("UpdateJobSchedule", job_name=options.job, reason=options.reason, **fields)
     out.note(api.note)
-    out.line(
-        printable(f"{job['schedule']} ({job['timezone']}), next run {at_ms(job['next_run_ms'])}")
-    )
+    out.line(printable(_when(job)))
     out.line(printable(overrides(job)) or "As the code declares.")
     return ExitCode.DONE
 
@@ -115,7 +170,8 @@ def backfill(api: Api, options: Namespace, out: Output) -> int:
         "reason": options.reason,
     }
     until = {"until": options.until} if options.until else {}
-    answer = api.call("BackfillJob", job_name=options.job, **fields, **until)
+    together = {"overlap": "allow"} if options.together else {}
+    answer = api.call("BackfillJob", job_name=options.job, **fields, **until, **together)
     if options.as_json:
         return out.objects([answer])
     out.note(api.note)
@@ -126,7 +182,9 @@ def backfill(api: Api, options: Namespace, out: Output) -> int:
 
 
 def run(api: Api, options: Namespace, out: Output) -> int:
-    fields = {"arguments": dict(options.arguments)} if options.arguments else {}
+    fields: Values = {"arguments": dict(options.arguments)} if options.arguments else {}
+    if options.overlap:
+        fields["overlap"] = options.overlap
     asked = api.call("RunJob", job_name=options.job, reason=options.reason, **fields)
     return _asked(asked, api, options, out)
 

@@ -62,6 +62,7 @@ def list_jobs(api: Api, options: Namespace, out: Output) -> int:
     filters = {
         "state": options.state or "",
         "name_prefix": options.prefix or "",
+        "app": options.app or "",
         "failing": options.failing,
     }
     jobs = every(api, "ListJobs", "jobs", **filters)
@@ -90,6 +91,7 @@ def show(api: Api, options: Namespace, out: Output) -> int:
             ("Paused", pause_words(job, since=True)),
             ("Problem", job["problem"] or ""),
             ("Description", first_line(job["description"])),
+            ("App", job["app"]),
             ("Schedule", f"{job['schedule']} ({job['cron_expr']}, {job['timezone']})"),
             ("Overridden", overrides(job)),
             ("Next run", at_ms(job["next_run_ms"])),
@@ -107,6 +109,7 @@ def show(api: Api, options: Namespace, out: Output) -> int:
                 "Timeout",
                 length(timedelta(milliseconds=job["timeout_ms"])) if job["timeout_ms"] else "",
             ),
+            ("Isolated", "yes" if job["isolated"] else ""),
         ]
     )
     runs = list(every(api, "ListRuns", "runs", limit=5, job_name=options.job))

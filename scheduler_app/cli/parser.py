@@ -15,6 +15,7 @@ from scheduler_app.rpc.endpoint import Proof
 from scheduler_app.text import is_storable, shown
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
+OVERLAPS = ("skip", "allow", "queue", "cancel_previous")
 STATES = ("queued", "running", "success", "failed", "cancelled", "lost", "skipped", "missed")
 
 
@@ -88,6 +89,7 @@ def _add_looking(subparsers: Any) -> None:
     jobs = _add(subparsers, "list", looking.list_jobs, "List jobs.")
     jobs.add_argument("--state", type=text, help="Those in this state, such as paused or running.")
     jobs.add_argument("--prefix", type=text, help="Those whose names begin so.")
+    jobs.add_argument("--app", type=text, help=APP)
     jobs.add_argument("--failing", action="store_true", help=FAILING)
     _add_json(jobs)
     watch = _add(subparsers, "watch", history.watch, "Show what happens, as it happens.")
@@ -115,6 +117,7 @@ def _add_looking(subparsers: Any) -> None:
 
 
 FAILING = "Only jobs whose last outcome is not a success."
+APP = "Those that the code of this Django app declares."
 
 
 def _add_acting(subparsers: Any) -> None:
@@ -126,6 +129,8 @@ def _add_acting(subparsers: Any) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("job", metavar="JOB", nargs="?", type=text)
         which.add_argument("--all", action="store_true", help="All jobs.")
+        which.add_argument("--app", type=text, help=APP)
+        which.add_argument("--prefix", type=text, help="Those whose names begin so.")
         _add_reason(parser)
         if name == "pause":
             end = parser.add_mutually_exclusive_group()
@@ -157,26 +162,50 @@ def _add_acting(subparsers: Any) -> None:
         "Have another schedule, or other policies, be in force than the code declares.",
     )
     override.add_argument("job", metavar="JOB", type=text)
-    for option, dest, kind, help_text in (
-        ("schedule", "schedule", text, 'Such as "0 2 * * 1-5" or "every 5m".'),
-        ("tz", "timezone", text, "Such as Europe/Berlin."),
-        ("jitter", "jitter_seconds", _number, "Seconds."),
-        ("catch-up", "catch_up", text, "skip, once or all."),
-        ("catch-up-limit", "catch_up_limit", _number, "How many occurrences at most."),
-        ("retries", "retries", _number, "How often."),
-        ("retry-delay", "retry_delay_seconds", float, "Seconds."),
-        ("retry-max-delay", "retry_max_delay_seconds", float, "Seconds."),
-        ("pause-on-failure", "pause_on_failure", _number, "After how many failures in a row."),
-    ):
-        override.add_argument(
-            f"--{option}", dest=dest, type=kind, metavar=option.upper(), help=help_text
-        )
+    _add_settable(override)
+    add = _add(subparsers, "add", acting.add, "Add a job that no code declares.")
+    add.add_argument("job", metavar="JOB", type=text)
+    calls = add.add_mutually_exclusive_group(required=True)
+    calls.add_argument(
+        "--function",
+        type=text,
+        metavar="PATH",
+        help="A function that the code offers, such as shop.jobs.send_report.",
+    )
+    calls.add_argument("--command", type=text, help="A management command that settings allow.")
+    add.add_argument(
+        "--arg",
+        dest="arguments",
+        action="append",
+        default=[],
+        type=_argument,
+        metavar="NAME=VALUE",
+        help="A keyword argument of the function; JSON, or else text.",
+    )
+    add.add_argument(
+        "--word",
+        dest="words",
+        action="append",
+        default=[],
+        type=text,
+        metavar="WORD",
+        help="What follows the command, a word each: --word=--days --word=3.",
+    )
+    add.add_argument("--description", default="", type=text)
+    _add_settable(add)
+    delete = _add(
+        subparsers,
+        "delete",
+        acting.delete,
+        "Delete a job that was added, or that no code declares any more; its history stays.",
+    )
+    delete.add_argument("job", metavar="JOB", type=text)
     revert = _add(
         subparsers, "revert", acting.revert, "Have the code decide again of what was set."
     )
     revert.add_argument("job", metavar="JOB", type=text)
-    _add_reason(override)
-    _add_reason(revert)
+    for parser in (override, add, delete, revert):
+        _add_reason(parser)
     backfill = _add(
         subparsers, "backfill", acting.backfill, "Run the occurrences of a period again."
     )
@@ -193,6 +222,9 @@ def _add_acting(subparsers: Any) -> None:
         "--to", dest="until", type=times.moment, metavar="TIME", help="Its end (default: now)."
     )
     backfill.add_argument("--all", action="store_true", help="Those that succeeded, too.")
+    backfill.add_argument(
+        "--together", action="store_true", help="At once, not one after the other."
+    )
     _add_dry_run(backfill)
     _add_reason(backfill)
     _add_json(backfill)
@@ -206,6 +238,14 @@ def _add_acting(subparsers: Any) -> None:
         type=_argument,
         metavar="NAME=VALUE",
         help="A keyword argument for this run alone; JSON, or else text.",
+    )
+    run.add_argument(
+        "--overlap",
+        choices=OVERLAPS,
+        metavar="POLICY",
+        help="What happens if the job has runs that have not ended: queue (this one waits for "
+        "them), allow (it starts beside them), skip (it is refused) or cancel_previous. By default "
+        "it waits, unless the job's own policy is allow.",
     )
     retry = _add(
         subparsers, "retry", acting.retry, "Run again what failed, was lost or did not run."
@@ -224,6 +264,26 @@ def _add_acting(subparsers: Any) -> None:
     )
     cancel.add_argument("run_id", metavar="RUN", type=_run_id)
     _add_reason(cancel)
+
+
+def _add_settable(parser: ArgumentParser) -> None:
+    for option, dest, kind, help_text in (
+        ("schedule", "schedule", text, 'Such as "0 2 * * 1-5" or "every 5m".'),
+        ("tz", "timezone", text, "Such as Europe/Berlin."),
+        ("jitter", "jitter_seconds", _number, "Seconds."),
+        ("catch-up", "catch_up", text, "skip, once or all."),
+        ("catch-up-limit", "catch_up_limit", _number, "How many occurrences at most."),
+        ("retries", "retries", _number, "How often."),
+        ("retry-delay", "retry_delay_seconds", float, "Seconds."),
+        ("retry-max-delay", "retry_max_delay_seconds", float, "Seconds."),
+        ("pause-on-failure", "pause_on_failure", _number, "After how many failures in a row."),
+        ("overlap", "overlap", text, "skip, allow, queue or cancel_previous."),
+        ("timeout", "timeout_seconds", float, "Seconds; 0 for none."),
+        ("isolated", "isolated", _yes_or_no, "yes: each run has a process of its own; or no."),
+    ):
+        parser.add_argument(
+            f"--{option}", dest=dest, type=kind, metavar=option.upper(), help=help_text
+        )
 
 
 def _add_history(subparsers: Any) -> None:
@@ -343,6 +403,12 @@ def _run_id(value: str) -> int:
 
 def _limit(value: str) -> int:
     return _whole(value, 1_000_000, "a number from 1 to 1,000,000")
+
+
+def _yes_or_no(value: str) -> bool:
+    if value not in ("yes", "no"):
+        raise ArgumentTypeError(f"{shown(value)} is neither yes nor no")
+    return value == "yes"
 
 
 def _number(value: str) -> int:

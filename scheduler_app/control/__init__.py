@@ -6,6 +6,7 @@ and conflicts with other transactions are tried again; if that does not help, th
 and has changed nothing."""
 
 from scheduler_app.control.actor import REASON_LIMIT, Actor
+from scheduler_app.control.added import add, delete
 from scheduler_app.control.jobs import trigger, trigger_many
 from scheduler_app.control.overrides import override, revert
 from scheduler_app.control.pauses import (
@@ -13,11 +14,13 @@ from scheduler_app.control.pauses import (
     pause,
     pause_many,
     plan_resume,
+    plan_resumes,
     resume,
     resume_many,
 )
 from scheduler_app.control.periods import backfill, plan_backfill
 from scheduler_app.control.runs import cancel, cancel_many, retry
+from scheduler_app.control.selection import in_batches
 from scheduler_app.control.transaction import BATCH, Changes
 
 __all__ = [
@@ -26,14 +29,18 @@ __all__ = [
     "Actor",
     "Changes",
     "Resumption",
+    "add",
     "backfill",
     "cancel",
     "cancel_many",
+    "delete",
+    "in_batches",
     "override",
     "pause",
     "pause_many",
     "plan_backfill",
     "plan_resume",
+    "plan_resumes",
     "resume",
     "resume_many",
     "retry",

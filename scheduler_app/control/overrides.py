@@ -94,15 +94,8 @@ def _check(job: Job, values: dict[str, Any]) -> None:
     fires = Schedule(values["cron"], values["timezone"], values["jitter"], job.name).compute()
     if isinstance(fires, Uncomputable):
         raise CronError(fires.text)
-    others: dict[str, Any] = {
-        "overlap": job.overlap,
-        "timeout": job.timeout,
-        "isolated": job.isolated,
-    }
-    policies: dict[str, Any] = {
-        field: value for field, value in values.items() if field not in SCHEDULE
-    }
-    Policies(**policies, **others).validate()
+    policies = {field: value for field, value in values.items() if field not in SCHEDULE}
+    Policies(**policies).validate()
 
 
 def _words(overrides: dict[str, Any], declared: dict[str, Any]) -> str:

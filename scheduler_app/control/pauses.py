@@ -8,12 +8,12 @@ from scheduler_app.control.actor import Action, Actor, kept, sentence
 from scheduler_app.control.selection import audit_changes, on_jobs, single
 from scheduler_app.control.transaction import Changes
 from scheduler_app.cron import Uncomputable
-from scheduler_app.exceptions import RequestError
-from scheduler_app.ledger import schedules, transitions
-from scheduler_app.models import Job, database
-from scheduler_app.models.job import PAUSE
-from scheduler_app.policies import CatchUp
-from scheduler_app.status import job_status
+from scheduler_app.exceptions import JobNotFound, RequestError
+from scheduler_app.ledger import schedules, timetable, transitions
+from scheduler_app.models import Job, bulk, database
+from scheduler_app.models.job import PAUSE, can_be_name
+from scheduler_app.policies import MAX_NAME, CatchUp
+from scheduler_app.text import one_line
 
 MOST_CAUGHT_UP = 1_000
 """How many occurrences of one job are caught up with at most, the latest."""
@@ -123,11 +123,21 @@ def resume_many(
 
 def plan_resume(name: str, catch_up: CatchUp = CatchUp.SKIP) -> Resumption:
     """Return what would follow if the job were resumed now. Raises JobNotFound."""
-    status = job_status(name)
-    job = Job.objects.get(name=name)
-    now = database.now()
-    next_run = schedules.next_due_by(job.schedule, name, now) if job.is_paused else status.next_run
-    return Resumption(job.is_paused, _missed(job, now, catch_up), next_run)
+    plans = plan_resumes([name] if can_be_name(name) else [], catch_up)
+    if not plans:
+        raise JobNotFound(one_line(name, MAX_NAME))
+    return plans[name]
+
+
+def plan_resumes(names: Collection[str], catch_up: CatchUp = CatchUp.SKIP) -> dict[str, Resumption]:
+    """Return what would follow for those of these jobs that are there, if they were resumed now."""
+    now, dues = database.now(), timetable.dues(names)
+    plans = dict[str, Resumption]()
+    for job in Job.objects.filter(bulk.AnyOf("name", names)).order_by("name"):
+        may_fire = job.is_paused and not job.is_orphaned
+        due = schedules.next_due_by(job.schedule, job.name, now) if may_fire else dues.get(job.name)
+        plans[job.name] = Resumption(job.is_paused, _missed(job, now, catch_up), due)
+    return plans
 
 
 def end_pause(job: Job) -> None:

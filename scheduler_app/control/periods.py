@@ -24,11 +24,12 @@ def backfill(
     by: Actor,
     reason: str = "",
     include_succeeded: bool = False,
+    together: bool = False,
 ) -> list[JobRun]:
     """Run the occurrences that the job's present schedule has from one moment up to before another:
     those that did not succeed and that no run waits for, or all. Returns the queued runs, in order;
-    each starts when the job's policies allow. Raises JobNotFound, RequestError, CronError, Busy,
-    and ActionRefused if the job is orphaned."""
+    each starts when the job's policies allow, or at once if they may run `together`. Raises
+    JobNotFound, RequestError, CronError, Busy, and ActionRefused if the job is orphaned."""
     reason = kept(reason)
 
     def fill() -> list[JobRun]:
@@ -40,7 +41,8 @@ def backfill(
                 f"Job {name} cannot be run: no scheduler's code declares it any more."
             )
         moments = _moments(jobs[0], since, until, include_succeeded)
-        runs = transitions.request_occurrences({name: moments}, database.now(), by.name)
+        now = database.now()
+        runs = transitions.request_occurrences({name: moments}, now, by.name, may_overlap=together)
         period = f"{since:%Y-%m-%d %H:%M:%S %Z} to {until:%Y-%m-%d %H:%M:%S %Z}: {len(runs)} runs."
         audit(Action.BACKFILL, by, [(name, f"{period} {reason}".strip(), bool(runs))])
         return runs

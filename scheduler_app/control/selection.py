@@ -1,10 +1,10 @@
 """An action on several jobs in one transaction."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from scheduler_app.control.actor import Action, Actor, audit
-from scheduler_app.control.transaction import Changes, carry_out
-from scheduler_app.exceptions import EtagMismatch, JobNotFound
+from scheduler_app.control.transaction import BATCH, Changes, carry_out
+from scheduler_app.exceptions import Busy, EtagMismatch, JobNotFound
 from scheduler_app.ledger import schedules
 from scheduler_app.models import Job
 from scheduler_app.models.job import can_be_name
@@ -35,6 +35,19 @@ def on_jobs(
         return changes
 
     return carry_out(on_locked, possible)
+
+
+def in_batches(names: Sequence[str], act: Callable[[Sequence[str]], Changes]) -> Changes:
+    """Act on these jobs, BATCH of them in a transaction. What others hold is refused, with the rest
+    of its batch."""
+    found = Changes()
+    for start in range(0, len(names), BATCH):
+        batch = names[start : start + BATCH]
+        try:
+            found.add(act(batch))
+        except Busy as error:
+            found.refused.update(dict.fromkeys(batch, error))
+    return found
 
 
 def audit_changes(action: Action, by: Actor, reason: str, changes: Changes) -> None:

@@ -35,6 +35,11 @@ class Changes:
     """They were in that state already."""
     refused: dict[str, SchedulerError] = field(default_factory=dict)
 
+    def add(self, other: "Changes") -> None:
+        self.changed += other.changed
+        self.unchanged += other.unchanged
+        self.refused |= other.refused
+
 
 def carry_out(work: Callable[[], T], names: Collection[str]) -> T:
     """Do this work on these jobs in one transaction. Raises Busy."""

@@ -220,7 +220,7 @@ class Claimer:
         due = timetable.lock_due(now, leaving, LIMIT, among=names)
         self.undeclared |= {name for name in due if name not in self.registry}
         rules = rules_of(name for name in due if name not in self.undeclared)
-        active = active_runs([name for name in rules if not rules[name].may_overlap])
+        active = active_runs([name for name in rules if not rules[name].policies.may_overlap])
         decided: dict[tuple[FiringRules, datetime | None, bool, bool], Plan] = {}
 
         def decide(name: str, due_at: datetime | None) -> Plan:
@@ -256,7 +256,9 @@ class Claimer:
         others: list[JobRun] = []
         for name, planned in plans.items():
             for fire in planned.runs:
-                starts.append(_like(blank, name, fire))
+                run = _like(blank, name, fire)
+                run.policies = rules[name].policies
+                starts.append(run)
             if planned.waits or planned.missed or planned.skipped:
                 others += self._others(name, planned, active.get(name), now)
         timetable.advance({name: planned.next_due for name, planned in plans.items()})

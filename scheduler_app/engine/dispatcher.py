@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 
@@ -21,7 +22,7 @@ from scheduler_app.execution.runner import Outcome, carry_out, execute, failure
 from scheduler_app.ledger import counters
 from scheduler_app.logs import SafeLogger
 from scheduler_app.models import JobRun, RunState, database
-from scheduler_app.policies import Overlap
+from scheduler_app.policies import DEFAULTS, Policies
 from scheduler_app.registry import JobContext, JobDefinition, Registry
 from scheduler_app.text import storable
 
@@ -33,6 +34,15 @@ LINGER = 0.005
 Quick runs end at once; so their outcomes and the next starts share one commit, not two."""
 OVERLOAD = 5_000
 """With fewer runs in hand a node is not overloaded, however long they take."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """Whose turn it is among the runs in hand of a job that may not overlap."""
+
+    run_id: int
+    behind: deque[JobRun] = field(default_factory=deque)
+    """The runs that begin one by one after it."""
 
 
 class Dispatcher:
@@ -67,9 +77,10 @@ class Dispatcher:
         self._running: dict[int, JobContext] = {}
         self._unaccounted: dict[int, JobRun] = {}
         """The first attempts among them that account_for_runs() has not recorded yet."""
-        self._behind: dict[str, deque[JobRun]] = {}
-        """For each job that may not overlap, and of which a run is in hand: the runs that begin
-        one by one after it."""
+        self._isolated = set[int]()
+        """Those of the running runs that have processes of their own."""
+        self._turns: dict[str, Turn] = {}
+        """Of the jobs that may not overlap, and of which a run is in hand."""
         self._closed = False
         self._pauses = False
         """Whether a run has failed of a job that is paused after failures."""
@@ -95,16 +106,8 @@ class Dispatcher:
     def in_threads(self) -> list[str]:
         """Return the runs that threads of this process carry out, as "run 5 of nightly"."""
         with self._lock:
-            contexts = list(self._running.values())
-        return [
-            f"run {context.run_id} of {context.job_name}"
-            for context in contexts
-            if not self._is_isolated(context.job_name)
-        ]
-
-    def _is_isolated(self, name: str) -> bool:
-        definition = self._registry.get(name)
-        return definition is not None and definition.policies.needs_process
+            contexts = [self._running[pk] for pk in self._running.keys() - self._isolated]
+        return [f"run {context.run_id} of {context.job_name}" for context in contexts]
 
     @property
     def active(self) -> frozenset[int]:
@@ -180,7 +183,7 @@ class Dispatcher:
         with self._lock:
             self._closed = True
             self._pending.clear()
-            self._behind.clear()
+            self._turns.clear()
             contexts = list(self._running.values())
         self._recorder.withdraw_starts()
         for context in contexts:
@@ -190,7 +193,7 @@ class Dispatcher:
         """This node was taken for dead: whatever goes here has been given up, and should end."""
         with self._lock:
             self._pending.clear()
-            self._behind.clear()
+            self._turns.clear()
             contexts = list(self._running.values())
         for context in contexts:
             context.is_abandoned = True
@@ -216,11 +219,14 @@ class Dispatcher:
         starts = []
         while self._pending and not self._closed and self._has_room_for(self._pending[0]):
             run = self._pending.popleft()
-            if run.job_name in self._behind:
-                self._behind[run.job_name].append(run)
-                continue
-            if not self._may_overlap(run.job_name):
-                self._behind[run.job_name] = deque()
+            policies = self._policies(run)
+            if not (run.may_overlap or policies.may_overlap):
+                turn = self._turns.setdefault(run.job_name, Turn(run.pk))
+                if turn.run_id != run.pk:
+                    turn.behind.append(run)
+                    continue
+            if policies.needs_process:
+                self._isolated.add(run.pk)
             self._running[run.pk] = JobContext(
                 job_name=run.job_name,
                 run_id=run.pk,
@@ -242,7 +248,7 @@ class Dispatcher:
 
     def _waiting(self) -> Iterable[JobRun]:
         """The runs that were handed over and may not begin yet; the lock is held."""
-        return chain(self._pending, *self._behind.values())
+        return chain(self._pending, *(turn.behind for turn in self._turns.values()))
 
     def _function_of(self, name: str) -> int:
         """What jobs with the same function have in common."""
@@ -252,12 +258,19 @@ class Dispatcher:
     def _load(self) -> int:
         """How many runs are in hand."""
         with self._lock:
-            behind = sum(map(len, self._behind.values()))
+            behind = sum(len(turn.behind) for turn in self._turns.values())
             return len(self._pending) + behind + len(self._running)
 
-    def _may_overlap(self, name: str) -> bool:
-        definition = self._registry.get(name)
-        return definition is not None and definition.policies.overlap == Overlap.ALLOW
+    def _policies(self, run: JobRun) -> Policies:
+        """Return those in force: what people have set, or what the code says."""
+        if run.policies is not None:
+            return run.policies
+        definition = self._registry.get(run.job_name)
+        return DEFAULTS if definition is None else definition.policies
+
+    def _has_turn(self, run: JobRun) -> bool:
+        turn = self._turns.get(run.job_name)
+        return turn is not None and turn.run_id == run.pk
 
     def _committed(
         self, starts: Sequence[JobRun], begun: set[int], ended: Sequence[JobRun]
@@ -271,7 +284,7 @@ class Dispatcher:
         if len(tasks) < len(starts):
             self._ended([run for run in starts if run.pk not in begun], [])
         with self._lock:
-            has_progressed = any(run.job_name not in self._behind for run in ended)
+            has_progressed = any(run.job_name not in self._turns for run in ended)
         if has_progressed:
             self._progressed()
 
@@ -295,7 +308,7 @@ class Dispatcher:
         try:
             if outcomes and run.state == RunState.FAILED:
                 self._log_failure(run, context.error)
-                self._pauses |= bool(definition and definition.policies.pause_on_failure)
+                self._pauses |= bool(self._policies(run).pause_on_failure)
             context.error = None  # it refers to the frames of the job
             self._ended([run], outcomes)
         except BaseException:  # raised in this thread by other code, whenever it pleases
@@ -304,8 +317,7 @@ class Dispatcher:
     def _log_failure(self, run: JobRun, error: BaseException | None) -> None:
         """Log that the run failed, for the project's own handlers (mail, Sentry): as an error if it
         is not retried, or else as a warning."""
-        definition = self._registry.get(run.job_name)
-        is_last = definition is None or run.attempt > definition.policies.retries
+        is_last = run.attempt > self._policies(run).retries
         text, told = "run %d of %s failed: %s", [run.pk, run.job_name, run.message]
         if error is None and run.traceback:  # it was raised in another process
             text, told = f"{text}\n%s", [*told, run.traceback]
@@ -315,8 +327,10 @@ class Dispatcher:
 
     def _call(self, run: JobRun, definition: JobDefinition, context: JobContext) -> None:
         log = RunLog(self._settings.log_limit)
-        if definition.policies.needs_process:
-            carry_out(run, context, lambda: self._call_isolated(definition, context, log))
+        policies = self._policies(run)
+        if policies.needs_process:
+            timeout = policies.timeout
+            carry_out(run, context, lambda: self._call_isolated(definition, context, log, timeout))
         else:
             self._call_here(run, definition, context, log)
         run.log = storable(log.close(), self._settings.log_limit)
@@ -335,13 +349,13 @@ class Dispatcher:
             logger.warning(text, run.pk, run.job_name, ", ".join(changed))
 
     def _call_isolated(
-        self, definition: JobDefinition, context: JobContext, log: RunLog
+        self, definition: JobDefinition, context: JobContext, log: RunLog, timeout: float | None
     ) -> Outcome:
         return self._isolation.execute(
             definition,
             context,
             log,
-            timeout=definition.policies.timeout,
+            timeout=timeout,
             cancel_grace=self._settings.cancel_grace,
         )
 
@@ -360,9 +374,12 @@ class Dispatcher:
         with self._lock:
             for run in runs:
                 self._unaccounted.pop(run.pk, None)
+                self._isolated.discard(run.pk)
                 if self._running.pop(run.pk, None):
                     self._capacity.ended += 1
                     self._pace.ended(run.pk, run.job_name, run.duration if outcomes else None)
-                    self._pending.extendleft(reversed(self._behind.pop(run.job_name, ())))
+                    if self._has_turn(run):
+                        behind = self._turns.pop(run.job_name).behind
+                        self._pending.extendleft(reversed(behind))
             starts = self._next_starts()
         self._recorder.submit(starts, outcomes)

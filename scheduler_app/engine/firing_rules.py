@@ -1,53 +1,52 @@
-"""The rules by which a job fires: those in its row, whichever code wrote them last.
+"""The rules by which a job fires: those in its row, whoever wrote them last.
 
-So nodes of different releases fire a job alike."""
+So nodes of different releases treat a job alike, and what people have set is in force."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from typing import Any
 
 from scheduler_app.cron import Schedule
+from scheduler_app.exceptions import DeclarationError
 from scheduler_app.models import Job, bulk
-from scheduler_app.policies import CatchUp, Overlap, Policies
+from scheduler_app.policies import DEFAULTS, Overlap, Policies
 
-DECISIVE = ("overlap", "catch_up", "catch_up_limit")
-"""The policies that decide what becomes of an occurrence."""
+POLICIES = tuple(field.name for field in fields(Policies))
+"""The columns of a job from which policies() makes its policies."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FiringRules:
-    """A job's schedule, and those of its policies that decide what becomes of an occurrence. Jobs
-    with the same rules share one object."""
+    """A job's schedule and policies. Jobs with the same rules share one object."""
 
     schedule: Schedule
     policies: Policies
-
-    @property
-    def may_overlap(self) -> bool:
-        return self.policies.overlap == Overlap.ALLOW
 
 
 def rules_of(names: Iterable[str]) -> dict[str, FiringRules]:
     """Return the rules of those of these jobs that have a row."""
     rows = Job.objects.filter(bulk.AnyOf("name", names)).order_by()
-    columns = bulk.fetch(rows.values_list("name", "cron", "timezone", "jitter", *DECISIVE))
+    columns = bulk.fetch(rows.values_list("name", "cron", "timezone", "jitter", *POLICIES))
     return {
-        name: _rules(cron, timezone, jitter, name if jitter else "", *decisive)
-        for name, cron, timezone, jitter, *decisive in columns
+        name: _rules(cron, timezone, jitter, name if jitter else "", *values)
+        for name, cron, timezone, jitter, *values in columns
     }
 
 
 @lru_cache(maxsize=4096)
-def _rules(
-    cron: str,
-    timezone: str,
-    jitter: int,
-    seed: str,
-    overlap: str,
-    catch_up: str,
-    catch_up_limit: int,
-) -> FiringRules:
-    policies = Policies(
-        overlap=Overlap(overlap), catch_up=CatchUp(catch_up), catch_up_limit=catch_up_limit
-    )
-    return FiringRules(Schedule(cron, timezone, jitter, seed), policies)
+def _rules(cron: str, timezone: str, jitter: int, seed: str, *values: Any) -> FiringRules:
+    return FiringRules(Schedule(cron, timezone, jitter, seed), policies(*values))
+
+
+@lru_cache(maxsize=4096)
+def policies(*values: Any) -> Policies:
+    """Return the policies that these values of POLICIES are, as the database has them. In place of
+    those that nobody can declare, which are put right at the next heartbeat, the defaults."""
+    found = Policies(**dict(zip(POLICIES, values, strict=True)))
+    found = replace(found, isolated=bool(found.isolated))  # SQLite has 0 and 1
+    try:
+        found.validate()
+    except DeclarationError:
+        return replace(DEFAULTS, overlap=Overlap(found.overlap))
+    return found

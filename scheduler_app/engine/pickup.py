@@ -4,7 +4,7 @@ runs that wait for another to end, and runs claimed by a node that is overloaded
 import math
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,10 +12,11 @@ from django.db import DatabaseError
 from django.db.models import Exists, F, Min, OuterRef, Window
 from django.db.models.functions import RowNumber
 
+from scheduler_app.engine.firing_rules import POLICIES, policies
 from scheduler_app.ledger import timetable, transitions
 from scheduler_app.logs import SafeLogger
 from scheduler_app.models import Job, JobRun, Node, RunState, Trigger, bulk, database, locks
-from scheduler_app.policies import CatchUp, Overlap
+from scheduler_app.policies import CatchUp, Policies
 from scheduler_app.registry import Registry
 
 logger = SafeLogger(__name__)
@@ -30,14 +31,20 @@ class Terms:
     """What decides which of a job's waiting runs may start."""
 
     is_paused: bool
-    may_overlap: bool
+    policies: Policies | None
+    """None: the job has no row."""
     assigned: tuple[int, ...]
     """The ids of its runs that some node has and that have not ended."""
 
-    def allow(self, run_id: int, trigger: str) -> bool:
-        """Return whether this run may start as long as no other does. If a node has a run of the
-        job and does not begin it, that very run may be taken over, and no other."""
-        is_alone = self.may_overlap or self.assigned in ((), (run_id,))
+    @property
+    def may_overlap(self) -> bool:
+        return self.policies is not None and self.policies.may_overlap
+
+    def allow(self, run_id: int, trigger: str, may_overlap: bool) -> bool:
+        """Return whether this run, which may itself overlap others, may start as long as no other
+        does. If a node has a run of the job and does not begin it, that very run may be taken over,
+        and no other."""
+        is_alone = may_overlap or self.may_overlap or self.assigned in ((), (run_id,))
         return is_alone and (trigger == Trigger.MANUAL or not self.is_paused)
 
 
@@ -106,7 +113,8 @@ def _take(
     with database.atomic():
         locked = timetable.try_lock(names)
         # Only under these locks can no other node start these jobs' runs: look again.
-        holders = _startable_runs(now, node, locked, backlogs, free_slots)
+        terms = _terms(locked)
+        holders = _startable_runs(now, node, terms, backlogs, free_slots)
         # Their state is no condition: PostgreSQL would go through all runs that have not ended.
         rows = JobRun.objects.filter(bulk.AnyOf("pk", list(holders))).order_by("-pk")
         # What is locked, another node is just beginning.
@@ -115,6 +123,8 @@ def _take(
             run for run in free if run.state == RunState.QUEUED and run.node_id == holders[run.pk]
         ]
         transitions.assign(taken, node)
+    for run in taken:
+        run.policies = terms[run.job_name].policies
     return sorted(taken, key=lambda run: (run.due_at, run.pk))
 
 
@@ -133,33 +143,37 @@ def _startable_jobs(now: datetime, node: Node) -> list[str]:
     free = JobRun.objects.free(now, node)
     kinds = (
         free.order_by()
-        .values_list("job_name", "trigger", "node")
+        .values_list("job_name", "trigger", "may_overlap", "node")
         .annotate(first=Min("due_at"), run=Min("pk"))
     )
-    rows = sorted(kinds, key=lambda row: row[3])
+    rows = sorted(kinds, key=lambda row: row[4])
     terms = _terms({name for name, *_ in rows})
     allowed = (
         name
-        for name, trigger, holder, _, run_id in rows
-        if terms[name].allow(run_id if holder else 0, trigger)
+        for name, trigger, may_overlap, holder, _, run_id in rows
+        if terms[name].allow(run_id if holder else 0, trigger, may_overlap)
     )
     return list(dict.fromkeys(allowed))
 
 
 def _startable_runs(
-    now: datetime, node: Node, names: Collection[str], backlogs: Backlogs, limit: int
+    now: datetime, node: Node, terms: Mapping[str, Terms], backlogs: Backlogs, limit: int
 ) -> dict[int, int | None]:
     """Return the first runs of these (locked) jobs that may start now, or one after the other, each
     with the node that holds it."""
-    terms = _terms(names)
     turn = Window(RowNumber(), partition_by=F("job_name"), order_by=(F("due_at"), F("pk")))
-    waiting = JobRun.objects.free(now, node).filter(bulk.AnyOf("job_name", names))
+    waiting = JobRun.objects.free(now, node).filter(bulk.AnyOf("job_name", terms))
     rows = waiting.annotate(turn=turn).filter(turn__lte=limit).order_by("due_at", "pk")
-    left = {name: limit if terms[name].may_overlap else backlogs.allowance(name) for name in names}
+    left = {
+        name: limit if each.may_overlap else backlogs.allowance(name)
+        for name, each in terms.items()
+    }
     found = dict[int, int | None]()
-    for run_id, name, trigger, holder in rows.values_list("pk", "job_name", "trigger", "node"):
-        if len(found) < limit and left[name] and terms[name].allow(run_id, trigger):
-            left[name] -= 1
+    columns = rows.values_list("pk", "job_name", "trigger", "may_overlap", "node")
+    for run_id, name, trigger, may_overlap, holder in columns:
+        has_turn = may_overlap or left[name]
+        if len(found) < limit and has_turn and terms[name].allow(run_id, trigger, may_overlap):
+            left[name] -= not may_overlap
             found[run_id] = holder
     return found
 
@@ -167,12 +181,12 @@ def _startable_runs(
 def _terms(names: Iterable[str]) -> dict[str, Terms]:
     names = list(names)
     jobs = Job.objects.filter(bulk.AnyOf("name", names)).order_by()
-    rows = {
-        name: (paused_at is not None, overlap == Overlap.ALLOW)
-        for name, paused_at, overlap in jobs.values_list("name", "paused_at", "overlap")
+    rows: dict[str, tuple[bool, Policies | None]] = {
+        name: (paused_at is not None, policies(*values))
+        for name, paused_at, *values in jobs.values_list("name", "paused_at", *POLICIES)
     }
     assigned = defaultdict[str, list[int]](list)
     held = JobRun.objects.assigned().filter(bulk.AnyOf("job_name", names)).order_by()
     for name, run_id in held.values_list("job_name", "pk"):
         assigned[name].append(run_id)
-    return {name: Terms(*rows.get(name, (False, False)), tuple(assigned[name])) for name in names}
+    return {name: Terms(*rows.get(name, (False, None)), tuple(assigned[name])) for name in names}

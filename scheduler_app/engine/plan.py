@@ -77,7 +77,7 @@ def _batch(fires: list[Fire], circumstances: Circumstances) -> Plan:
     may_run = {CatchUp.SKIP: 0, CatchUp.ONCE: 1, CatchUp.ALL: policies.catch_up_limit}
     end = BATCH - may_run[policies.catch_up]
     runs = []
-    if policies.catch_up != CatchUp.ALL and _may_overlap(policies):
+    if policies.catch_up != CatchUp.ALL and policies.may_overlap:
         runs = _beside_later_ones(_in_time(fires[:end], circumstances), circumstances)
     return Plan(missed=fires[: end - len(runs)], runs=runs, next_due=fires[end].due_at)
 
@@ -88,15 +88,11 @@ def _chosen(fires: list[Fire], circumstances: Circumstances) -> list[Fire]:
     if policies.catch_up == CatchUp.ALL:
         return fires[-policies.catch_up_limit :]
     in_time = _in_time(fires, circumstances)
-    together = _beside_later_ones(in_time, circumstances) if _may_overlap(policies) else []
+    together = _beside_later_ones(in_time, circumstances) if policies.may_overlap else []
     chosen = together or in_time[-1:]
     if policies.catch_up == CatchUp.ONCE:
         return chosen or fires[-1:]
     return chosen
-
-
-def _may_overlap(policies: Policies) -> bool:
-    return policies.overlap == Overlap.ALLOW
 
 
 def _beside_later_ones(fires: list[Fire], circumstances: Circumstances) -> list[Fire]:

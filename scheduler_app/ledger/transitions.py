@@ -145,25 +145,22 @@ def assign(runs: Sequence[JobRun], node: Node) -> None:
 
 
 def request(
-    job_names: Iterable[str],
-    now: datetime,
-    requested_by: str,
-    arguments: Mapping[str, Any] | None = None,
+    job_names: Iterable[str], now: datetime, requested_by: str, **values: Any
 ) -> list[JobRun]:
-    """Queue a run of each of these jobs that a person asks for, with these keyword arguments. Call
-    it in a transaction."""
-    runs = [_requested(name, now, now, requested_by, arguments=arguments) for name in job_names]
+    """Queue a run of each of these jobs that a person asks for, with these values in its columns.
+    Call it in a transaction."""
+    runs = [_requested(name, now, now, requested_by, **values) for name in job_names]
     insert(runs)
     return runs
 
 
 def request_occurrences(
-    occurrences: Mapping[str, Iterable[datetime]], now: datetime, requested_by: str
+    occurrences: Mapping[str, Iterable[datetime]], now: datetime, requested_by: str, **values: Any
 ) -> list[JobRun]:
-    """Queue a run for each of these occurrences of jobs, which a person asks for. Call it in a
-    transaction."""
+    """Queue a run for each of these occurrences of jobs, which a person asks for, with these values
+    in its columns. Call it in a transaction."""
     runs = [
-        _requested(name, moment, now, requested_by)
+        _requested(name, moment, now, requested_by, **values)
         for name, moments in occurrences.items()
         for moment in moments
     ]
@@ -215,17 +212,24 @@ def cancel(runs: Iterable[JobRun], now: datetime, reason: str) -> set[int]:
     return {run.pk for run in queued} | set(unasked)
 
 
-def cancel_previous(names: Collection[str], now: datetime) -> set[str]:
-    """Ask these jobs' runs to end early; occurrences that have not begun end here. Returns the jobs
-    of which others have locked a run: nothing is done to these."""
+def cancel_previous(
+    names: Collection[str],
+    now: datetime,
+    message: str = SUPERSEDED,
+    *,
+    with_requests: bool = False,
+) -> set[str]:
+    """Ask these jobs' runs to end early; occurrences, and requests if that is wanted, that have not
+    begun end here. Returns the jobs of which others have locked a run: nothing is done to these."""
     active = JobRun.objects.active().filter(bulk.AnyOf("job_name", names))
     job_of = dict(active.values_list("pk", "job_name"))
     held = JobRun.objects.hold(list(job_of))
     blocked = {job_of[pk] for pk in held.locked}
     free = [pk for pk in held.nodes if job_of[pk] not in blocked]
     ours = JobRun.objects.filter(bulk.AnyOf("pk", free))
-    close_queued(ours.queued().scheduled(), RunState.CANCELLED, now, SUPERSEDED)
-    _request_cancel(ours.running(), now, SUPERSEDED)
+    queued = ours.queued() if with_requests else ours.queued().scheduled()
+    close_queued(queued, RunState.CANCELLED, now, message)
+    _request_cancel(ours.running(), now, message)
     return blocked
 
 

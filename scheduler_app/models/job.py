@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import fields
 from hashlib import blake2b
 
@@ -11,7 +12,7 @@ from django.db.models import F
 from scheduler_app.cron import MAX_TEXT, MAX_ZONE, Schedule
 from scheduler_app.models.count import COUNTERS, JobCount, latest_not_folded, not_folded
 from scheduler_app.models.primary import PrimaryQuerySet
-from scheduler_app.policies import MAX_NAME, CatchUp, Overlap, Policies
+from scheduler_app.policies import MAX_APP, MAX_NAME, CatchUp, Overlap, Policies
 from scheduler_app.text import is_storable
 
 PAUSE = ("paused_at", "paused_by", "pause_reason", "paused_until")
@@ -30,6 +31,14 @@ class JobQuerySet(PrimaryQuerySet["Job"]):
 
     def orphaned(self) -> JobQuerySet:
         return self.exclude(orphaned_at=None)
+
+    def matching(
+        self, *, name_prefix: str = "", app: str = "", names: Collection[str] = ()
+    ) -> JobQuerySet:
+        """Return the jobs to which all that is given applies."""
+        found = self.filter(name__startswith=name_prefix) if name_prefix else self
+        found = found.filter(app=app) if app else found
+        return found.filter(name__in=names) if names else found
 
     def paused(self) -> JobQuerySet:
         return self.exclude(paused_at=None)
@@ -56,6 +65,9 @@ class Job(models.Model):
 
     name = models.CharField(max_length=MAX_NAME, primary_key=True)
     description = models.TextField(blank=True)
+    app = models.CharField(
+        max_length=MAX_APP, blank=True, help_text="The label of the app whose code declares it."
+    )
     cron = models.CharField("schedule", max_length=MAX_TEXT)
     timezone = models.CharField("time zone", max_length=MAX_ZONE)
     jitter = models.PositiveIntegerField(default=0, help_text="Seconds.")

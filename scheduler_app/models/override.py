@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from scheduler_app import zones
@@ -11,12 +12,8 @@ from scheduler_app.policies import Policies
 from scheduler_app.text import is_storable
 
 SCHEDULE = ("cron", "timezone", "jitter")
-POLICIES = (
-    *("catch_up", "catch_up_limit", "retries", "retry_delay", "retry_max_delay"),
-    "pause_on_failure",
-)
-OVERRIDABLE = (*SCHEDULE, *POLICIES)
-"""The fields of a job that may be overridden. How its function is called is for the code to say."""
+OVERRIDABLE = (*SCHEDULE, *(field.name for field in fields(Policies)))
+"""The fields of a job that may be overridden."""
 
 
 def pack(values: Mapping[str, Any]) -> str:

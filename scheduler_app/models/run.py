@@ -13,7 +13,7 @@ from django.utils import timezone
 from scheduler_app.models import bulk
 from scheduler_app.models.node import Node
 from scheduler_app.models.primary import PrimaryQuerySet
-from scheduler_app.policies import MAX_NAME
+from scheduler_app.policies import MAX_NAME, Policies
 
 
 class RunState(models.TextChoices):
@@ -240,6 +240,11 @@ class JobRun(models.Model):
     arguments = models.JSONField(
         null=True, blank=True, help_text="The keyword arguments of a request."
     )
+    may_overlap = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="A request that need not wait for the job's other runs.",
+    )
     rerun_of = models.ForeignKey(
         "self",
         null=True,
@@ -276,6 +281,10 @@ class JobRun(models.Model):
     traceback = models.TextField(blank=True)
     log = models.TextField(blank=True, help_text="What the job logged and printed.")
     metadata = models.JSONField(default=dict, blank=True)
+
+    policies: Policies | None = None
+    """No column: the policies in force when a node took the run; None before, and if its job has no
+    row."""
 
     objects = JobRunQuerySet.as_manager()
 

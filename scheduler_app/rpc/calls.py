@@ -17,19 +17,22 @@ from scheduler_app.cron import Schedule, Uncomputable
 from scheduler_app.exceptions import CronError, JobNotFound, RequestError, RunNotFound
 from scheduler_app.explain.explain import explain
 from scheduler_app.explain.preview import preview
-from scheduler_app.models import JobRun, RunState, Scope, database
+from scheduler_app.models import Job, JobRun, RunState, Scope, database
 from scheduler_app.models.faults import Fault, fault_of
+from scheduler_app.models.job import can_be_name
 from scheduler_app.models.patience import brief_read
-from scheduler_app.policies import CatchUp
+from scheduler_app.policies import MAX_NAME, CatchUp, Overlap
 from scheduler_app.rpc import values
 from scheduler_app.rpc.pages import page
 from scheduler_app.rpc.wire import FIRST_YEAR, LAST_YEAR, RUN_STATE, Values
 from scheduler_app.status import JobState, lists
-from scheduler_app.text import is_storable, shown
+from scheduler_app.text import is_storable, one_line, shown
 
 READ_TIME = 8.0
 """Seconds that one statement of a call that reads may take: less than our client waits."""
 MOST_FIRES = 1_000
+TOGETHER = (Overlap.QUEUE, Overlap.ALLOW)
+"""How the runs of a backfill may be carried out."""
 
 Function = Callable[..., Values]
 T = TypeVar("T")
@@ -78,11 +81,7 @@ def resume_job(
     dry_run: bool = False,
     etag: str = "",
 ) -> Values:
-    policies = (CatchUp.SKIP, CatchUp.ONCE, CatchUp.ALL)
-    if (catch_up or CatchUp.SKIP) not in policies:
-        text = f"Bad catch_up {shown(catch_up)}: use {_all(policies)}."
-        raise RequestError("catch_up", text)
-    policy = CatchUp(catch_up or CatchUp.SKIP)
+    policy = CatchUp(_one_of("catch_up", catch_up or CatchUp.SKIP, CatchUp))
     try:
         plan = control.plan_resume(job_name, policy)
         if not dry_run:
@@ -98,6 +97,74 @@ def resume_job(
     }
 
 
+def pause_jobs(
+    by: Actor,
+    jobs: Mapping[str, Any] | None = None,
+    reason: str = "",
+    until: datetime | None = None,
+) -> Values:
+    names, unknown = _selected(jobs)
+    changes = control.in_batches(
+        names, partial(control.pause_many, by=by, reason=reason, until=until)
+    )
+    return {
+        "paused_jobs": changes.changed,
+        "unchanged_jobs": changes.unchanged,
+        "refused_jobs": _refused(unknown | changes.refused),
+    }
+
+
+def resume_jobs(
+    by: Actor,
+    jobs: Mapping[str, Any] | None = None,
+    reason: str = "",
+    catch_up: str = "",
+    dry_run: bool = False,
+) -> Values:
+    policy = CatchUp(_one_of("catch_up", catch_up or CatchUp.SKIP, CatchUp))
+    names, unknown = _selected(jobs)
+    plans = control.plan_resumes(names, policy)
+    paused = [name for name, plan in plans.items() if plan.is_paused]
+    changes = control.Changes(paused, [name for name in plans if name not in set(paused)])
+    if not dry_run:
+        resume = partial(control.resume_many, by=by, reason=reason, catch_up=policy)
+        changes = control.in_batches(names, resume)
+    return {
+        "resumed_jobs": [
+            {
+                "job_name": name,
+                "caught_up_times": caught_up,
+                "next_run_time": plans[name].next_run,
+                "expected_duration": _expected(name, len(caught_up)) if caught_up else None,
+            }
+            for name in changes.changed
+            for caught_up in [plans[name].caught_up]
+        ],
+        "unchanged_jobs": changes.unchanged,
+        "refused_jobs": _refused(unknown | changes.refused),
+    }
+
+
+def _selected(jobs: Mapping[str, Any] | None) -> tuple[list[str], dict[str, Exception]]:
+    """Return the names of the jobs that a JobSelection selects, and why others are not there."""
+    which = dict(jobs or {})
+    everything = which.pop("all", False)
+    wanted = [str(name) for name in which.pop("job_names", ())]
+    _check_text(**which)
+    is_given = bool(wanted) or any(which.values())
+    if everything == is_given:
+        raise RequestError("jobs", "Give all, or which jobs by names, name_prefix or app.")
+    possible = [name for name in wanted if can_be_name(name)]
+    found = Job.objects.matching(names=possible, **which).order_by("name")
+    names = [] if wanted and not possible else list(found.values_list("name", flat=True))
+    absent = {one_line(name, MAX_NAME) for name in set(wanted).difference(names)}
+    return names, {name: JobNotFound(name) for name in absent}
+
+
+def _refused(refused: Mapping[str, Exception]) -> list[Values]:
+    return [{"job_name": name, "error": str(error)} for name, error in sorted(refused.items())]
+
+
 SETTABLE = {
     "schedule": "cron",
     "timezone": "timezone",
@@ -108,6 +175,9 @@ SETTABLE = {
     "retry_delay_seconds": "retry_delay",
     "retry_max_delay_seconds": "retry_max_delay",
     "pause_on_failure": "pause_on_failure",
+    "overlap": "overlap",
+    "timeout_seconds": "timeout",
+    "isolated": "isolated",
 }
 """The fields of the request that override something, each with the name that a declaration has for
 it."""
@@ -121,7 +191,7 @@ def update_job_schedule(
     etag: str = "",
     **fields: Any,
 ) -> Values:
-    wanted = {SETTABLE[name]: value for name, value in fields.items() if value is not None}
+    wanted = _set_values(fields)
     if bool(wanted) == revert:
         raise RequestError("revert", "Give what is to be in force, or revert, and not both.")
     if revert:
@@ -129,6 +199,47 @@ def update_job_schedule(
     else:
         control.override(job_name, wanted, by=by, reason=reason, etag=etag)
     return values.job_values(status.job_status(job_name))
+
+
+def _set_values(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is set of these fields, by the names that a declaration has."""
+    wanted = {SETTABLE[name]: value for name, value in fields.items() if value is not None}
+    return wanted | {"timeout": None} if wanted.get("timeout") == 0 else wanted
+
+
+def add_job(
+    by: Actor,
+    job_name: str,
+    function: str = "",
+    command: str = "",
+    arguments: Mapping[str, Any] | None = None,
+    words: Sequence[str] = (),
+    description: str = "",
+    schedule: str = "",
+    timezone: str = "",
+    reason: str = "",
+    **fields: Any,
+) -> Values:
+    if (function and words) or (command and arguments):
+        field = "words" if words else "arguments"
+        raise RequestError(field, "Give words to a command, and arguments to a function.")
+    values_of_it = {"cron": schedule, "timezone": timezone or settings.TIME_ZONE}
+    control.add(
+        job_name,
+        by=by,
+        values=values_of_it | _set_values(fields),
+        function=function,
+        command=command,
+        arguments=arguments or words,
+        description=description,
+        reason=reason,
+    )
+    return values.job_values(status.job_status(job_name))
+
+
+def delete_job(by: Actor, job_name: str, reason: str = "", etag: str = "") -> Values:
+    control.delete(job_name, by=by, reason=reason, etag=etag)
+    return {}
 
 
 def backfill_job(
@@ -139,7 +250,9 @@ def backfill_job(
     include_succeeded: bool = False,
     dry_run: bool = False,
     reason: str = "",
+    overlap: str = "",
 ) -> Values:
+    together = bool(overlap) and _one_of("overlap", overlap, TOGETHER) == Overlap.ALLOW
     if since is None:
         raise RequestError("since", "since is needed: the first moment of the period.")
     until = until or database.now()
@@ -147,7 +260,9 @@ def backfill_job(
     if dry_run:
         moments, ids = control.plan_backfill(job_name, since, until, **which), list[int]()
     else:
-        runs = control.backfill(job_name, since, until, by=by, reason=reason, **which)
+        runs = control.backfill(
+            job_name, since, until, by=by, reason=reason, together=together, **which
+        )
         moments, ids = [run.scheduled_for for run in runs], [run.pk for run in runs]
     expected = _expected(job_name, len(moments))
     return {"schedule_times": moments, "run_ids": ids, "expected_duration": expected}
@@ -198,14 +313,20 @@ def list_jobs(
     state: str = "",
     name_prefix: str = "",
     failing: bool = False,
+    app: str = "",
 ) -> Values:
-    _check_text(state=state, name_prefix=name_prefix)
+    _check_text(state=state, name_prefix=name_prefix, app=app)
     wanted = None
     if state:
         wanted = next((one for one in JobState if one.lower() == state.lower()), None)
         if wanted is None:
             raise RequestError("state", f"Bad state {shown(state)}: use one of {_all(JobState)}.")
-    filters: Values = {"state": wanted, "name_prefix": name_prefix, "is_failing": failing}
+    filters: Values = {
+        "state": wanted,
+        "name_prefix": name_prefix,
+        "app": app,
+        "is_failing": failing,
+    }
     return page(
         "jobs",
         lambda limit, after: lists.jobs(limit=limit, after=after or "", **filters),
@@ -223,8 +344,12 @@ def run_job(
     reason: str = "",
     arguments: Mapping[str, Any] | None = None,
     etag: str = "",
+    overlap: str = "",
 ) -> Values:
-    run = control.trigger(job_name, by=by, reason=reason, arguments=arguments, etag=etag)
+    policy = Overlap(_one_of("overlap", overlap, Overlap)) if overlap else None
+    run = control.trigger(
+        job_name, by=by, reason=reason, arguments=arguments, overlap=policy, etag=etag
+    )
     return values.run_values(run)
 
 
@@ -370,6 +495,13 @@ def _check_text(**fields: str) -> None:
             raise RequestError(name, f"Bad {name} {shown(text)}: no database stores such text.")
 
 
+def _one_of(field: str, value: str, known: Any) -> str:
+    """Return the value. Raises RequestError if it is not one of these."""
+    if value not in list(known):
+        raise RequestError(field, f"Bad {field} {shown(value)}: use {_all(known)}.")
+    return value
+
+
 def _all(names: Any) -> str:
     return ", ".join(names)
 
@@ -392,10 +524,14 @@ CALLS: dict[str, Call] = {
     "GetSchedulerStatus": _call(get_scheduler_status, Scope.VIEW, "view_job"),
     "PauseJob": _call(pause_job, Scope.CONTROL, "pause_job"),
     "ResumeJob": _call(resume_job, Scope.CONTROL, "resume_job"),
+    "PauseJobs": _call(pause_jobs, Scope.CONTROL, "pause_job"),
+    "ResumeJobs": _call(resume_jobs, Scope.CONTROL, "resume_job"),
     "CancelRun": _call(cancel_run, Scope.RUN, "cancel_jobrun"),
     "GetJob": _call(get_job, Scope.VIEW, "view_job"),
     "ListJobs": _call(list_jobs, Scope.VIEW, "view_job"),
     "UpdateJobSchedule": _call(update_job_schedule, Scope.EDIT, "change_job"),
+    "AddJob": _call(add_job, Scope.EDIT, "add_job"),
+    "DeleteJob": _call(delete_job, Scope.EDIT, "delete_job"),
     "BackfillJob": _call(backfill_job, Scope.RUN, "trigger_job"),
     "RunJob": _call(run_job, Scope.RUN, "trigger_job"),
     "RetryRun": _call(retry_run, Scope.RUN, "trigger_job"),

@@ -94,6 +94,7 @@ def job_values(job: JobStatus) -> Values:
         "etag": job.etag,
         "overrides": _metadata(job.overrides),
         "declared": _metadata(job.declared),
+        "app": job.app,
     }
 
 

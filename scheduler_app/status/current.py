@@ -87,6 +87,8 @@ class JobStatus:
 
     name: str
     description: str
+    app: str
+    """The label of the app whose code declares it; empty if that is no installed app's."""
     cron: str
     timezone: str
     schedule: str
@@ -284,6 +286,7 @@ def _status(
     return JobStatus(
         name=job.name,
         description=job.description,
+        app=job.app,
         cron=job.cron,
         timezone=job.timezone,
         schedule=problem or schedule.explain(),

@@ -50,12 +50,11 @@ def jobs(
     after: str = "",
     state: JobState | None = None,
     name_prefix: str = "",
+    app: str = "",
     is_failing: bool = False,
 ) -> list[JobStatus]:
     """Return jobs in order of their names, those that come after this name."""
-    found = Job.objects.order_by("name")
-    if name_prefix:
-        found = found.filter(name__startswith=name_prefix)
+    found = Job.objects.matching(name_prefix=name_prefix, app=app).order_by("name")
 
     def statuses() -> Iterator[JobStatus]:
         last, size = after, BATCH if state or is_failing else limit

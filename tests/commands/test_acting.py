@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from scheduler_app import control
 from scheduler_app.control import Actor
+from scheduler_app.exceptions import Busy
 from scheduler_app.models import (
     AuditEntry,
     Heartbeat,
@@ -228,8 +229,35 @@ def test_all_jobs_are_paused_and_resumed(call: Call, make_job: MakeJob) -> None:
     assert Job.objects.paused().count() == 2
     assert call("resume", "--all").count("resumed.") == 2
     assert not Job.objects.paused().exists()
-    with pytest.raises(CommandError, match="one of the arguments JOB --all is required"):
+    with pytest.raises(CommandError, match="one of the arguments JOB --all --app --prefix is"):
         call("pause")
+
+
+def test_jobs_of_an_app_are_paused_and_resumed(call: Call, make_job: MakeJob) -> None:
+    make_job("bill", app="shop")
+    make_job("mail", app="news")
+    assert call("pause", "--app", "shop") == "Job 'bill' paused.\n"
+    assert call("pause", "--app", "shop") == "Job 'bill' was paused already.\n"
+    assert call("list", "--app", "shop").split()[-4:-2] == ["bill", "PAUSED"]
+    told = call("resume", "--all", "--dry-run")
+    assert "Job 'bill' would be resumed.\n  0 runs would be queued.\n  due next: " in told
+    assert "Job 'mail' was not paused." in told
+    assert Job.objects.paused().get().name == "bill"
+    assert "Job 'bill' resumed." in call("resume", "--prefix", "b")
+
+
+def test_job_that_others_hold_is_told_and_the_exit_code_is_1(
+    call: Call, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def refuse(names: list[str], **_: Any) -> Any:
+        raise Busy(f"{names[0]}: another transaction holds it.")
+
+    make_job("a")
+    monkeypatch.setattr(control, "pause_many", refuse)
+    with pytest.raises(SystemExit) as caught:
+        call("pause", "--all")
+    assert caught.value.code == 1
+    assert "Failed to pause 'a': a: another transaction holds it." in capsys.readouterr().err
 
 
 def test_pause_for_a_time_says_until_when(call: Call, make_job: MakeJob) -> None:

@@ -49,11 +49,17 @@ moments = st.builds(
 )
 arguments = st.dictionaries(texts, st.one_of(texts, st.floats(), st.none(), st.booleans()))
 
+selections = st.fixed_dictionaries(
+    {}, optional={"all": st.booleans(), "name_prefix": texts, "app": texts}
+)
+
 
 def values_of(field: Any) -> st.SearchStrategy[Any]:
     if field.message_type is None:
         one: st.SearchStrategy[Any] = numbers[field.type]
         return st.lists(one, max_size=3) if field.is_repeated else one
+    if field.message_type.name == "JobSelection":
+        return selections
     return {"Timestamp": moments, "Struct": arguments}[field.message_type.name]
 
 

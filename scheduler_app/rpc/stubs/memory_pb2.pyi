@@ -56,7 +56,7 @@ EVENT_KIND_JOB: EventKind
 EVENT_KIND_NODE: EventKind
 
 class JobStatusProto(_message.Message):
-    __slots__ = ("job_name", "cron_expr", "last_run_ms", "last_duration_ms", "last_result", "last_error", "next_run_ms", "run_count", "error_count", "is_running", "is_paused", "last_run_metadata", "timezone", "description", "skip_count", "schedule", "miss_count", "is_orphaned", "last_lateness_ms", "overlap", "catch_up", "catch_up_limit", "retries", "retry_delay_ms", "retry_max_delay_ms", "timeout_ms", "isolated", "jitter_ms", "running_run_ids", "last_outcome", "state", "problem", "interrupted_runs", "paused_since_ms", "paused_until_ms", "paused_by", "pause_reason", "etag", "pause_on_failure", "overrides", "declared")
+    __slots__ = ("job_name", "cron_expr", "last_run_ms", "last_duration_ms", "last_result", "last_error", "next_run_ms", "run_count", "error_count", "is_running", "is_paused", "last_run_metadata", "timezone", "description", "skip_count", "schedule", "miss_count", "is_orphaned", "last_lateness_ms", "overlap", "catch_up", "catch_up_limit", "retries", "retry_delay_ms", "retry_max_delay_ms", "timeout_ms", "isolated", "jitter_ms", "running_run_ids", "last_outcome", "state", "problem", "interrupted_runs", "paused_since_ms", "paused_until_ms", "paused_by", "pause_reason", "etag", "pause_on_failure", "overrides", "declared", "app")
     class LastRunMetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -119,6 +119,7 @@ class JobStatusProto(_message.Message):
     PAUSE_ON_FAILURE_FIELD_NUMBER: _ClassVar[int]
     OVERRIDES_FIELD_NUMBER: _ClassVar[int]
     DECLARED_FIELD_NUMBER: _ClassVar[int]
+    APP_FIELD_NUMBER: _ClassVar[int]
     job_name: str
     cron_expr: str
     last_run_ms: int
@@ -160,7 +161,8 @@ class JobStatusProto(_message.Message):
     pause_on_failure: int
     overrides: _containers.ScalarMap[str, str]
     declared: _containers.ScalarMap[str, str]
-    def __init__(self, job_name: _Optional[str] = ..., cron_expr: _Optional[str] = ..., last_run_ms: _Optional[int] = ..., last_duration_ms: _Optional[int] = ..., last_result: _Optional[_Union[JobResultStatus, str]] = ..., last_error: _Optional[str] = ..., next_run_ms: _Optional[int] = ..., run_count: _Optional[int] = ..., error_count: _Optional[int] = ..., is_running: _Optional[bool] = ..., is_paused: _Optional[bool] = ..., last_run_metadata: _Optional[_Mapping[str, str]] = ..., timezone: _Optional[str] = ..., description: _Optional[str] = ..., skip_count: _Optional[int] = ..., schedule: _Optional[str] = ..., miss_count: _Optional[int] = ..., is_orphaned: _Optional[bool] = ..., last_lateness_ms: _Optional[int] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[str] = ..., catch_up_limit: _Optional[int] = ..., retries: _Optional[int] = ..., retry_delay_ms: _Optional[int] = ..., retry_max_delay_ms: _Optional[int] = ..., timeout_ms: _Optional[int] = ..., isolated: _Optional[bool] = ..., jitter_ms: _Optional[int] = ..., running_run_ids: _Optional[_Iterable[int]] = ..., last_outcome: _Optional[str] = ..., state: _Optional[str] = ..., problem: _Optional[str] = ..., interrupted_runs: _Optional[_Iterable[_Union[InterruptedRunProto, _Mapping]]] = ..., paused_since_ms: _Optional[int] = ..., paused_until_ms: _Optional[int] = ..., paused_by: _Optional[str] = ..., pause_reason: _Optional[str] = ..., etag: _Optional[str] = ..., pause_on_failure: _Optional[int] = ..., overrides: _Optional[_Mapping[str, str]] = ..., declared: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    app: str
+    def __init__(self, job_name: _Optional[str] = ..., cron_expr: _Optional[str] = ..., last_run_ms: _Optional[int] = ..., last_duration_ms: _Optional[int] = ..., last_result: _Optional[_Union[JobResultStatus, str]] = ..., last_error: _Optional[str] = ..., next_run_ms: _Optional[int] = ..., run_count: _Optional[int] = ..., error_count: _Optional[int] = ..., is_running: _Optional[bool] = ..., is_paused: _Optional[bool] = ..., last_run_metadata: _Optional[_Mapping[str, str]] = ..., timezone: _Optional[str] = ..., description: _Optional[str] = ..., skip_count: _Optional[int] = ..., schedule: _Optional[str] = ..., miss_count: _Optional[int] = ..., is_orphaned: _Optional[bool] = ..., last_lateness_ms: _Optional[int] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[str] = ..., catch_up_limit: _Optional[int] = ..., retries: _Optional[int] = ..., retry_delay_ms: _Optional[int] = ..., retry_max_delay_ms: _Optional[int] = ..., timeout_ms: _Optional[int] = ..., isolated: _Optional[bool] = ..., jitter_ms: _Optional[int] = ..., running_run_ids: _Optional[_Iterable[int]] = ..., last_outcome: _Optional[str] = ..., state: _Optional[str] = ..., problem: _Optional[str] = ..., interrupted_runs: _Optional[_Iterable[_Union[InterruptedRunProto, _Mapping]]] = ..., paused_since_ms: _Optional[int] = ..., paused_until_ms: _Optional[int] = ..., paused_by: _Optional[str] = ..., pause_reason: _Optional[str] = ..., etag: _Optional[str] = ..., pause_on_failure: _Optional[int] = ..., overrides: _Optional[_Mapping[str, str]] = ..., declared: _Optional[_Mapping[str, str]] = ..., app: _Optional[str] = ...) -> None: ...
 
 class InterruptedRunProto(_message.Message):
     __slots__ = ("run_id", "node", "last_heartbeat_ms")
@@ -254,6 +256,80 @@ class ResumeJobResponse(_message.Message):
     expected_duration: _duration_pb2.Duration
     def __init__(self, success: _Optional[bool] = ..., error: _Optional[str] = ..., caught_up_times: _Optional[_Iterable[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]]] = ..., next_run_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expected_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
+class JobSelection(_message.Message):
+    __slots__ = ("all", "job_names", "name_prefix", "app")
+    ALL_FIELD_NUMBER: _ClassVar[int]
+    JOB_NAMES_FIELD_NUMBER: _ClassVar[int]
+    NAME_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    APP_FIELD_NUMBER: _ClassVar[int]
+    all: bool
+    job_names: _containers.RepeatedScalarFieldContainer[str]
+    name_prefix: str
+    app: str
+    def __init__(self, all: _Optional[bool] = ..., job_names: _Optional[_Iterable[str]] = ..., name_prefix: _Optional[str] = ..., app: _Optional[str] = ...) -> None: ...
+
+class RefusedJob(_message.Message):
+    __slots__ = ("job_name", "error")
+    JOB_NAME_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    job_name: str
+    error: str
+    def __init__(self, job_name: _Optional[str] = ..., error: _Optional[str] = ...) -> None: ...
+
+class PauseJobsRequest(_message.Message):
+    __slots__ = ("jobs", "reason", "until")
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    jobs: JobSelection
+    reason: str
+    until: _timestamp_pb2.Timestamp
+    def __init__(self, jobs: _Optional[_Union[JobSelection, _Mapping]] = ..., reason: _Optional[str] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class PauseJobsResponse(_message.Message):
+    __slots__ = ("paused_jobs", "unchanged_jobs", "refused_jobs")
+    PAUSED_JOBS_FIELD_NUMBER: _ClassVar[int]
+    UNCHANGED_JOBS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_JOBS_FIELD_NUMBER: _ClassVar[int]
+    paused_jobs: _containers.RepeatedScalarFieldContainer[str]
+    unchanged_jobs: _containers.RepeatedScalarFieldContainer[str]
+    refused_jobs: _containers.RepeatedCompositeFieldContainer[RefusedJob]
+    def __init__(self, paused_jobs: _Optional[_Iterable[str]] = ..., unchanged_jobs: _Optional[_Iterable[str]] = ..., refused_jobs: _Optional[_Iterable[_Union[RefusedJob, _Mapping]]] = ...) -> None: ...
+
+class ResumeJobsRequest(_message.Message):
+    __slots__ = ("jobs", "reason", "catch_up", "dry_run")
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    CATCH_UP_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    jobs: JobSelection
+    reason: str
+    catch_up: str
+    dry_run: bool
+    def __init__(self, jobs: _Optional[_Union[JobSelection, _Mapping]] = ..., reason: _Optional[str] = ..., catch_up: _Optional[str] = ..., dry_run: _Optional[bool] = ...) -> None: ...
+
+class ResumedJob(_message.Message):
+    __slots__ = ("job_name", "caught_up_times", "next_run_time", "expected_duration")
+    JOB_NAME_FIELD_NUMBER: _ClassVar[int]
+    CAUGHT_UP_TIMES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_RUN_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_DURATION_FIELD_NUMBER: _ClassVar[int]
+    job_name: str
+    caught_up_times: _containers.RepeatedCompositeFieldContainer[_timestamp_pb2.Timestamp]
+    next_run_time: _timestamp_pb2.Timestamp
+    expected_duration: _duration_pb2.Duration
+    def __init__(self, job_name: _Optional[str] = ..., caught_up_times: _Optional[_Iterable[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]]] = ..., next_run_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expected_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class ResumeJobsResponse(_message.Message):
+    __slots__ = ("resumed_jobs", "unchanged_jobs", "refused_jobs")
+    RESUMED_JOBS_FIELD_NUMBER: _ClassVar[int]
+    UNCHANGED_JOBS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_JOBS_FIELD_NUMBER: _ClassVar[int]
+    resumed_jobs: _containers.RepeatedCompositeFieldContainer[ResumedJob]
+    unchanged_jobs: _containers.RepeatedScalarFieldContainer[str]
+    refused_jobs: _containers.RepeatedCompositeFieldContainer[RefusedJob]
+    def __init__(self, resumed_jobs: _Optional[_Iterable[_Union[ResumedJob, _Mapping]]] = ..., unchanged_jobs: _Optional[_Iterable[str]] = ..., refused_jobs: _Optional[_Iterable[_Union[RefusedJob, _Mapping]]] = ...) -> None: ...
+
 class CancelRunRequest(_message.Message):
     __slots__ = ("run_id", "reason", "request_id")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -281,18 +357,20 @@ class GetJobRequest(_message.Message):
     def __init__(self, job_name: _Optional[str] = ...) -> None: ...
 
 class ListJobsRequest(_message.Message):
-    __slots__ = ("page_size", "page_token", "state", "name_prefix", "failing")
+    __slots__ = ("page_size", "page_token", "state", "name_prefix", "failing", "app")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     NAME_PREFIX_FIELD_NUMBER: _ClassVar[int]
     FAILING_FIELD_NUMBER: _ClassVar[int]
+    APP_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
     state: str
     name_prefix: str
     failing: bool
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., state: _Optional[str] = ..., name_prefix: _Optional[str] = ..., failing: _Optional[bool] = ...) -> None: ...
+    app: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., state: _Optional[str] = ..., name_prefix: _Optional[str] = ..., failing: _Optional[bool] = ..., app: _Optional[str] = ...) -> None: ...
 
 class ListJobsResponse(_message.Message):
     __slots__ = ("jobs", "next_page_token")
@@ -303,18 +381,20 @@ class ListJobsResponse(_message.Message):
     def __init__(self, jobs: _Optional[_Iterable[_Union[JobStatusProto, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class RunJobRequest(_message.Message):
-    __slots__ = ("job_name", "reason", "arguments", "request_id", "etag")
+    __slots__ = ("job_name", "reason", "arguments", "request_id", "etag", "overlap")
     JOB_NAME_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
+    OVERLAP_FIELD_NUMBER: _ClassVar[int]
     job_name: str
     reason: str
     arguments: _struct_pb2.Struct
     request_id: str
     etag: str
-    def __init__(self, job_name: _Optional[str] = ..., reason: _Optional[str] = ..., arguments: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+    overlap: str
+    def __init__(self, job_name: _Optional[str] = ..., reason: _Optional[str] = ..., arguments: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ..., overlap: _Optional[str] = ...) -> None: ...
 
 class RetryRunRequest(_message.Message):
     __slots__ = ("run_id", "reason", "request_id")
@@ -594,7 +674,7 @@ class RunEvent(_message.Message):
     def __init__(self, run_id: _Optional[int] = ..., job_name: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ...) -> None: ...
 
 class BackfillJobRequest(_message.Message):
-    __slots__ = ("job_name", "since", "until", "include_succeeded", "dry_run", "reason", "request_id")
+    __slots__ = ("job_name", "since", "until", "include_succeeded", "dry_run", "reason", "request_id", "overlap")
     JOB_NAME_FIELD_NUMBER: _ClassVar[int]
     SINCE_FIELD_NUMBER: _ClassVar[int]
     UNTIL_FIELD_NUMBER: _ClassVar[int]
@@ -602,6 +682,7 @@ class BackfillJobRequest(_message.Message):
     DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    OVERLAP_FIELD_NUMBER: _ClassVar[int]
     job_name: str
     since: _timestamp_pb2.Timestamp
     until: _timestamp_pb2.Timestamp
@@ -609,7 +690,8 @@ class BackfillJobRequest(_message.Message):
     dry_run: bool
     reason: str
     request_id: str
-    def __init__(self, job_name: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., include_succeeded: _Optional[bool] = ..., dry_run: _Optional[bool] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    overlap: str
+    def __init__(self, job_name: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., include_succeeded: _Optional[bool] = ..., dry_run: _Optional[bool] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ..., overlap: _Optional[str] = ...) -> None: ...
 
 class BackfillJobResponse(_message.Message):
     __slots__ = ("schedule_times", "run_ids", "expected_duration")
@@ -622,7 +704,7 @@ class BackfillJobResponse(_message.Message):
     def __init__(self, schedule_times: _Optional[_Iterable[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]]] = ..., run_ids: _Optional[_Iterable[int]] = ..., expected_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class UpdateJobScheduleRequest(_message.Message):
-    __slots__ = ("job_name", "schedule", "timezone", "jitter_seconds", "catch_up", "catch_up_limit", "retries", "retry_delay_seconds", "retry_max_delay_seconds", "pause_on_failure", "revert", "reason", "request_id", "etag")
+    __slots__ = ("job_name", "schedule", "timezone", "jitter_seconds", "catch_up", "catch_up_limit", "retries", "retry_delay_seconds", "retry_max_delay_seconds", "pause_on_failure", "revert", "reason", "request_id", "etag", "overlap", "timeout_seconds", "isolated")
     JOB_NAME_FIELD_NUMBER: _ClassVar[int]
     SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     TIMEZONE_FIELD_NUMBER: _ClassVar[int]
@@ -637,6 +719,9 @@ class UpdateJobScheduleRequest(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
+    OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    ISOLATED_FIELD_NUMBER: _ClassVar[int]
     job_name: str
     schedule: str
     timezone: str
@@ -651,4 +736,67 @@ class UpdateJobScheduleRequest(_message.Message):
     reason: str
     request_id: str
     etag: str
-    def __init__(self, job_name: _Optional[str] = ..., schedule: _Optional[str] = ..., timezone: _Optional[str] = ..., jitter_seconds: _Optional[int] = ..., catch_up: _Optional[str] = ..., catch_up_limit: _Optional[int] = ..., retries: _Optional[int] = ..., retry_delay_seconds: _Optional[float] = ..., retry_max_delay_seconds: _Optional[float] = ..., pause_on_failure: _Optional[int] = ..., revert: _Optional[bool] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+    overlap: str
+    timeout_seconds: float
+    isolated: bool
+    def __init__(self, job_name: _Optional[str] = ..., schedule: _Optional[str] = ..., timezone: _Optional[str] = ..., jitter_seconds: _Optional[int] = ..., catch_up: _Optional[str] = ..., catch_up_limit: _Optional[int] = ..., retries: _Optional[int] = ..., retry_delay_seconds: _Optional[float] = ..., retry_max_delay_seconds: _Optional[float] = ..., pause_on_failure: _Optional[int] = ..., revert: _Optional[bool] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ..., overlap: _Optional[str] = ..., timeout_seconds: _Optional[float] = ..., isolated: _Optional[bool] = ...) -> None: ...
+
+class AddJobRequest(_message.Message):
+    __slots__ = ("job_name", "function", "command", "arguments", "words", "description", "schedule", "timezone", "jitter_seconds", "catch_up", "catch_up_limit", "retries", "retry_delay_seconds", "retry_max_delay_seconds", "pause_on_failure", "overlap", "timeout_seconds", "isolated", "reason", "request_id")
+    JOB_NAME_FIELD_NUMBER: _ClassVar[int]
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    TIMEZONE_FIELD_NUMBER: _ClassVar[int]
+    JITTER_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    CATCH_UP_FIELD_NUMBER: _ClassVar[int]
+    CATCH_UP_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    RETRIES_FIELD_NUMBER: _ClassVar[int]
+    RETRY_DELAY_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    RETRY_MAX_DELAY_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_ON_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    ISOLATED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    job_name: str
+    function: str
+    command: str
+    arguments: _struct_pb2.Struct
+    words: _containers.RepeatedScalarFieldContainer[str]
+    description: str
+    schedule: str
+    timezone: str
+    jitter_seconds: int
+    catch_up: str
+    catch_up_limit: int
+    retries: int
+    retry_delay_seconds: float
+    retry_max_delay_seconds: float
+    pause_on_failure: int
+    overlap: str
+    timeout_seconds: float
+    isolated: bool
+    reason: str
+    request_id: str
+    def __init__(self, job_name: _Optional[str] = ..., function: _Optional[str] = ..., command: _Optional[str] = ..., arguments: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., words: _Optional[_Iterable[str]] = ..., description: _Optional[str] = ..., schedule: _Optional[str] = ..., timezone: _Optional[str] = ..., jitter_seconds: _Optional[int] = ..., catch_up: _Optional[str] = ..., catch_up_limit: _Optional[int] = ..., retries: _Optional[int] = ..., retry_delay_seconds: _Optional[float] = ..., retry_max_delay_seconds: _Optional[float] = ..., pause_on_failure: _Optional[int] = ..., overlap: _Optional[str] = ..., timeout_seconds: _Optional[float] = ..., isolated: _Optional[bool] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class DeleteJobRequest(_message.Message):
+    __slots__ = ("job_name", "reason", "request_id", "etag")
+    JOB_NAME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    job_name: str
+    reason: str
+    request_id: str
+    etag: str
+    def __init__(self, job_name: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class DeleteJobResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

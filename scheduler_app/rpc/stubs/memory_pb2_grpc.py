@@ -41,12 +41,16 @@ class MemoryServiceStub:
     GetSchedulerStatus: Any
     PauseJob: Any
     ResumeJob: Any
+    PauseJobs: Any
+    ResumeJobs: Any
     CancelRun: Any
     GetJob: Any
     ListJobs: Any
     RunJob: Any
     RetryRun: Any
     UpdateJobSchedule: Any
+    AddJob: Any
+    DeleteJob: Any
     BackfillJob: Any
     GetRun: Any
     ListRuns: Any
