@@ -10,6 +10,7 @@ from scheduler_app.models.job import Job, JobQuerySet
 from scheduler_app.models.node import LivenessSnapshot, Node
 from scheduler_app.models.overview import Overview
 from scheduler_app.models.period import SchedulePeriod
+from scheduler_app.models.progress import RunProgress
 from scheduler_app.models.release import Release, ZoneRules
 from scheduler_app.models.request import Request
 from scheduler_app.models.run import Held, JobRun, JobRunQuerySet, RunState, Trigger
@@ -35,6 +36,7 @@ __all__ = [
     "Release",
     "Report",
     "Request",
+    "RunProgress",
     "RunState",
     "SchedulePeriod",
     "Scope",
