@@ -167,7 +167,9 @@ def _facts(reading: Reading, links: Links, now: datetime, choice: Chosen) -> Fac
     names = [run.job_name for run in active.runs] if active else []
     names += [job.name for job in (*(paused or ()), *(planned.jobs if planned else ()))]
     asked = list(dict.fromkeys(names))[:MOST_COMPARED]
-    usual = reading.ask(lambda: durations(asked), {}) if sees_runs else {}
+    usual: Mapping[str, Usual] = {}
+    if sees_runs:
+        usual = reading.ask(lambda: durations(asked), usual)
     return Facts(now, health, troubles, active, planned, paused, usual)
 
 

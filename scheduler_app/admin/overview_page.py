@@ -36,5 +36,5 @@ class OverviewAdmin(ReadOnlyAdmin[Overview]):
             "opts": self.opts,
             **(extra_context or {}),
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/scheduler_app/overview.html", context)

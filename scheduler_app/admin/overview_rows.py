@@ -23,8 +23,11 @@ METER = 80
 class Usual(Protocol):
     """What is usual for a job."""
 
-    duration_p50: timedelta | None
-    duration_p95: timedelta | None
+    @property
+    def duration_p50(self) -> timedelta | None: ...
+
+    @property
+    def duration_p95(self) -> timedelta | None: ...
 
 
 class Button(NamedTuple):

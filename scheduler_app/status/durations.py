@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from scheduler_app.models import JobRun, bulk, database
 
@@ -36,6 +37,7 @@ def durations(names: Collection[str]) -> dict[str, Durations]:
     spans = defaultdict[str, list[timedelta]](list)
     connection, table = database.connection(), JobRun._meta.db_table
     columns = "job_name, started_at, finished_at"
+    values: Any
     if not names:
         return {}
     if connection.vendor == "sqlite":

@@ -97,7 +97,7 @@ def night(since: datetime) -> Night:
     return Night(since, groups, urgent, max(len(rows) - MOST_JOBS, 0))
 
 
-def _counts(since: datetime) -> Iterable[dict[str, Any]]:
+def _counts(since: datetime) -> Iterable[Any]:
     """Return the counts of each job that had trouble."""
     trouble, success = Q(state__in=TROUBLES), Q(state=RunState.SUCCESS)
     late = Q(StartedLate(LATE // timedelta(minutes=1)))
