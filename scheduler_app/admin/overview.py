@@ -2,10 +2,12 @@
 time-line. Each part asks for itself, so that one that the database does not answer hides no
 other."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any, Self, TypeVar
 
 from django.db import DatabaseError, InterfaceError
@@ -45,6 +47,11 @@ MOST_COMPARED = 150
 MOST_LANES = 40
 LEGEND = (RunState.SUCCESS, RunState.FAILED, RunState.LOST, RunState.MISSED, RunState.RUNNING)
 MOST_PAUSES = 20
+EVERY, SHARE = 5, 20
+"""The page asks again after so many seconds, and keeps the server busy for a twentieth of the time
+at most."""
+MOST_URGENT, MOST_OVER = 20, 5
+"""Groups of troubles that are shown at once; others are folded."""
 
 
 class Reading:
@@ -108,8 +115,11 @@ class Facts:
 
 def overview(request: HttpRequest) -> dict[str, Any]:
     """Return what the template shows to this user."""
+    begun = time.monotonic()
     with Reading() as reading:
-        return _overview(request, reading, Links(request))
+        shown = _overview(request, reading, Links(request))
+    took = time.monotonic() - begun
+    return shown | {"every": ceil(max(EVERY, SHARE * took))}
 
 
 def _overview(request: HttpRequest, reading: Reading, links: Links) -> dict[str, Any]:
@@ -192,11 +202,14 @@ def _troubles(facts: Facts, choice: Chosen, links: Links) -> dict[str, Any]:
         return {}
     paused = {job.name for job in facts.paused or ()}
     blocks = rows.trouble_blocks(facts.night, links, paused)
+    urgent = [block for block in blocks if not block.group.is_over]
+    over = [block for block in blocks if block.group.is_over]
     return {
         "night": facts.night,
-        "urgent": [block for block in blocks if not block.group.is_over],
+        "urgent": urgent[:MOST_URGENT],
+        "folded": [urgent[MOST_URGENT:], over[MOST_OVER:]],
         "urgent_jobs": facts.night.urgent,
-        "over": [block for block in blocks if block.group.is_over],
+        "over": over[:MOST_OVER],
         "over_jobs": sum(job.is_over for job in facts.night.jobs),
         "late": LATE,
         "all_runs": links.list("jobrun"),

@@ -115,6 +115,16 @@ def test_equal_errors_are_told_once(page: Page, make_run: MakeRun) -> None:
     assert "job-19" in needs
 
 
+def test_errors_beyond_the_first_are_folded(page: Page, make_run: MakeRun) -> None:
+    for number in range(30):
+        make_run(f"job-{number:02}", RunState.FAILED, message=f"error {chr(97 + number)}!")
+    needs = part(page(""), "Needs you")
+    shown, folded = needs.split("<details")
+    assert shown.count("error ") == 20
+    assert "10 more errors" in folded
+    assert folded.count("error ") == 10
+
+
 def test_nothing_wrong_says_so(page: Page, make_run: MakeRun) -> None:
     make_run("nightly")
     assert "Nothing: each run succeeded" in page("")
