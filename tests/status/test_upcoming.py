@@ -59,7 +59,7 @@ def test_budget_leaves_each_job_its_first_occurrence(monkeypatch: pytest.MonkeyP
 
 def test_overdue_job_comes_first() -> None:
     late = PlannedJob("a", Schedule("0 * * * *"), NOW - HOURS)
-    assert [line.at for line in lines(planned("b", "1 10 * * *"), late)][0] == NOW - HOURS
+    assert lines(planned("b", "1 10 * * *"), late)[0].at == NOW - HOURS
 
 
 def test_jobs_of_the_same_second_know_of_one_another() -> None:
