@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
@@ -12,18 +12,21 @@ from django.utils.translation import gettext as _
 
 from scheduler_app.admin import formats, job_plots, relative
 from scheduler_app.admin.job_actions import TRIGGER
-from scheduler_app.admin.job_columns import Shown, badges, shown_of
+from scheduler_app.admin.job_columns import Shown, attach, badges, shown_of
 from scheduler_app.admin.job_sentence import sentences
 from scheduler_app.admin.job_words import override_rows, policy_rows
 from scheduler_app.admin.links import Links
 from scheduler_app.admin.readonly import links_of
-from scheduler_app.admin.run_columns import LARGE, attach_interruptions, result
+from scheduler_app.admin.run_columns import result
 from scheduler_app.cron import Schedule, Uncomputable, find_zone
 from scheduler_app.exceptions import JobNotFound
+from scheduler_app.explain.comparison import compare
 from scheduler_app.explain.explain import explain
 from scheduler_app.explain.upcoming import upcoming
-from scheduler_app.models import AuditEntry, Job, JobRun, RunState, SchedulePeriod
-from scheduler_app.status.outlook import outlook
+from scheduler_app.models import AuditEntry, Job, JobRun, RunState, SchedulePeriod, database
+from scheduler_app.status.current import statuses_of
+from scheduler_app.status.outlook import active_runs, last_runs, outlook
+from scheduler_app.status.recent import recent
 from scheduler_app.text import shown as shown_value
 
 RUNS, OCCURRENCES, HISTORY, PLOTTED = 10, 10, 12, 100
@@ -81,11 +84,31 @@ def job_zone(timezone: str) -> ZoneInfo:
     return UTC if isinstance(zone, Uncomputable) else zone
 
 
+class Runs(NamedTuple):
+    """The runs that the page is made of."""
+
+    active: list[JobRun]
+    """Those due first come first."""
+    last: list[JobRun]
+    """The newest first."""
+
+
+def attach_status(job: Job) -> None:
+    """Give this row of status.annotated() what its page shows."""
+    now, name = database.now(), job.name
+    statuses = statuses_of([job], [name], now)
+    runs = Runs(active_runs(name, RUNS), last_runs(name, PLOTTED))
+    recents = {name: [recent(run) for run in reversed(runs.last)]}
+    begun = {run.pk: run.started_at for run in runs.active if run.started_at}
+    attach([job], statuses, recents, compare(statuses, recents, now, begun), now)
+    vars(job)["runs"] = runs
+
+
 def page(request: HttpRequest, job: Job) -> dict[str, Any]:
     """Return what the page of this job shows."""
     shown = shown_of(job)
     status, now, zone = shown.status, shown.now, job_zone(shown.status.timezone)
-    links = links_of(job)
+    links, all_runs = links_of(job), vars(job)["runs"]
     may_see_runs = links.may("view_jobrun")
     comparison = shown.comparison
     occurrences = _occurrences(shown, zone)
@@ -94,12 +117,12 @@ def page(request: HttpRequest, job: Job) -> dict[str, Any]:
         "status": status,
         "zone": zone.key,
         "badges": badges(status),
-        "sentences": sentences(shown, outlook(status.name, shown.recent), zone, links),
+        "sentences": sentences(shown, outlook(shown.recent, all_runs.active), zone, links),
         "pause": _pause(shown, zone),
         "overridden": override_rows(status.overrides, status.declared),
         "schedule_code": formats.schedule(status.cron, status.timezone),
         "jitter": formats.jitter(status.jitter) if status.jitter else "",
-        "runs": _runs(status.name, shown, zone, links) if may_see_runs else None,
+        "runs": _runs(all_runs, shown, zone, links) if may_see_runs else None,
         "all_runs": links.list("jobrun", job_name=status.name),
         "occurrences": occurrences,
         "crowded": _crowded(shown, occurrences),
@@ -135,14 +158,12 @@ def _pause(shown: Shown, zone: ZoneInfo) -> dict[str, str] | None:
     }
 
 
-def _runs(name: str, shown: Shown, zone: ZoneInfo, links: Links) -> list[RunRow]:
-    """Return the last runs, those that have not ended first: two queries, because one could not use
-    an index."""
-    runs = JobRun.objects.filter(job_name=name).defer(*LARGE)
-    active = list(runs.active().order_by("-id")[:RUNS])
-    finished = runs.finished().order_by("-finished_at")[: RUNS - len(active)]
-    rows = [*active, *finished]
-    attach_interruptions(rows)
+def _runs(runs: Runs, shown: Shown, zone: ZoneInfo, links: Links) -> list[RunRow]:
+    """Return the last runs, those that have not ended first."""
+    rows = [*reversed(runs.active), *runs.last][:RUNS]
+    died = {each.id: each for each in shown.status.interrupted_runs}
+    for run in rows:
+        vars(run)["interruption"] = died.get(run.pk)
     took = {run.pk: _took(run, shown.now) for run in rows}
     longest = max([span for span in took.values() if span], default=timedelta())
     comparison = shown.comparison
