@@ -116,6 +116,7 @@ def page(request: HttpRequest, job: Job) -> dict[str, Any]:
     return {
         "status": status,
         "zone": zone.key,
+        "abbreviation": relative.abbreviation(now, zone),
         "badges": badges(status),
         "sentences": sentences(shown, outlook(shown.recent, all_runs.active), zone, links),
         "pause": _pause(shown, zone),
@@ -172,7 +173,7 @@ def _runs(runs: Runs, shown: Shown, zone: ZoneInfo, links: Links) -> list[RunRow
         RunRow(
             url=links.run(run.pk),
             number=run.pk,
-            at=relative.clock(run.started_at or run.scheduled_for, shown.now, zone),
+            at=relative.short_clock(run.started_at or run.scheduled_for, shown.now, zone),
             result=result(run),
             bar=job_plots.duration_bar(
                 took[run.pk], comparison.usual, comparison.long, longest, run.state

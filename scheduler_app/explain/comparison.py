@@ -60,8 +60,8 @@ def _lasting(
         status.running_run_ids[0]: status.name for status in statuses if status.running_run_ids
     }
     if begun is None:
-        rows = JobRun.objects.filter(pk__in=oldest, started_at__isnull=False)
-        begun = dict(rows.values_list("pk", "started_at")) if oldest else {}
+        rows = JobRun.objects.filter(pk__in=oldest).values_list("pk", "started_at")
+        begun = {pk: at for pk, at in rows if at} if oldest else {}
     return {name: now - begun[pk] for pk, name in oldest.items() if pk in begun}
 
 
