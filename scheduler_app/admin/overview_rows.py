@@ -97,8 +97,12 @@ def trouble_blocks(night: Night, links: Links, paused: Collection[str]) -> list[
 
 def _block(group: TroubleGroup, links: Links, paused: Collection[str]) -> TroubleBlock:
     shown = len(group.jobs) if len(group.jobs) <= SHOWN_JOBS + 1 else SHOWN_JOBS
-    rows = [_trouble_row(job, links, paused) for job in group.jobs]
-    return TroubleBlock(group, rows[:shown], rows[shown:])
+    rows = [_trouble_row(job, links, paused) for job in group.jobs[:shown]]
+    others = [
+        TroubleRow(job, links.job(job.job_name), links.run(job.run_id), "", [])
+        for job in group.jobs[shown:]
+    ]
+    return TroubleBlock(group, rows, others)
 
 
 def _trouble_row(job: JobTrouble, links: Links, paused: Collection[str]) -> TroubleRow:
