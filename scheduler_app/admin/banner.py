@@ -24,7 +24,7 @@ def banner(health: SchedulerHealth | None = None) -> dict[str, Any]:
     try:
         health = health or status.scheduler_health()
     except (DatabaseError, InterfaceError) as error:
-        return {"css": "dead", "state": "UNKNOWN", "problem": fault_of(error).value}
+        return unknown(fault_of(error).value)
     running = [node.name for node in health.nodes if node.is_well]
     unwell = [node for node in health.nodes if not node.is_well] if health.is_running else []
     return {
@@ -36,6 +36,11 @@ def banner(health: SchedulerHealth | None = None) -> dict[str, Any]:
         "unwell": unwell[:LONGEST_LIST],
         "is_stopped": health.state == SchedulerState.STOPPED,
     }
+
+
+def unknown(problem: str) -> dict[str, Any]:
+    """Return what the template shows while the database does not say how the schedulers are."""
+    return {"css": "dead", "state": "UNKNOWN", "problem": problem}
 
 
 def obstacle() -> str:

@@ -18,6 +18,14 @@ class Links(NamedTuple):
         """Return whether the user has this permission of the scheduler."""
         return self.request.user.has_perm(f"scheduler_app.{permission}")
 
+    def overview(self) -> str:
+        """Return the address of the overview."""
+        site = getattr(self.request, "current_app", None)
+        try:
+            return reverse("admin:app_list", args=["scheduler_app"], current_app=site)
+        except NoReverseMatch:
+            return ""
+
     def job(self, name: str) -> str:
         """Return the address of the page of a job."""
         return self._page("job_change", quote(name)) if self.may("view_job") else ""

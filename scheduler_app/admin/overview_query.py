@@ -75,8 +75,12 @@ def _named(name: str, now: datetime) -> datetime:
         return now - SPANS[name]
     if name == "12h":
         return now - timedelta(hours=12)
-    local = timezone.localtime(now)
-    yesterday = (local - timedelta(days=1)).date()
+    return evening_before(now)
+
+
+def evening_before(now: datetime) -> datetime:
+    """Return when people went home yesterday."""
+    yesterday = (timezone.localtime(now) - timedelta(days=1)).date()
     evening = datetime(yesterday.year, yesterday.month, yesterday.day, EVENING)
     return timezone.make_aware(evening)
 

@@ -23,8 +23,11 @@ METER = 80
 class Usual(Protocol):
     """What is usual for a job."""
 
-    duration_p50: timedelta | None
-    duration_p95: timedelta | None
+    @property
+    def duration_p50(self) -> timedelta | None: ...
+
+    @property
+    def duration_p95(self) -> timedelta | None: ...
 
 
 class Button(NamedTuple):
@@ -61,6 +64,8 @@ class GoingRow:
     pace: Pace
     meter: int
     """How much of the longest usual time has passed, of METER."""
+    progress_meter: int
+    """How much is done as the run itself says, of METER."""
     advice: str
     values: list[tuple[str, str]]
     job_url: str
@@ -92,8 +97,12 @@ def trouble_blocks(night: Night, links: Links, paused: Collection[str]) -> list[
 
 def _block(group: TroubleGroup, links: Links, paused: Collection[str]) -> TroubleBlock:
     shown = len(group.jobs) if len(group.jobs) <= SHOWN_JOBS + 1 else SHOWN_JOBS
-    rows = [_trouble_row(job, links, paused) for job in group.jobs]
-    return TroubleBlock(group, rows[:shown], rows[shown:])
+    rows = [_trouble_row(job, links, paused) for job in group.jobs[:shown]]
+    others = [
+        TroubleRow(job, links.job(job.job_name), links.run(job.run_id), "", [])
+        for job in group.jobs[shown:]
+    ]
+    return TroubleBlock(group, rows, others)
 
 
 def _trouble_row(job: JobTrouble, links: Links, paused: Collection[str]) -> TroubleRow:
@@ -135,6 +144,7 @@ def _going_row(run: GoingRun, usual: Usual | None, now: datetime, links: Links) 
         p95=p95,
         pace=found,
         meter=min(METER, round(METER * (elapsed / p95))) if p95 else 0,
+        progress_meter=METER * (run.progress.percent or 0) // 100,
         advice=advice(run.node, has_process=run.has_process) if found == Pace.STUCK else "",
         values=_values(run.metadata),
         job_url=links.job(run.job_name),

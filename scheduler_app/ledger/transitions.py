@@ -16,6 +16,7 @@ from scheduler_app.models import (
     JobRun,
     JobRunQuerySet,
     Node,
+    RunProgress,
     RunState,
     Trigger,
     bulk,
@@ -244,13 +245,15 @@ def _request_cancel(running: JobRunQuerySet, now: datetime, reason: str) -> int:
 
 
 def lose(running: Iterable[JobRun], now: datetime, message: str) -> list[JobRun]:
-    """Record these (locked) runs as lost; return them. Call it in a transaction."""
+    """Record these (locked) runs as lost, with what they have said so far; return them. Call it in
+    a transaction."""
     lost = list(running)
     JobRun.objects.filter(pk__in=[run.pk for run in lost]).update(
         state=RunState.LOST,
         finished_at=Greatest("started_at", now),  # the clock may have been put back
         message=message,
     )
+    RunProgress.objects.keep([run.pk for run in lost])
     for run in lost:
         run.state = RunState.LOST
     change.note_runs(lost)

@@ -282,6 +282,7 @@ class Migration(migrations.Migration):
                 ('traceback', models.TextField(blank=True)),
                 ('log', models.TextField(blank=True, help_text='What the job logged and printed.')),
                 ('metadata', models.JSONField(blank=True, default=dict)),
+                ('progress', models.JSONField(blank=True, help_text='How far it came, as it last said: done, total, text.', null=True)),
                 ('first_attempt', models.ForeignKey(blank=True, db_constraint=False, db_index=False, help_text='For a retry: the run that failed first.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='attempts', to='scheduler_app.jobrun')),
                 ('rerun_of', models.ForeignKey(blank=True, db_constraint=False, db_index=False, help_text='For a request: the run that it runs again.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='reruns', to='scheduler_app.jobrun')),
                 ('node', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='runs', to='scheduler_app.node')),
@@ -308,6 +309,20 @@ class Migration(migrations.Migration):
                 'constraints': [],
             },
             bases=('scheduler_app.job',),
+        ),
+        migrations.CreateModel(
+            name='RunProgress',
+            fields=[
+                ('run', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, primary_key=True, related_name='live', serialize=False, to='scheduler_app.jobrun')),
+                ('run_created_at', models.DateTimeField()),
+                ('at', models.DateTimeField()),
+                ('log', models.TextField(blank=True)),
+                ('metadata', models.JSONField(blank=True, default=dict)),
+                ('progress', models.JSONField(blank=True, null=True)),
+            ],
+            options={
+                'base_manager_name': 'objects',
+            },
         ),
         migrations.CreateModel(
             name='Heartbeat',

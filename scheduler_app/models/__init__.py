@@ -10,6 +10,7 @@ from scheduler_app.models.job import Job, JobQuerySet
 from scheduler_app.models.node import LivenessSnapshot, Node
 from scheduler_app.models.overview import Overview
 from scheduler_app.models.period import SchedulePeriod
+from scheduler_app.models.progress import RunProgress
 from scheduler_app.models.release import Release, ZoneRules
 from scheduler_app.models.request import Request
 from scheduler_app.models.rollup import Rollup, RollupState
@@ -38,6 +39,7 @@ __all__ = [
     "Request",
     "Rollup",
     "RollupState",
+    "RunProgress",
     "RunState",
     "SchedulePeriod",
     "Scope",

@@ -53,7 +53,10 @@ class Trigger(models.TextChoices):
     MANUAL = "manual", "on request"
 
 
-PROGRESS = ("state", "started_at", "finished_at", "message", "traceback", "metadata", "log")
+PROGRESS = (
+    *("state", "started_at", "finished_at"),
+    *("message", "traceback", "metadata", "progress", "log"),
+)
 
 
 class StartedLate(models.Func):
@@ -297,6 +300,9 @@ class JobRun(models.Model):
     traceback = models.TextField(blank=True)
     log = models.TextField(blank=True, help_text="What the job logged and printed.")
     metadata = models.JSONField(default=dict, blank=True)
+    progress = models.JSONField(
+        null=True, blank=True, help_text="How far it came, as it last said: done, total, text."
+    )
 
     policies: Policies | None = None
     """No column: the policies in force when a node took the run; None before, and if its job has no

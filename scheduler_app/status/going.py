@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, Value, When, Window
 
 from scheduler_app.models import Job, JobRun, RunState
+from scheduler_app.status.progress import Progress, progress_of, said
 
 MOST_RUNS = 50
 """How many are listed."""
@@ -41,6 +42,8 @@ class GoingRun:
     requested_by: str
     metadata: dict[str, Any]
     """What it has reported so far."""
+    progress: Progress
+    """How far it is, as it last said."""
     is_asked_to_end: bool
     is_interrupted: bool
     """Its scheduler died; nothing carries it out any more."""
@@ -74,8 +77,8 @@ def going(now: datetime, alive: Collection[int]) -> Going:
         runs.annotate(
             of_kind=Window(Count("pk"), partition_by=[F("kind")]), has_process=Exists(killable)
         )
-        .select_related("node")
-        .defer("traceback", "log", "message", "node__declares")
+        .select_related("node", "live")
+        .defer("traceback", "log", "message", "node__declares", "live__log")
         .order_by("kind", "pk")[:MOST_RUNS]
     )
     counts = {row.kind: row.of_kind for row in rows}
@@ -88,6 +91,7 @@ def going(now: datetime, alive: Collection[int]) -> Going:
 
 
 def _going(run: Any, alive: Collection[int]) -> GoingRun:
+    told = said(run)
     return GoingRun(
         id=run.pk,
         job_name=run.job_name,
@@ -95,7 +99,8 @@ def _going(run: Any, alive: Collection[int]) -> GoingRun:
         started_at=run.started_at,
         attempt=run.attempt,
         requested_by=run.requested_by,
-        metadata=run.metadata if isinstance(run.metadata, dict) else {},
+        metadata=told.metadata if isinstance(told.metadata, dict) else {},
+        progress=progress_of(told),
         is_asked_to_end=run.cancel_requested_at is not None,
         is_interrupted=run.node_id is not None and run.node_id not in alive,
         has_process=run.has_process,

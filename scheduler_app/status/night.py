@@ -79,6 +79,8 @@ class Night:
     since: datetime
     groups: tuple[TroubleGroup, ...]
     """What is not over comes first."""
+    urgent: int
+    """Jobs whose trouble is not over, in a group or not."""
     untold: int
     """Jobs with trouble that are in no group."""
 
@@ -90,10 +92,12 @@ class Night:
 def night(since: datetime) -> Night:
     """Return what went wrong with runs that ended since this moment: two queries."""
     rows = sorted(_counts(since), key=_urgency)
-    return Night(since, _grouped(_told(rows[:MOST_JOBS])), max(len(rows) - MOST_JOBS, 0))
+    urgent = sum(not _is_over(row) for row in rows)
+    groups = _grouped(_told(rows[:MOST_JOBS]))
+    return Night(since, groups, urgent, max(len(rows) - MOST_JOBS, 0))
 
 
-def _counts(since: datetime) -> Iterable[dict[str, Any]]:
+def _counts(since: datetime) -> Iterable[Any]:
     """Return the counts of each job that had trouble."""
     trouble, success = Q(state__in=TROUBLES), Q(state=RunState.SUCCESS)
     late = Q(StartedLate(LATE // timedelta(minutes=1)))

@@ -1,5 +1,5 @@
-"""For our pages and for any other template of the project: {% scheduler_state %}, the banner, and
-{% scheduler_overview %}, what is, was and will be."""
+"""For our pages and for any other template of the project: {% scheduler_state %}, the banner;
+{% scheduler_card %}, the banner and what needs a person; {% scheduler_overview %}, all of it."""
 
 from typing import Any
 
@@ -30,3 +30,14 @@ def scheduler_overview(context: Context) -> dict[str, Any]:
         return {}
     token = context.get("csrf_token")
     return overview(request) | {"request": request, "csrf_token": token}
+
+
+@register.inclusion_tag("scheduler_app/admin/overview/card.html", takes_context=True)
+def scheduler_card(context: Context) -> dict[str, Any]:
+    """Show the banner, and below it in a line what the overview says, with a link to that."""
+    from scheduler_app.admin.overview import card
+
+    request = context.get("request")
+    if request is None or not request.user.has_module_perms("scheduler_app"):
+        return {}
+    return card(request)

@@ -75,11 +75,9 @@ def linked(url: str, text: object) -> str:
 
 @register.filter
 def none_as_dot(count: int) -> str:
-    return (
-        format_html("<b>{}</b>", f"{count:,}")
-        if count
-        else format_html('<span class="quiet">·</span>')
-    )
+    if not count:
+        return format_html('<span class="quiet">{}</span>', "\N{MIDDLE DOT}")
+    return format_html("<b>{}</b>", f"{count:,}")
 
 
 @register.filter

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from scheduler_app.models import Job, JobRun, Node, RunState
+from scheduler_app.models import Job, JobRun, Node, RunProgress, RunState
 from scheduler_app.status import going as goings
 from scheduler_app.status.going import Pace, going, pace
 
@@ -73,9 +73,26 @@ def test_more_than_are_listed_are_counted(add_ended: Add, monkeypatch: pytest.Mo
     assert (len(found.runs), found.running, found.waiting) == (2, 5, 1)
 
 
+def test_what_a_run_has_said_so_far_is_its_live_row(add_ended: Add) -> None:
+    run = add_ended("a", NOW, RunState.RUNNING, metadata={"old": 1})
+    RunProgress.objects.create(
+        run=run,
+        run_created_at=run.created_at,
+        at=NOW,
+        metadata={"rows": 7},
+        progress={"done": 1, "total": 4, "text": "reading"},
+    )
+    [found] = going(NOW, []).runs
+    assert found.metadata == {"rows": 7}
+    assert (found.progress.percent, found.progress.text) == (25, "reading")
+
+
 def test_one_query(add_ended: Add) -> None:
     for number in range(5):
-        add_ended(f"job-{number}", NOW, RunState.RUNNING, node=Node.objects.create(name="here:1"))
+        node = Node.objects.create(name="here:1")
+        run = add_ended(f"job-{number}", NOW, RunState.RUNNING, node=node)
+        if number % 2:
+            RunProgress.objects.create(run=run, run_created_at=run.created_at, at=NOW)
     with CaptureQueriesContext(connection) as captured:
         going(NOW, [])
     assert len(captured) == 1

@@ -7,7 +7,8 @@
    every so many seconds (default: 5), but not while the page is hidden, nor while a person types in
    it or has selected text in it. The focus, opened <details> with an id and scrolled elements with
    an id stay as they are. While an address does not answer, data-live-problem is shown. A part that
-   comes with data-live="" (say, of a run that has ended) is not asked for again. */
+   comes with data-live="" (say, of a run that has ended) is not asked for again, and one that comes
+   with another data-live-every (say, because it was expensive) is asked for less often. */
 "use strict";
 (() => {
     const failing = new Set();
@@ -27,7 +28,7 @@
         const focus = within(element, focusable).indexOf(document.activeElement);
         const same = focus >= 0 && document.activeElement.outerHTML;
         element.replaceChildren(...fresh.childNodes);
-        element.dataset.live = fresh.dataset.live ?? element.dataset.live;
+        Object.assign(element.dataset, fresh.dataset);
         within(element, "details[id]").forEach((each) => { if (known.has(each.id)) each.open = open.has(each.id); });
         scrolled.forEach(([id, top, left]) => document.getElementById(id)?.scrollTo(left, top));
         const targets = focus >= 0 ? within(element, focusable) : [];
@@ -50,7 +51,7 @@
     }
 
     function follow(element) {
-        const pause = 1000 * (Number(element.dataset.liveEvery) || 5);
+        const pause = () => 1000 * (Number(element.dataset.liveEvery) || 5) * (failing.has(element.id) ? 2 : 1);
         let timer = 0, asking = false;
         async function look() {
             clearTimeout(timer);
@@ -58,10 +59,10 @@
             asking = true;
             await refresh(element);
             asking = false;
-            timer = setTimeout(look, failing.has(element.id) ? 2 * pause : pause);
+            timer = setTimeout(look, pause());
         }
         document.addEventListener("visibilitychange", look);
-        timer = setTimeout(look, pause);
+        timer = setTimeout(look, pause());
     }
 
     addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-live]").forEach(follow));
