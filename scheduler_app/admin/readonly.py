@@ -83,6 +83,7 @@ class ReadOnlyAdmin(ModelAdmin[M]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        self.stay_on_site(request)
         asked = [value for values in request.GET.lists() for value in values[1]]
         selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if not (all(map(is_storable, asked)) and all(map(self.is_key, selected))):
@@ -98,8 +99,13 @@ class ReadOnlyAdmin(ModelAdmin[M]):
         form_url: str = "",
         obj: M | None = None,
     ) -> HttpResponse:
+        self.stay_on_site(request)
         context |= self.page_context(request, context["original"])
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def stay_on_site(self, request: HttpRequest) -> None:
+        """Have Links lead to this site: Django itself says so only when it begins to render."""
+        vars(request)["current_app"] = self.admin_site.name
 
     def page_context(self, request: HttpRequest, row: M) -> dict[str, Any]:
         """Return what the page of this row shows besides its fields."""

@@ -126,6 +126,7 @@ class RunActions(ActingAdmin[JobRun]):
         """Run again what was confirmed, and return to the list."""
         if not (self.has_view_permission(request) and RETRY.allowed(request)):
             raise PermissionDenied
+        self.stay_on_site(request)
         keys = [key for key in request.POST.get("keys", "").split(",") if self.is_key(key)]
         form = ReasonForm(request.POST)
         if not form.is_valid():

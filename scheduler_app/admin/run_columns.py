@@ -1,19 +1,24 @@
 """What a list of runs says: one method a column."""
 
+import re
 from collections.abc import Iterable
 
 from django.contrib import admin
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from scheduler_app.admin import formats
+from scheduler_app.admin import formats, relative
 from scheduler_app.admin.readonly import links_of
-from scheduler_app.models import JobRun, RunState, Trigger, database
+from scheduler_app.explain.outcome import PUNCTUAL
+from scheduler_app.models import JobRun, RunState, Trigger
 from scheduler_app.status import InterruptedRun, interrupted_runs
 
 LARGE = ("traceback", "metadata", "log", "node__declares")
 """Fields that no list reads."""
+MODULES = re.compile(r"^(?:[a-z_]\w*\.)+(?=[A-Z]\w*(?:: |$))")
+"""Where the class of an error is defined; a narrow column needs the room."""
 
 
 class RunColumns:
@@ -23,31 +28,33 @@ class RunColumns:
         links = links_of(run)
         job = formats.link(links.job(run.job_name), run.job_name)
         number = formats.link(links.run(run.pk), f"#{run.pk}")
-        return format_html('{}<div class="quiet">{} {}</div>', job, number, attempt(run))
+        return formats.two_lines(format_html("{} {}", number, job), attempt(run))
 
     @admin.display(description=gettext_lazy("result, error or reason"))
     def outcome(self, run: JobRun) -> str:
         message = formats.first_line(run.message)
-        told = format_html('<span class="why">{}</span>', message) if message else ""
+        short = MODULES.sub("", message)
+        told = format_html('<span class="why" title="{}">{}</span>', message, short)
         return format_html('<div class="outcome">{} {}</div>', result(run), told)
 
     @admin.display(description=gettext_lazy("scheduled for"))
     def scheduled(self, run: JobRun) -> str:
         """Show when it was due in its schedule, how late it started, and who asked for it."""
         notes = formats.joined(filter(None, (start(run), origin(run))), ", ")
-        return formats.two_lines(formats.moment(run.scheduled_for), notes)
+        return formats.two_lines(relative.clock(run.scheduled_for, timezone.now()), notes)
 
     @admin.display(description=gettext_lazy("took"))
     def took(self, run: JobRun) -> str:
         if run.state != RunState.RUNNING or run.started_at is None:
             return formats.length(run.duration)
-        return format_html("{} {}", formats.length(database.now() - run.started_at), _("so far"))
+        return formats.two_lines(formats.length(timezone.now() - run.started_at), _("so far"))
 
     @admin.display(description=gettext_lazy("on"))
     def where(self, run: JobRun) -> str:
         if run.node is None:
             return formats.EMPTY
-        return formats.link(links_of(run).node(run.node.pk), run.node.name)
+        node = formats.link(links_of(run).node(run.node.pk), run.node.name)
+        return format_html('<span title="{}">{}</span>', run.node.name, node)
 
 
 def attach_interruptions(runs: Iterable[JobRun]) -> None:
@@ -92,10 +99,11 @@ def attempt(run: JobRun) -> str:
 
 
 def start(run: JobRun) -> str:
-    """Return how late it started, or when it is due if it waits for its time."""
+    """Return how late it started, if it was not on time; or when it is due, if it waits for its
+    time."""
     if run.state == RunState.QUEUED and run.due_at != run.scheduled_for:
-        return format_html(_("due {}"), formats.moment(run.due_at))
-    if run.lateness is None:
+        return format_html(_("due {}"), relative.clock(run.due_at, timezone.now()))
+    if run.lateness is None or run.lateness < PUNCTUAL:
         return ""
     return _("%(length)s late") % {"length": formats.length(run.lateness)}
 

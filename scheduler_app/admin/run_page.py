@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
@@ -18,11 +20,13 @@ from scheduler_app.admin.run_columns import (
     origin,
 )
 from scheduler_app.admin.run_words import outcome, remarks
+from scheduler_app.explain.comparison import share
 from scheduler_app.explain.frames import Part, parts
-from scheduler_app.explain.hanging import hanging, usual_duration
-from scheduler_app.models import JobRun, RunState, Trigger, database
+from scheduler_app.explain.hanging import RECENT, hanging_beside
+from scheduler_app.models import JobRun, RunState, Trigger
 from scheduler_app.models.run import ACTIVE
 from scheduler_app.status import lists
+from scheduler_app.status.progress import Progress, progress_of, said
 from scheduler_app.text import clause
 
 TAIL = 200
@@ -49,6 +53,16 @@ class Try:
 
 
 @dataclass(frozen=True, slots=True)
+class Gauge:
+    """How far the run is, as it said. Numbers are text, which is written alike in every
+    language."""
+
+    percent: str
+    """Empty: it is not known of how much."""
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunPage:
     css: str
     outcome: str
@@ -61,6 +75,7 @@ class RunPage:
     """The error or reason, if the outcome does not say all of it."""
     traceback: list[Part]
     values: list[Fact]
+    progress: Gauge | None
     log: str
     log_has_more: bool
     is_live: bool
@@ -73,25 +88,27 @@ class RunPage:
 
 def run_page(request: HttpRequest, run: JobRun) -> RunPage:
     """Return what the page of this run shows now."""
-    now = database.now()
+    # Not the database's clock, which takes a query; so this one may be behind it.
+    now = max(timezone.now(), run.started_at or run.created_at)
     links = Links(request)
-    half = usual_duration(run.job_name)
-    usual = Usual(half, half) if half is not None else None
+    usual = _usual(run.job_name)
     css = "interrupted" if interruption(run) else str(run.state)
     before, after = lists.neighbours(run)
     is_live = run.state in ACTIVE
-    log, has_more = _tail(run.log) if is_live else (run.log, False)
+    told = said(run)
+    log, has_more = _tail(told.log) if is_live else (told.log, False)
     return RunPage(
         css=css,
         outcome=outcome(run, now),
         badge=badge(run),
-        remarks=remarks(run, usual, now),
-        advice="" if interruption(run) else hanging(run, now),
+        remarks=remarks(run, _later(run), usual, now, links),
+        advice=_advice(run, usual, now),
         bar=run_bar(run, css, usual, now),
         facts=_facts(run, links),
         message="" if clause(run.message) in (run.message, run.message[:-1]) else run.message,
         traceback=parts(run.traceback),
-        values=_values(run.metadata),
+        values=_values(told.metadata),
+        progress=_progress(progress_of(told)),
         log=log,
         log_has_more=has_more,
         is_live=is_live,
@@ -102,10 +119,21 @@ def run_page(request: HttpRequest, run: JobRun) -> RunPage:
     )
 
 
+def _usual(job_name: str) -> Usual | None:
+    took = lists.last_durations(job_name, RECENT)
+    half, most = share(took, 0.5), share(took, 0.95)
+    return Usual(half, most) if half is not None and most is not None else None
+
+
+def _advice(run: JobRun, usual: Usual | None, now: datetime) -> str:
+    """Return what can be done about a run that hangs."""
+    return "" if interruption(run) else hanging_beside(usual and usual.half, run, now)
+
+
 def tries_of(run: JobRun) -> list[JobRun]:
     """Return all that tried the same; they are read once."""
     if "tries" not in vars(run):
-        vars(run)["tries"] = lists.tries(run)
+        vars(run)["tries"] = [run if other == run else other for other in lists.tries(run)]
     found: list[JobRun] = vars(run)["tries"]
     return found
 
@@ -115,8 +143,11 @@ def can_be_retried(run: JobRun) -> bool:
     attempt at the same."""
     if run.state in (*ACTIVE, RunState.SUCCESS):
         return False
-    later = (other for other in tries_of(run) if other.pk > run.pk)
-    return not any(other.state in (*ACTIVE, RunState.SUCCESS) for other in later)
+    return not any(other.state in (*ACTIVE, RunState.SUCCESS) for other in _later(run))
+
+
+def _later(run: JobRun) -> list[JobRun]:
+    return [other for other in tries_of(run) if other.pk > run.pk]
 
 
 def _facts(run: JobRun, links: Links) -> list[Fact]:
@@ -146,6 +177,17 @@ def _facts(run: JobRun, links: Links) -> list[Fact]:
     return facts
 
 
+def _progress(progress: Progress) -> Gauge | None:
+    if progress.done is None and not progress.text:
+        return None
+    counted = f"{progress.done:,.12g}" if progress.done is not None else ""
+    if progress.done is not None and progress.total is not None:
+        words = {"done": counted, "total": f"{progress.total:,.12g}"}
+        counted = _("%(done)s of %(total)s") % words
+    percent = "" if progress.percent is None else f"{progress.percent}"
+    return Gauge(percent, ", ".join(filter(None, (counted, progress.text))))
+
+
 def _values(metadata: Any) -> list[Fact]:
     if not isinstance(metadata, dict):
         return [Fact(_("Values"), _json(metadata))] if metadata else []
@@ -172,7 +214,7 @@ def _tries(run: JobRun, links: Links) -> list[Try]:
     found = tries_of(run)
     if len(found) < 2:
         return []
-    attach_interruptions(found)
+    attach_interruptions(other for other in found if other is not run)
     return [
         Try(
             address=links.run(other.pk),

@@ -1,11 +1,14 @@
 """What became of a run, in a sentence."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from scheduler_app.admin import formats
+from scheduler_app.admin.links import Links
 from scheduler_app.admin.run_bar import Usual
 from scheduler_app.admin.run_columns import interruption
 from scheduler_app.explain.outcome import PUNCTUAL
@@ -37,7 +40,7 @@ def _sentence(run: JobRun, now: datetime) -> str:
             return _("Waits for a scheduler to take it.")
         case RunState.RUNNING if died:
             return _(
-                "Was running when %(node)s died. The next scheduler that runs closes this run."
+                "It was running when %(node)s died. The next scheduler that runs closes this run."
             )
         case RunState.RUNNING if run.cancel_requested_at:
             return _("Has been running for %(took)s on %(node)s, and is asked to end.")
@@ -59,9 +62,14 @@ def _sentence(run: JobRun, now: datetime) -> str:
             return _("Did not run: it was missed. %(why)s")
 
 
-def remarks(run: JobRun, usual: Usual | None, now: datetime) -> list[str]:
-    """Return what is worth knowing besides."""
+def remarks(
+    run: JobRun, later: Iterable[JobRun], usual: Usual | None, now: datetime, links: Links
+) -> list[str]:
+    """Return what is worth knowing besides; `later` are the later attempts at the same."""
     told = []
+    if good := next((other for other in later if other.state == RunState.SUCCESS), None):
+        link = formats.link(links.run(good.pk), f"#{good.pk}")
+        told.append(format_html(_("A later attempt at the same, {}, succeeded."), link))
     if run.lateness is not None and run.lateness >= PUNCTUAL:
         told.append(_("It started %(late)s late.") % {"late": formats.length(run.lateness)})
     if usual and run.started_at:

@@ -30,7 +30,7 @@ def parts(traceback: str) -> list[Part]:
     frames = [(text, _is_frame(text), _is_foreign(text)) for text in _frames(traceback)]
     has_own = any(is_frame and not is_foreign for _, is_frame, is_foreign in frames)
     found = []
-    for is_foreign, group in groupby(frames, key=lambda each: each[2]):
+    for (_, is_foreign), group in groupby(frames, key=lambda each: each[1:]):
         texts = list(group)
         text = "".join(each[0] for each in texts)
         found.append(Part(text, not (is_foreign and has_own), sum(each[1] for each in texts)))

@@ -17,8 +17,14 @@ def hanging(run: JobRun, now: datetime) -> str:
     does not end although it was asked to; empty for any other."""
     if run.state != RunState.RUNNING or run.started_at is None:
         return ""
+    return hanging_beside(usual_duration(run.job_name), run, now)
+
+
+def hanging_beside(usual: timedelta | None, run: JobRun, now: datetime) -> str:
+    """Return the same, where it is known how long its job takes usually."""
+    if run.state != RunState.RUNNING or run.started_at is None:
+        return ""
     lasts = now - run.started_at
-    usual = usual_duration(run.job_name)
     asked = now - run.cancel_requested_at if run.cancel_requested_at else timedelta()
     takes_long = usual is not None and lasts > max(AT_LEAST, usual * LONG)
     if not (takes_long or asked > AT_LEAST):

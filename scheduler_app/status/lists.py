@@ -159,11 +159,26 @@ def nodes(*, limit: int, before: int | None = None, with_stopped: bool = False) 
         found = found.unstopped()
     rows = list(found[:limit])
     healths = {node.id: node for node in scheduler_health().nodes}
-    held = defaultdict[int, list[int]](list)
-    runs = JobRun.objects.active().filter(node__in=[node.pk for node in rows]).order_by("pk")
-    for node_id, run_id in runs.values_list("node", "pk"):
-        held[node_id].append(run_id)
-    return [_listed(node, healths.get(node.pk), held[node.pk]) for node in rows]
+    held = held_runs([node.pk for node in rows])
+    return [_listed(node, healths.get(node.pk), [run.id for run in held[node.pk]]) for node in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRun:
+    """A run that a node holds and that has not ended."""
+
+    id: int
+    job_name: str
+    state: RunState
+
+
+def held_runs(node_ids: Collection[int]) -> defaultdict[int, list[HeldRun]]:
+    """Return what each of these nodes holds, the oldest first."""
+    held = defaultdict[int, list[HeldRun]](list)
+    runs = JobRun.objects.active().filter(node__in=node_ids).order_by("pk")
+    for node_id, run_id, job_name, state in runs.values_list("node", "pk", "job_name", "state"):
+        held[node_id].append(HeldRun(run_id, job_name, RunState(state)))
+    return held
 
 
 def _listed(node: Node, health: NodeHealth | None, held: Sequence[int]) -> ListedNode:

@@ -3,18 +3,18 @@
 Those that have not ended come first, then those that ended last. Each part of a search reads an
 index in this order; what no index knows is looked for among the newest LOOKED_THROUGH rows only."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Q, Subquery
 
 from scheduler_app.models import Job, JobRun, JobRunQuerySet, SchedulePeriod, bulk
 from scheduler_app.models.run import ACTIVE, ENDED_BADLY
 
 MOST = 2_000
 """How many runs are found at most."""
-LOOKED_THROUGH = 100_000
+LOOKED_THROUGH = 50_000
 MOST_NAMES = 50
 """If more jobs have the text in their names, the newest runs are looked through for theirs."""
 LARGEST_ID = 2**63 - 1
@@ -49,46 +49,52 @@ class FoundRuns:
 
 def find_runs(query: RunQuery) -> FoundRuns:
     """Return the runs that are looked for."""
-    rows = dict[int, datetime | None](_active(query))
-    horizon: datetime | None = None
-    if not query.states or query.states - set(ACTIVE):
-        for source, rest in _sources(query):
-            found, oldest = _newest(source, rest)
-            rows.update(found)
-            horizon = max(filter(None, (horizon, oldest)), default=None)
+    rows = dict[int, datetime | None](_active_or_numbered(query))
+    ended = not query.states or bool(query.states - set(ACTIVE))
+    sources = list(_sources(query)) if ended else []
+    horizons = _horizons([source for source, rest in sources if rest])
+    for source, rest in sources:
+        rows.update(_newest(source, rest, next(horizons) if rest else None))
     ids = sorted(rows, key=lambda pk: _place(pk, rows[pk]), reverse=True)
     is_cut = len(ids) > MOST
-    return FoundRuns(tuple(ids[:MOST]), is_cut, None if is_cut else horizon)
+    return FoundRuns(tuple(ids[:MOST]), is_cut, None if is_cut else horizons.latest)
 
 
 def _place(pk: int, finished_at: datetime | None) -> tuple[bool, float, int]:
     return finished_at is None, finished_at.timestamp() if finished_at else 0.0, pk
 
 
-def _active(query: RunQuery) -> list[Row]:
-    """Return those that have not ended: few, compared to those that have."""
-    states = query.states & set(ACTIVE)
-    if query.states and not states:
+def _active_or_numbered(query: RunQuery) -> list[Row]:
+    """Return those that have not ended, which are few compared to those that have, and the one that
+    has the text as its number."""
+    wanted, states = Q(), query.states & set(ACTIVE)
+    if states or not query.states:
+        wanted = Q(finished_at__isnull=True) & _besides(query, states)
+        if query.until:
+            wanted &= Q(created_at__lt=query.until)
+        if query.text:
+            wanted &= Q(job_name__icontains=query.text) | _has_number(query.text)
+    if query.text.isdecimal():
+        ended = Q(finished_at__isnull=False) & _in_range(query)
+        wanted |= _has_number(query.text) & ended & _besides(query, query.states)
+    if not wanted:
         return []
-    wanted = JobRun.objects.active().filter(_besides(query, states))
-    if query.text:
-        wanted = wanted.filter(Q(job_name__icontains=query.text) | _has_number(query.text))
     if query.job_name:
-        wanted = wanted.filter(job_name=query.job_name)
-    if query.until:
-        wanted = wanted.filter(created_at__lt=query.until)
-    return [(pk, None) for pk in wanted.order_by("-pk").values_list("pk", flat=True)[: MOST + 1]]
+        wanted &= Q(job_name=query.job_name)
+    rows = JobRun.objects.filter(wanted).order_by("-pk")
+    return list(rows.values_list("pk", "finished_at")[: MOST + 1])
 
 
 def _sources(query: RunQuery) -> Iterator[tuple[JobRunQuerySet, Q]]:
     """Yield where to look among those that have ended, in the order of an index, and for what
     besides."""
-    ended, states = _ended(query), query.states - set(ACTIVE)
+    ended = JobRun.objects.finished().filter(_in_range(query))
+    states = query.states - set(ACTIVE)
     besides = _besides(query, states)
     is_bad = bool(states) and states <= set(ENDED_BADLY)
     listed = ended.ended_badly() if is_bad else ended
     if query.job_name:
-        text = Q(message__icontains=query.text) | _has_number(query.text) if query.text else Q()
+        text = Q(message__icontains=query.text) if query.text else Q()
         yield ended.filter(job_name=query.job_name), besides & text
     elif not query.text:
         yield listed, besides
@@ -102,17 +108,15 @@ def _sources(query: RunQuery) -> Iterator[tuple[JobRunQuerySet, Q]]:
             yield _of_jobs(names, ended), Q()
         told = listed if states else ended.ended_badly()
         yield told, besides & Q(message__icontains=query.text)
-        if query.text.isdecimal():
-            yield ended.filter(_has_number(query.text), besides), Q()
 
 
-def _ended(query: RunQuery) -> JobRunQuerySet:
-    ended = JobRun.objects.finished()
+def _in_range(query: RunQuery) -> Q:
+    found = Q()
     if query.since:
-        ended = ended.filter(finished_at__gte=query.since)
+        found &= Q(finished_at__gte=query.since)
     if query.until:
-        ended = ended.filter(finished_at__lt=query.until)
-    return ended
+        found &= Q(finished_at__lt=query.until)
+    return found
 
 
 def _besides(query: RunQuery, states: Collection[str]) -> Q:
@@ -121,15 +125,36 @@ def _besides(query: RunQuery, states: Collection[str]) -> Q:
     return found & Q(trigger=query.trigger) if query.trigger else found
 
 
-def _newest(source: JobRunQuerySet, rest: Q) -> tuple[list[Row], datetime | None]:
-    """Return the newest of the source to which the rest applies and, if not all were looked
-    through, up to where they were."""
-    ordered, horizon = source.order_by("-finished_at"), None
+class _Horizons:
+    """Up to where each source is looked through, one after the other: None if to its end."""
+
+    def __init__(self, moments: Sequence[datetime | None]) -> None:
+        self.latest = max(filter(None, moments), default=None)
+        self._moments = iter(moments)
+
+    def __next__(self) -> datetime | None:
+        return next(self._moments)
+
+
+def _horizons(sources: Sequence[JobRunQuerySet]) -> _Horizons:
+    """Return them in one query."""
+    if not sources:
+        return _Horizons(())
+    moments = [
+        Subquery(source.order_by("-finished_at").values("finished_at")[LOOKED_THROUGH:][:1])
+        for source in sources
+    ]
+    row = JobRun.objects.order_by("pk").values_list(*moments)[:1].first()
+    return _Horizons(row or [None] * len(sources))
+
+
+def _newest(source: JobRunQuerySet, rest: Q, horizon: datetime | None) -> list[Row]:
+    """Return the newest of the source to which the rest applies and that ended after this."""
     if rest:
-        moments = ordered.values_list("finished_at", flat=True)
-        horizon = moments[LOOKED_THROUGH : LOOKED_THROUGH + 1].first()
-        ordered = ordered.filter(rest, finished_at__gt=horizon) if horizon else ordered.filter(rest)
-    return list(ordered.values_list("pk", "finished_at")[: MOST + 1]), horizon
+        source = source.filter(rest)
+    if horizon:
+        source = source.filter(finished_at__gt=horizon)
+    return list(source.order_by("-finished_at").values_list("pk", "finished_at")[: MOST + 1])
 
 
 def _names(text: str) -> list[str]:

@@ -162,6 +162,7 @@ def test_search_scans_no_history(name: str) -> None:
         for statement in statements:
             cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
             plan = " ".join(row[3] for row in cursor.fetchall())
-            assert "SCAN scheduler_app_jobrun" not in plan, (statement, plan)
+            is_one = statement.endswith("ASC LIMIT 1")  # the row beside the horizons
+            assert is_one or "SCAN scheduler_app_jobrun" not in plan, (statement, plan)
             is_small = '"finished_at" IS NULL' in statement or "IN (SELECT" in statement
             assert is_small or "TEMP B-TREE" not in plan, plan
