@@ -22,6 +22,8 @@ STUCK = 3
 """A run that takes so many times its job's 95th percentile may be stuck."""
 FEWEST = 5
 """Of fewer runs it is not known what is usual."""
+SPREAD = 2 ** (1 / 8)
+"""How far above a percentile the values are that are counted as the same."""
 SHORTEST = timedelta(seconds=1)
 """A shorter run is neither slow nor stuck."""
 
@@ -96,7 +98,7 @@ def is_stuck(elapsed: timedelta, usual: Usual | None) -> bool:
 def _exceeds(elapsed: timedelta, usual: Usual | None, times: int) -> bool:
     if usual is None or usual.duration_p95 is None or usual.measured < FEWEST:
         return False
-    return elapsed > max(usual.duration_p95 * times, SHORTEST)
+    return elapsed > max(usual.duration_p95 * times * SPREAD, SHORTEST)
 
 
 def hours(job_name: str, since: datetime, until: datetime) -> list[Hour]:
