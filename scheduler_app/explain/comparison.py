@@ -76,10 +76,10 @@ def of_few(recent: Sequence[RecentRun]) -> Usual:
     good = sum(run.state == RunState.SUCCESS for run in ended)
     return Usual(
         runs=len(ended),
-        duration_p50=_share(took, 0.5),
-        duration_p95=_share(took, 0.95),
-        lateness_p50=_share(late, 0.5),
-        lateness_p95=_share(late, 0.95),
+        duration_p50=share(took, 0.5),
+        duration_p95=share(took, 0.95),
+        lateness_p50=share(late, 0.5),
+        lateness_p95=share(late, 0.95),
         success_rate=good / len(ended) if ended else None,
         measured=len(took),
     )
@@ -100,6 +100,6 @@ def _comparison(figures: Usual, recent: Sequence[RecentRun], lasts: timedelta | 
     )
 
 
-def _share(spans: Sequence[timedelta], quantile: float) -> timedelta | None:
+def share(spans: Sequence[timedelta], quantile: float) -> timedelta | None:
     """Return the length that this share of the spans does not exceed; None if there is none."""
     return sorted(spans)[ceil(quantile * len(spans)) - 1] if spans else None
