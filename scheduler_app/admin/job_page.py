@@ -24,6 +24,7 @@ from scheduler_app.explain.comparison import compare
 from scheduler_app.explain.explain import explain
 from scheduler_app.explain.upcoming import upcoming
 from scheduler_app.models import AuditEntry, Job, JobRun, RunState, SchedulePeriod, database
+from scheduler_app.status import JobStatus
 from scheduler_app.status.current import statuses_of
 from scheduler_app.status.outlook import active_runs, last_runs, outlook
 from scheduler_app.status.recent import recent
@@ -138,11 +139,18 @@ def page(request: HttpRequest, job: Job) -> dict[str, Any]:
             if plot and may_see_runs
         ],
         "history": _history(links, status.name, now, zone),
+        "reported": _reported(status) if may_see_runs else "",
         "policies": policy_rows(status.policies),
         "comparison": comparison,
         "can_run": TRIGGER.allowed(request) and not status.is_orphaned,
         "usual": formats.length(comparison.usual),
     }
+
+
+def _reported(status: JobStatus) -> str:
+    """Return the values that the last run reported, as JSON."""
+    values = status.last_run.metadata if status.last_run else None
+    return formats.as_json(values) if values else ""
 
 
 def _pause(shown: Shown, zone: ZoneInfo) -> dict[str, str] | None:
@@ -258,7 +266,7 @@ def _explained(name: str, text: str, zone: ZoneInfo) -> str:
         moment = datetime.fromisoformat(text)
         if FIRST_YEAR <= moment.year <= LAST_YEAR:
             return explain(name, moment)
-    except (ValueError, JobNotFound):
+    except (ValueError, OverflowError, JobNotFound):
         pass
     return _("Bad moment %s: use a date and a time such as 2026-11-24T03:15.") % shown_value(text)
 
