@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from scheduler_app.admin import formats, job_plots, relative
 from scheduler_app.admin.job_actions import TRIGGER
-from scheduler_app.admin.job_columns import Shown, attach, badges, shown_of
+from scheduler_app.admin.job_columns import Shown, attach, badges, short, shown_of
 from scheduler_app.admin.job_sentence import sentences
 from scheduler_app.admin.job_words import override_rows, policy_rows
 from scheduler_app.admin.links import Links
@@ -187,7 +188,7 @@ def _runs(runs: Runs, shown: Shown, zone: ZoneInfo, links: Links) -> list[RunRow
                 took[run.pk], comparison.usual, comparison.long, longest, run.state
             ),
             took=formats.length(took[run.pk]),
-            late=formats.length(run.lateness),
+            late=short(run.lateness) if run.lateness is not None else formats.EMPTY,
             why=formats.first_line(run.message),
             make_up=_make_up(run),
         )
@@ -223,7 +224,8 @@ def _occurrences(shown: Shown, zone: ZoneInfo) -> list[OccurrenceRow]:
         if each.begins_during_last and not is_crowded:
             notes.append(_("the run before may not have ended"))
         if each.others:
-            notes.append(_("with %d other jobs") % each.others)
+            words = ngettext("with %d other job", "with %d other jobs", each.others)
+            notes.append(words % each.others)
         ends = status.paused_until
         is_paused = status.is_paused and not (ends and ends < fire.due_at)
         rows.append(
