@@ -200,6 +200,43 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Rollup',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('job_name', models.CharField(max_length=100, verbose_name='job')),
+                ('span', models.PositiveSmallIntegerField(choices=[(1, 'hour'), (168, 'week')])),
+                ('begin', models.DateTimeField()),
+                ('success', models.BigIntegerField(default=0)),
+                ('failed', models.BigIntegerField(default=0)),
+                ('lost', models.BigIntegerField(default=0)),
+                ('cancelled', models.BigIntegerField(default=0)),
+                ('skipped', models.BigIntegerField(default=0)),
+                ('missed', models.BigIntegerField(default=0)),
+                ('retried', models.BigIntegerField(default=0)),
+                ('given_up', models.BigIntegerField(default=0)),
+                ('durations', models.TextField(default='{}')),
+                ('latenesses', models.TextField(default='{}')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['span', 'begin'], name='rollup_by_age')],
+                'constraints': [models.UniqueConstraint(fields=('job_name', 'span', 'begin'), name='rollup_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='RollupState',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('position', models.TextField(blank=True, help_text='What of the change feed is counted.')),
+                ('last_change', models.BigIntegerField(default=0, help_text='The newest row of the feed at that position.')),
+                ('folded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('recount_from', models.DateTimeField(help_text='From when runs are to be counted again.', null=True)),
+                ('recount_after', models.CharField(blank=True, help_text='Up to which job this hour is counted.', max_length=100)),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='rollup_has_one_state')],
+            },
+        ),
+        migrations.CreateModel(
             name='SchedulePeriod',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -13,6 +13,7 @@ from scheduler_app.models.period import SchedulePeriod
 from scheduler_app.models.progress import RunProgress
 from scheduler_app.models.release import Release, ZoneRules
 from scheduler_app.models.request import Request
+from scheduler_app.models.rollup import Rollup, RollupState
 from scheduler_app.models.run import Held, JobRun, JobRunQuerySet, RunState, Trigger
 from scheduler_app.models.timetable import name_of, row_id, row_ids, timetable_rows
 from scheduler_app.models.token import Scope, Token
@@ -36,6 +37,8 @@ __all__ = [
     "Release",
     "Report",
     "Request",
+    "Rollup",
+    "RollupState",
     "RunProgress",
     "RunState",
     "SchedulePeriod",
