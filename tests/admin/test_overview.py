@@ -520,3 +520,24 @@ def test_card_is_no_error_page_without_an_answer(
     for reader in ("night", "going", "planned_jobs"):
         monkeypatch.setattr(overview, reader, fail)
     assert admin_client.get("/admin/").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_locked_table_hides_only_what_it_holds(
+    admin_client: Client, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("on SQLite readers wait for nobody")
+    monkeypatch.setattr(overview, "PATIENCE", 0.3)
+    monkeypatch.setattr(overview, "SHORT_PATIENCE", 0.1)
+    make_job("minutely")
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN; LOCK TABLE scheduler_app_jobrun IN ACCESS EXCLUSIVE MODE")
+            html = admin_client.get(URL).content.decode()
+    finally:
+        other.close()
+    assert "Parts of this page are missing." in html
+    assert "minutely" in part(html, "Next 2 hours")
+    assert "Needs you" not in html
