@@ -8,7 +8,6 @@ from math import ceil
 
 from scheduler_app.models import bulk, clock
 from scheduler_app.models.rollup import (
-    COUNTS,
     HISTOGRAMS,
     Histogram,
     Rollup,
@@ -149,10 +148,17 @@ def _percentiles(
 def _hour(row: Rollup) -> Hour:
     duration, _ = _percentiles((row.durations,))
     lateness, _ = _percentiles((row.latenesses,))
-    counts = {name: getattr(row, name) for name in COUNTS[:6]}
-    errors = row.failed + row.lost - row.retried + row.given_up
-    return Hour(row.begin, *_in_order(counts, errors), *duration, *lateness)
-
-
-def _in_order(counts: dict[str, int], errors: int) -> tuple[int, ...]:
-    return (counts.pop("success"), errors, *counts.values())
+    return Hour(
+        begin=row.begin,
+        success=row.success,
+        errors=row.failed + row.lost - row.retried + row.given_up,
+        failed=row.failed,
+        lost=row.lost,
+        cancelled=row.cancelled,
+        skipped=row.skipped,
+        missed=row.missed,
+        duration_p50=duration[0],
+        duration_p95=duration[1],
+        lateness_p50=lateness[0],
+        lateness_p95=lateness[1],
+    )
