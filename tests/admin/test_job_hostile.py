@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib.admin.utils import quote
@@ -46,7 +47,7 @@ def test_any_name_has_its_pages(
     assert not Job.objects.get().is_paused
 
 
-SPOILT = {
+SPOILT: dict[str, dict[str, Any]] = {
     "zone": {"timezone": "Mars/Olympus"},
     "schedule": {"cron": "61 * * * *"},
     "jitter": {"jitter": 2**31 - 1},

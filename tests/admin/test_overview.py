@@ -105,7 +105,7 @@ def test_line_of_a_job_that_failed(page: Page, make_job: MakeJob, make_run: Make
     assert f'href="{URL}jobrun/{good.pk}/change/"' in needs
     assert "and more" not in needs
     assert words(needs).startswith("1 job, since")
-    assert f'formaction="{URL}job/nightly/trigger/"' in needs
+    assert f'formaction="{URL}jobrun/{failed.pk}/retry/"' in needs
     assert f'formaction="{URL}job/nightly/pause/"' in needs
 
 
