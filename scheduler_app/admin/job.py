@@ -4,14 +4,16 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from scheduler_app.admin import job_page
-from scheduler_app.admin.job_columns import JobColumns, attach_statuses
+from scheduler_app.admin.job_columns import JobColumns
 from scheduler_app.admin.job_filters import AppFilter, SinceFilter, StateFilter
 from scheduler_app.admin.job_list import JobList, offer_orders
 from scheduler_app.admin.job_pages import JobPages
 from scheduler_app.models import Job
+from scheduler_app.status.current import annotated
 
 offer_orders(JobColumns)
 
@@ -37,6 +39,9 @@ class JobAdmin(JobColumns, JobPages):
     class Media:
         css = {"all": ("scheduler_app/admin.css", "scheduler_app/job.css")}
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        return annotated(Job.objects.order_by("name"))
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return JobList
 
@@ -45,7 +50,7 @@ class JobAdmin(JobColumns, JobPages):
     ) -> Job | None:
         job = super().get_object(request, object_id, from_field)
         if job:
-            attach_statuses(job, job_page.PLOTTED)
+            job_page.attach_status(job)
         return job
 
     def page_context(self, request: HttpRequest, row: Job) -> dict[str, Any]:

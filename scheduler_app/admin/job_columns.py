@@ -1,6 +1,6 @@
 """What the list of jobs says: one method a column, each a value of status, all on one line."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -13,11 +13,11 @@ from django.utils.translation import gettext_lazy
 from scheduler_app.admin import formats, relative, strips
 from scheduler_app.admin.readonly import links_of
 from scheduler_app.explain.comparison import Comparison, compare
-from scheduler_app.models import Job, JobQuerySet, RunState, database
-from scheduler_app.status import JobState, JobStatus, job_statuses
-from scheduler_app.status.recent import NUMBER, RecentRun, recent_runs
-
-NEVER_RAN = (RunState.SKIPPED, RunState.MISSED)
+from scheduler_app.models import Job, RunState, database
+from scheduler_app.status import JobState, JobStatus
+from scheduler_app.status.current import statuses_of
+from scheduler_app.status.recent import RecentRun, recent_runs
+from scheduler_app.status.usual import Usual
 
 
 class Shown(NamedTuple):
@@ -29,26 +29,23 @@ class Shown(NamedTuple):
     now: datetime
 
 
-def with_statuses(jobs: JobQuerySet) -> list[Job]:
-    """Return the names of these jobs as rows with what the columns show, in their order and in a
-    constant number of queries."""
-    statuses = job_statuses(jobs)
-    rows = [Job(name=status.name) for status in statuses]
-    _attach(rows, statuses, NUMBER)
-    return rows
+def attach_statuses(jobs: Sequence[Job], known: Mapping[str, Usual] | None = None) -> None:
+    """Give these rows of status.annotated() what the columns show, in a constant number of
+    queries. `known`: what is usual for them, if that has been read."""
+    now, names = database.now(), [job.name for job in jobs]
+    statuses, recent = statuses_of(jobs, names, now), recent_runs(names)
+    attach(jobs, statuses, recent, compare(statuses, recent, now, known=known), now)
 
 
-def attach_statuses(job: Job, number: int) -> None:
-    """Give the job what its columns show, by its last so many results."""
-    _attach([job], job_statuses(Job.objects.filter(pk=job.pk), [job.pk]), number)
-
-
-def _attach(jobs: Iterable[Job], statuses: list[JobStatus], number: int) -> None:
-    names = [status.name for status in statuses]
-    recent, now = recent_runs(names, number), database.now()
-    comparisons, known = compare(statuses, recent, now), {each.name: each for each in statuses}
-    for job in jobs:
-        status = known[job.name]
+def attach(
+    jobs: Sequence[Job],
+    statuses: Sequence[JobStatus],
+    recent: Mapping[str, list[RecentRun]],
+    comparisons: Mapping[str, Comparison],
+    now: datetime,
+) -> None:
+    """Have shown_of() know this for these jobs."""
+    for job, status in zip(jobs, statuses, strict=True):
         shown = Shown(status, recent[job.name], comparisons[job.name], now)
         vars(job).update(status=status, shown=shown)
 

@@ -19,6 +19,8 @@ QUESTIONS: dict[Question, Any] = {
     Question.FAILED: _("failed since"),
     Question.MISSED: _("missed since"),
     Question.LATE: _("late"),
+    Question.SLOW: _("slow"),
+    Question.STUCK: _("stuck?"),
     Question.FAILING: _("last not a success"),
     Question.NEVER: _("never ran"),
     Question.RUNNING: _("running"),

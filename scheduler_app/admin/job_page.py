@@ -3,27 +3,32 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from scheduler_app.admin import formats, job_plots, relative
 from scheduler_app.admin.job_actions import TRIGGER
-from scheduler_app.admin.job_columns import Shown, badges, shown_of
+from scheduler_app.admin.job_columns import Shown, attach, badges, short, shown_of
 from scheduler_app.admin.job_sentence import sentences
 from scheduler_app.admin.job_words import override_rows, policy_rows
 from scheduler_app.admin.links import Links
 from scheduler_app.admin.readonly import links_of
-from scheduler_app.admin.run_columns import LARGE, attach_interruptions, result
+from scheduler_app.admin.run_columns import result
 from scheduler_app.cron import Schedule, Uncomputable, find_zone
 from scheduler_app.exceptions import JobNotFound
+from scheduler_app.explain.comparison import compare
 from scheduler_app.explain.explain import explain
 from scheduler_app.explain.upcoming import upcoming
-from scheduler_app.models import AuditEntry, Job, JobRun, RunState, SchedulePeriod
-from scheduler_app.status.outlook import outlook
+from scheduler_app.models import AuditEntry, Job, JobRun, RunState, SchedulePeriod, database
+from scheduler_app.status import JobStatus
+from scheduler_app.status.current import statuses_of
+from scheduler_app.status.outlook import active_runs, last_runs, outlook
+from scheduler_app.status.recent import recent
 from scheduler_app.text import shown as shown_value
 
 RUNS, OCCURRENCES, HISTORY, PLOTTED = 10, 10, 12, 100
@@ -81,11 +86,31 @@ def job_zone(timezone: str) -> ZoneInfo:
     return UTC if isinstance(zone, Uncomputable) else zone
 
 
+class Runs(NamedTuple):
+    """The runs that the page is made of."""
+
+    active: list[JobRun]
+    """Those due first come first."""
+    last: list[JobRun]
+    """The newest first."""
+
+
+def attach_status(job: Job) -> None:
+    """Give this row of status.annotated() what its page shows."""
+    now, name = database.now(), job.name
+    statuses = statuses_of([job], [name], now)
+    runs = Runs(active_runs(name, RUNS), last_runs(name, PLOTTED))
+    recents = {name: [recent(run) for run in reversed(runs.last)]}
+    begun = {run.pk: run.started_at for run in runs.active if run.started_at}
+    attach([job], statuses, recents, compare(statuses, recents, now, begun), now)
+    vars(job)["runs"] = runs
+
+
 def page(request: HttpRequest, job: Job) -> dict[str, Any]:
     """Return what the page of this job shows."""
     shown = shown_of(job)
     status, now, zone = shown.status, shown.now, job_zone(shown.status.timezone)
-    links = links_of(job)
+    links, all_runs = links_of(job), vars(job)["runs"]
     may_see_runs = links.may("view_jobrun")
     comparison = shown.comparison
     occurrences = _occurrences(shown, zone)
@@ -93,13 +118,14 @@ def page(request: HttpRequest, job: Job) -> dict[str, Any]:
     return {
         "status": status,
         "zone": zone.key,
+        "abbreviation": relative.abbreviation(now, zone),
         "badges": badges(status),
-        "sentences": sentences(shown, outlook(status.name, shown.recent), zone, links),
+        "sentences": sentences(shown, outlook(shown.recent, all_runs.active), zone, links),
         "pause": _pause(shown, zone),
         "overridden": override_rows(status.overrides, status.declared),
         "schedule_code": formats.schedule(status.cron, status.timezone),
         "jitter": formats.jitter(status.jitter) if status.jitter else "",
-        "runs": _runs(status.name, shown, zone, links) if may_see_runs else None,
+        "runs": _runs(all_runs, shown, zone, links) if may_see_runs else None,
         "all_runs": links.list("jobrun", job_name=status.name),
         "occurrences": occurrences,
         "crowded": _crowded(shown, occurrences),
@@ -114,11 +140,18 @@ def page(request: HttpRequest, job: Job) -> dict[str, Any]:
             if plot and may_see_runs
         ],
         "history": _history(links, status.name, now, zone),
+        "reported": _reported(status) if may_see_runs else "",
         "policies": policy_rows(status.policies),
         "comparison": comparison,
         "can_run": TRIGGER.allowed(request) and not status.is_orphaned,
         "usual": formats.length(comparison.usual),
     }
+
+
+def _reported(status: JobStatus) -> str:
+    """Return the values that the last run reported, as JSON."""
+    values = status.last_run.metadata if status.last_run else None
+    return formats.as_json(values) if values else ""
 
 
 def _pause(shown: Shown, zone: ZoneInfo) -> dict[str, str] | None:
@@ -135,14 +168,12 @@ def _pause(shown: Shown, zone: ZoneInfo) -> dict[str, str] | None:
     }
 
 
-def _runs(name: str, shown: Shown, zone: ZoneInfo, links: Links) -> list[RunRow]:
-    """Return the last runs, those that have not ended first: two queries, because one could not use
-    an index."""
-    runs = JobRun.objects.filter(job_name=name).defer(*LARGE)
-    active = list(runs.active().order_by("-id")[:RUNS])
-    finished = runs.finished().order_by("-finished_at")[: RUNS - len(active)]
-    rows = [*active, *finished]
-    attach_interruptions(rows)
+def _runs(runs: Runs, shown: Shown, zone: ZoneInfo, links: Links) -> list[RunRow]:
+    """Return the last runs, those that have not ended first."""
+    rows = [*reversed(runs.active), *runs.last][:RUNS]
+    died = {each.id: each for each in shown.status.interrupted_runs}
+    for run in rows:
+        vars(run)["interruption"] = died.get(run.pk)
     took = {run.pk: _took(run, shown.now) for run in rows}
     longest = max([span for span in took.values() if span], default=timedelta())
     comparison = shown.comparison
@@ -151,13 +182,13 @@ def _runs(name: str, shown: Shown, zone: ZoneInfo, links: Links) -> list[RunRow]
         RunRow(
             url=links.run(run.pk),
             number=run.pk,
-            at=relative.clock(run.started_at or run.scheduled_for, shown.now, zone),
+            at=relative.short_clock(run.started_at or run.scheduled_for, shown.now, zone),
             result=result(run),
             bar=job_plots.duration_bar(
                 took[run.pk], comparison.usual, comparison.long, longest, run.state
             ),
             took=formats.length(took[run.pk]),
-            late=formats.length(run.lateness),
+            late=short(run.lateness) if run.lateness is not None else formats.EMPTY,
             why=formats.first_line(run.message),
             make_up=_make_up(run),
         )
@@ -193,7 +224,8 @@ def _occurrences(shown: Shown, zone: ZoneInfo) -> list[OccurrenceRow]:
         if each.begins_during_last and not is_crowded:
             notes.append(_("the run before may not have ended"))
         if each.others:
-            notes.append(_("with %d other jobs") % each.others)
+            words = ngettext("with %d other job", "with %d other jobs", each.others)
+            notes.append(words % each.others)
         ends = status.paused_until
         is_paused = status.is_paused and not (ends and ends < fire.due_at)
         rows.append(
@@ -236,7 +268,7 @@ def _explained(name: str, text: str, zone: ZoneInfo) -> str:
         moment = datetime.fromisoformat(text)
         if FIRST_YEAR <= moment.year <= LAST_YEAR:
             return explain(name, moment)
-    except (ValueError, JobNotFound):
+    except (ValueError, OverflowError, JobNotFound):
         pass
     return _("Bad moment %s: use a date and a time such as 2026-11-24T03:15.") % shown_value(text)
 

@@ -101,18 +101,31 @@ def _catch_up(policies: Policies) -> str:
 def _retries(policies: Policies) -> str:
     if not policies.retries:
         return _("None.")
-    waits = [policies.retry_after(attempt, draw=1) for attempt in range(1, policies.retries + 1)]
-    told = [formats.round_length(wait) for wait in waits]
-    first, last = ", ".join(told[:TOLD_RETRIES]), told[-1]
-    further = f" \N{HORIZONTAL ELLIPSIS} {last}" if len(told) > TOLD_RETRIES else ""
+    number = policies.retries
+    told = [_wait(policies, attempt) for attempt in range(1, min(number, TOLD_RETRIES) + 1)]
+    first = ", ".join(told)
+    last = f" \N{HORIZONTAL ELLIPSIS} {_wait(policies, number)}"
+    further = last if number > TOLD_RETRIES else ""
     words = _("%(retries)d, after up to %(waits)s.")
-    return words % {"retries": policies.retries, "waits": f"{first}{further}"}
+    return words % {"retries": number, "waits": f"{first}{further}"}
+
+
+def _wait(policies: Policies, attempt: int) -> str:
+    """Return the longest wait after this attempt; a row changed by hand may hold any number."""
+    try:
+        return formats.round_length(policies.retry_after(attempt, draw=1))
+    except (OverflowError, ValueError):
+        return f"{min(policies.retry_delay, policies.retry_max_delay):g}{formats.NBSP}s"
 
 
 def _timeout(policies: Policies) -> str:
     if not policies.timeout:
         return _("None.")
-    return _("Killed after %s.") % formats.round_length(timedelta(seconds=policies.timeout))
+    try:
+        limit = formats.round_length(timedelta(seconds=policies.timeout))
+    except (OverflowError, ValueError):  # as above
+        limit = f"{policies.timeout:g}{formats.NBSP}s"
+    return _("Killed after %s.") % limit
 
 
 def _process(policies: Policies) -> str:

@@ -18,13 +18,11 @@ from scheduler_app.admin import overview_rows as rows
 from scheduler_app.admin.banner import banner, unknown
 from scheduler_app.admin.links import Links
 from scheduler_app.admin.overview_query import SINCE, SPANS, Chosen, chosen, evening_before
-from scheduler_app.admin.overview_rows import Usual
 from scheduler_app.admin.overview_timeline import Scale, draw, ticks
 from scheduler_app.models import Job, RunState, database
 from scheduler_app.models.faults import fault_of
 from scheduler_app.models.patience import brief_read
 from scheduler_app.status import SchedulerHealth, overdue_before, scheduler_health
-from scheduler_app.status.durations import durations
 from scheduler_app.status.going import Going, going
 from scheduler_app.status.night import LATE, Night, night
 from scheduler_app.status.timeline import Bar, Lane, bars, planned_bars
@@ -36,6 +34,7 @@ from scheduler_app.status.upcoming import (
     planned_jobs,
     upcoming,
 )
+from scheduler_app.status.usual import Usual, usual
 from scheduler_app.text import listed
 
 T = TypeVar("T")
@@ -177,10 +176,10 @@ def _facts(reading: Reading, links: Links, now: datetime, choice: Chosen) -> Fac
     names = [run.job_name for run in active.runs] if active else []
     names += [job.name for job in (*(paused or ()), *(planned.jobs if planned else ()))]
     asked = list(dict.fromkeys(names))[:MOST_COMPARED]
-    usual: Mapping[str, Usual] = {}
+    known: dict[str, Usual] = {}
     if sees_runs:
-        usual = reading.ask(lambda: durations(asked), usual)
-    return Facts(now, health, troubles, active, planned, paused, usual)
+        known = reading.ask(lambda: usual(asked), known)
+    return Facts(now, health, troubles, active, planned, paused, known)
 
 
 def _state(facts: Facts, problems: list[str]) -> dict[str, Any]:
@@ -248,8 +247,8 @@ def _coming(
     }
 
 
-def _durations(usual: Mapping[str, Usual]) -> dict[str, timedelta]:
-    return {name: each.duration_p50 for name, each in usual.items() if each.duration_p50}
+def _durations(known: Mapping[str, Usual]) -> dict[str, timedelta]:
+    return {name: each.duration_p50 for name, each in known.items() if each.duration_p50}
 
 
 def _busy_until(running: Iterable[rows.GoingRow], now: datetime) -> dict[str, datetime]:

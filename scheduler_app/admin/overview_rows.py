@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
@@ -12,22 +12,13 @@ from scheduler_app.explain.hanging import advice
 from scheduler_app.status.going import Going, GoingRun, Pace, pace
 from scheduler_app.status.night import JobTrouble, Night, TroubleGroup
 from scheduler_app.status.upcoming import Line, PlannedJob
+from scheduler_app.status.usual import Usual
 
 SHOWN_JOBS = 5
 """Jobs of a group of equal errors that have a line of their own."""
 MOST_VALUES = 4
 MOST_LINES = 60
 METER = 80
-
-
-class Usual(Protocol):
-    """What is usual for a job."""
-
-    @property
-    def duration_p50(self) -> timedelta | None: ...
-
-    @property
-    def duration_p95(self) -> timedelta | None: ...
 
 
 class Button(NamedTuple):
@@ -97,8 +88,12 @@ def trouble_blocks(night: Night, links: Links, paused: Collection[str]) -> list[
 
 def _block(group: TroubleGroup, links: Links, paused: Collection[str]) -> TroubleBlock:
     shown = len(group.jobs) if len(group.jobs) <= SHOWN_JOBS + 1 else SHOWN_JOBS
-    rows = [_trouble_row(job, links, paused) for job in group.jobs]
-    return TroubleBlock(group, rows[:shown], rows[shown:])
+    rows = [_trouble_row(job, links, paused) for job in group.jobs[:shown]]
+    others = [
+        TroubleRow(job, links.job(job.job_name), links.run(job.run_id), "", [])
+        for job in group.jobs[shown:]
+    ]
+    return TroubleBlock(group, rows, others)
 
 
 def _trouble_row(job: JobTrouble, links: Links, paused: Collection[str]) -> TroubleRow:
@@ -131,7 +126,7 @@ def going_rows(
 def _going_row(run: GoingRun, usual: Usual | None, now: datetime, links: Links) -> GoingRow:
     elapsed = max(now - run.started_at, timedelta())
     p50, p95 = (usual.duration_p50, usual.duration_p95) if usual else (None, None)
-    found = Pace.USUAL if run.is_interrupted else pace(elapsed, p50, p95)
+    found = Pace.USUAL if run.is_interrupted else pace(elapsed, usual)
     cancel = "" if run.is_asked_to_end else links.run_action("cancel", "cancel_jobrun", run.id)
     return GoingRow(
         run=run,

@@ -36,26 +36,38 @@ def clock(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
 
 def plain_clock(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
     """Return the same as plain text."""
-    local, today = timezone.localtime(at, zone), timezone.localtime(now, zone).date()
-    if local.date() == today:
-        return f"{local:%H:%M}{NBSP}{_abbreviation(local)}"
-    day = weekday(local) if abs(at - now) < WEEK - DAY else f"{local:%Y-%m-%d}"
-    return f"{day}{NBSP}{local:%H:%M}{NBSP}{_abbreviation(local)}"
+    return f"{_wall(at, now, zone)}{NBSP}{abbreviation(at, zone)}"
+
+
+def short_clock(at: datetime, now: datetime, zone: tzinfo) -> str:
+    """Return the same without the zone, where a heading has that."""
+    return _time(at, _wall(at, now, zone), zone)
+
+
+def abbreviation(at: datetime, zone: tzinfo | None = None) -> str:
+    """Return what the zone is called at that moment."""
+    return f"{timezone.localtime(at, zone):%Z}"
+
+
+def _wall(at: datetime, now: datetime, zone: tzinfo | None) -> str:
+    local, today = timezone.localtime(at, zone), timezone.localtime(now, zone)
+    if local.date() == today.date():
+        return f"{local:%H:%M}"
+    if abs(at - now) < WEEK - DAY:
+        return f"{weekday(local)}{NBSP}{local:%H:%M}"
+    day = f"{local:%m-%d}" if local.year == today.year else f"{local:%Y-%m-%d}"
+    return f"{day}{NBSP}{local:%H:%M}"
 
 
 def absolute(at: datetime, zone: tzinfo | None = None) -> str:
     """Return date, time and the zone's abbreviation as plain text."""
     local = timezone.localtime(at, zone)
-    return f"{local:%Y-%m-%d %H:%M:%S} {_abbreviation(local)}"
+    return f"{local:%Y-%m-%d %H:%M:%S} {local:%Z}"
 
 
 def _time(at: datetime, text: str, zone: tzinfo | None = None) -> str:
     iso = timezone.localtime(at, zone).isoformat()
     return format_html('<time datetime="{}" title="{}">{}</time>', iso, absolute(at, zone), text)
-
-
-def _abbreviation(local: datetime) -> str:
-    return f"{local:%Z}"
 
 
 def weekday(local: datetime) -> str:

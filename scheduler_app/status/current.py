@@ -1,13 +1,22 @@
 """How the scheduler and its jobs are now. All surfaces show these values; none computes its own."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import (
+    BooleanField,
+    Exists,
+    ExpressionWrapper,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
 from django.db.models.functions import Concat
 
 from scheduler_app.conf import scheduler_settings
@@ -192,17 +201,27 @@ def run_summary(run_id: int) -> RunSummary:
 def job_statuses(jobs: JobQuerySet, names: Collection[str] | None = None) -> list[JobStatus]:
     """Return the statuses of these jobs, in their order, in a constant number of queries. `names`:
     theirs, if they are few."""
+    return statuses_of(list(annotated(jobs)), names)
+
+
+def annotated(jobs: JobQuerySet) -> QuerySet[Any]:
+    """Return these jobs with what statuses_of() needs of each."""
     due_at = timetable_rows().filter(id=Concat(Value(PREFIX), OuterRef("name")))
-    rows: list[Any] = list(
-        jobs.counted().annotate(
-            last_outcome_id=_latest(JobRun.objects.finished()),
-            last_run_id=_latest(JobRun.objects.executed()),
-            next_run=Subquery(due_at.values("next_run_time")),
-        )
+    return jobs.counted().annotate(
+        last_outcome_id=_latest(JobRun.objects.finished()),
+        last_run_id=_latest(JobRun.objects.executed()),
+        next_run=Subquery(due_at.values("next_run_time")),
     )
-    overdue = overdue_before() if rows else None
+
+
+def statuses_of(
+    rows: Sequence[Any], names: Collection[str] | None = None, now: datetime | None = None
+) -> list[JobStatus]:
+    """Return the statuses of these rows of annotated(), in their order. `now`: what the database's
+    clock says, if that is known."""
+    overdue = overdue_before(now) if rows else None
     which = {} if names is None else {"job_name__in": names}
-    running, interrupted = _running_run_ids(**which), interrupted_runs(**which)
+    running, interrupted = _going(**which)
     wanted = {pk for row in rows for pk in (row.last_outcome_id, row.last_run_id) if pk}
     runs = _summaries(wanted)
     return [_status(row, running[row.name], interrupted[row.name], runs, overdue) for row in rows]
@@ -214,24 +233,30 @@ def overdue_before(now: datetime | None = None) -> datetime:
     return (now or database.now()) - timedelta(seconds=heartbeats)
 
 
-def _running_run_ids(**which: Any) -> defaultdict[str, list[int]]:
-    found: defaultdict[str, list[int]] = defaultdict(list)
-    runs = JobRun.objects.running().filter(~on_dead_node(), **which).order_by("id")
-    for name, run_id in runs.values_list("job_name", "id"):
-        found[name].append(run_id)
-    return found
-
-
 def interrupted_runs(**which: Any) -> defaultdict[str, list[InterruptedRun]]:
     """Return each job's runs that were running when their scheduler died, the oldest first; only
     those to which these lookups apply."""
-    found: defaultdict[str, list[InterruptedRun]] = defaultdict(list)
-    runs = JobRun.objects.running().filter(on_dead_node(), **which).order_by("id")
+    return _going(**which)[1]
+
+
+def _going(
+    **which: Any,
+) -> tuple[defaultdict[str, list[int]], defaultdict[str, list[InterruptedRun]]]:
+    """Return each job's runs that are running, and those of which the scheduler died."""
+    running = defaultdict[str, list[int]](list)
+    interrupted = defaultdict[str, list[InterruptedRun]](list)
     nodes: QuerySet[Any] = Node.objects.with_heartbeat().filter(pk=OuterRef("node"))
-    rows = runs.values_list("job_name", "id", "node__name", Subquery(nodes.values("heartbeat_at")))
-    for job_name, run_id, node, heartbeat_at in rows:
-        found[job_name].append(InterruptedRun(run_id, node, heartbeat_at))
-    return found
+    is_dead = ExpressionWrapper(on_dead_node(), output_field=BooleanField())
+    runs = JobRun.objects.running().filter(**which).order_by("id")
+    rows = runs.values_list(
+        "job_name", "id", "node__name", is_dead, Subquery(nodes.values("heartbeat_at"))
+    )
+    for job_name, run_id, node, dead, heartbeat_at in rows:
+        if dead:
+            interrupted[job_name].append(InterruptedRun(run_id, node, heartbeat_at))
+        else:
+            running[job_name].append(run_id)
+    return running, interrupted
 
 
 def on_dead_node() -> Q:

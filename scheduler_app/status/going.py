@@ -10,15 +10,10 @@ from django.db.models import Case, Count, Exists, F, OuterRef, Q, Value, When, W
 
 from scheduler_app.models import Job, JobRun, RunState
 from scheduler_app.status.progress import Progress, progress_of, said
+from scheduler_app.status.usual import Usual, is_slow, is_stuck
 
 MOST_RUNS = 50
 """How many are listed."""
-AT_LEAST = timedelta(minutes=1)
-STUCK = 3
-"""A run may be stuck if it lasts so many times as long as usual, and AT_LEAST."""
-SLOW, SHORT = 1.25, timedelta(seconds=1)
-"""A run is slow if it lasts longer than 95 of 100 do, so many times as long as usual, and no
-short time."""
 
 
 class Pace(StrEnum):
@@ -107,9 +102,8 @@ def _going(run: Any, alive: Collection[int]) -> GoingRun:
     )
 
 
-def pace(elapsed: timedelta, p50: timedelta | None, p95: timedelta | None) -> Pace:
-    """Return how a run that has lasted so long compares with how long runs of its job take: half of
-    them, and 95 of 100, at most; None: that is not known."""
-    if p50 is None or p95 is None or elapsed <= max(p95, SLOW * p50, SHORT):
-        return Pace.USUAL
-    return Pace.STUCK if elapsed > max(AT_LEAST, STUCK * p50) else Pace.SLOW
+def pace(elapsed: timedelta, usual: Usual | None) -> Pace:
+    """Return how a run that has lasted so long compares with what is usual for its job."""
+    if is_stuck(elapsed, usual):
+        return Pace.STUCK
+    return Pace.SLOW if is_slow(elapsed, usual) else Pace.USUAL

@@ -1,7 +1,7 @@
 """Which of all jobs need a look, and which come first: answered by the database, so that a list of
 ten thousand jobs shows its page at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -18,10 +18,11 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Concat
 
 from scheduler_app.cron import Schedule, Uncomputable
-from scheduler_app.models import Job, JobRun, RunState, bulk, timetable_rows
+from scheduler_app.models import Job, JobRun, RunState, bulk, database, timetable_rows
 from scheduler_app.models.run import StartedLate
 from scheduler_app.models.timetable import PREFIX
 from scheduler_app.status.current import on_dead_node, overdue_before
+from scheduler_app.status.usual import Usual, is_slow, is_stuck, usual
 
 LATE = timedelta(seconds=60)
 """A run that started so long after it was due, or longer, was late."""
@@ -36,6 +37,10 @@ class Question(StrEnum):
     """Some occurrence was missed since the moment."""
     LATE = "late"
     """It is due and not claimed, or some run started late since the moment."""
+    SLOW = "slow"
+    """It runs, or ran last, longer than 19 of 20 of its runs."""
+    STUCK = "stuck"
+    """It has been running for several times as long as usual."""
     FAILING = "failing"
     """The last outcome is not a success."""
     RUNNING = "running"
@@ -50,6 +55,32 @@ class Question(StrEnum):
     OVERRIDDEN = "overridden"
     """People have set another schedule, or other policies, than the code declares."""
     IDLE = "idle"
+
+
+class Figure(StrEnum):
+    """What jobs can be ordered by, besides what a database sorts."""
+
+    DURATION = "duration"
+    FAILURE_RATE = "failure rate"
+    LATENESS = "lateness"
+
+
+def ordered(
+    names: Sequence[str], known: Mapping[str, Usual], figure: Figure, *, is_descending: bool
+) -> list[str]:
+    """Return these jobs in the order of this figure, those of which it is not known last."""
+    figures = {name: _of(figure, of_job) for name, of_job in known.items()}
+    values = {name: figures[name] for name in names if figures.get(name) is not None}
+    first = sorted(values, key=lambda name: values[name], reverse=is_descending)
+    return first + [name for name in names if name not in values]
+
+
+def _of(figure: Figure, of_job: Usual) -> Any:
+    if figure == Figure.DURATION:
+        return of_job.duration_p50
+    if figure == Figure.LATENESS:
+        return of_job.lateness_p95
+    return None if of_job.success_rate is None else 1 - of_job.success_rate
 
 
 def asked(jobs: QuerySet[Job], question: Question, since: datetime) -> QuerySet[Job]:
@@ -92,6 +123,26 @@ def _jobs_of(runs: QuerySet[JobRun]) -> Q:
 def _overdue() -> Q:
     """Return what status calls overdue."""
     return _due_and_unclaimed() & ~_broken()
+
+
+def _slow() -> list[str]:
+    """Ask the rollups for all jobs, because no database can tell the percentiles of histograms."""
+    known, now = usual(), database.now()
+    last = JobRun.objects.executed().filter(job_name=OuterRef("name")).order_by("-finished_at")
+    begin, end = (Subquery(last.values(name)[:1]) for name in ("started_at", "finished_at"))
+    took = Job.objects.order_by().values_list("name", begin, end)
+    running = JobRun.objects.running().values_list("job_name", "started_at", Value(now))
+    spans = [*took, *running] if known else []
+    return [name for name, a, b in spans if a and b and is_slow(b - a, known.get(name))]
+
+
+def _stuck() -> list[str]:
+    now = database.now()
+    rows = list(
+        JobRun.objects.running().filter(~on_dead_node()).values_list("job_name", "started_at")
+    )
+    known = usual({name for name, _at in rows}) if rows else {}
+    return [name for name, at in rows if at and is_stuck(now - at, known.get(name))]
 
 
 def _due_and_unclaimed() -> Q:
@@ -141,6 +192,8 @@ _ANSWERS: Mapping[Question, Callable[[datetime], Q]] = MappingProxyType(
         Question.FAILED: lambda since: _ended_badly(since, RunState.FAILED, RunState.LOST),
         Question.MISSED: lambda since: _ended_badly(since, RunState.MISSED),
         Question.LATE: _late,
+        Question.SLOW: lambda _: Q(bulk.AnyOf("name", _slow())),
+        Question.STUCK: lambda _: Q(bulk.AnyOf("name", _stuck())),
         Question.FAILING: lambda _: _failing(),
         Question.RUNNING: lambda _: _running(),
         Question.INTERRUPTED: lambda _: _interrupted(),

@@ -48,6 +48,19 @@ class RecentRun:
         return self.started_at - self.due_at if self.started_at else None
 
 
+def recent(run: JobRun) -> RecentRun:
+    """Return this of a run that has ended."""
+    return RecentRun(
+        id=run.pk,
+        job_name=run.job_name,
+        state=RunState(run.state),
+        scheduled_for=run.scheduled_for,
+        due_at=run.due_at,
+        started_at=run.started_at,
+        finished_at=run.finished_at or run.due_at,
+    )
+
+
 def recent_runs(names: Collection[str], number: int = NUMBER) -> dict[str, list[RecentRun]]:
     """Return the last results of each of these jobs, whatever they are, the oldest first."""
     found = defaultdict[str, list[RecentRun]](list)

@@ -1,6 +1,6 @@
 """What is planned: when jobs are due next, and what keeps the others from it."""
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ SINGLY = 3
 """A job that is due more often within the time looked at is told in one line."""
 MOST_FIRES = 200
 """So far a job's occurrences are counted."""
-BUDGET = 6_000
+BUDGET = 3_000
 """So many occurrences are computed for one look, of all jobs together."""
 
 
@@ -126,42 +126,67 @@ def upcoming(
 ) -> list[Line]:
     """Return the occurrences from now on, in order of time. `durations`: how long runs of a job
     usually take; `busy_until`: when those that are running will probably end."""
-    budget = BUDGET
+    look = _Look(now, until)
     lines: list[Line] = []
-    names_at = defaultdict[datetime, set[str]](set)
+    due = list[list[datetime]]()
     for job in jobs:
         fires = job.schedule.compute()
         if isinstance(fires, Uncomputable):
             continue
-        most = min(MOST_FIRES, max(budget, 1))
-        found = _fires(fires, job, now, until, most)
-        budget -= len(found)
-        kept = [moment for moment in found if not job.is_paused_at(moment)]
-        for moment in kept:
-            names_at[_second(moment)].add(job.name)
-        tell = partial(_lines, job, fires.explain(), len(found) < most, durations.get(job.name))
-        lines += tell([moment for moment in found if job.is_paused_at(moment)], True, None)
+        found, is_counted = look.occurrences(fires, job)
+        paused = [moment for moment in found if job.is_paused_at(moment)]
+        kept = [moment for moment in found if not job.is_paused_at(moment)] if paused else found
+        due.append(kept)
+        tell = partial(_lines, job, fires.explain(), is_counted, durations.get(job.name))
+        lines += tell(paused, True, None)
         lines += tell(kept, False, busy_until.get(job.name))
+    jobs_at = _jobs_at(due)
     return sorted(
-        (
-            replace(line, together=len(names_at[_second(line.at)] - {line.job.name}))
-            for line in lines
-        ),
+        (replace(line, together=_others(line, jobs_at)) for line in lines),
         key=lambda line: (line.at, line.job.name),
     )
 
 
-def _fires(
-    fires: Fires, job: PlannedJob, now: datetime, until: datetime, most: int
-) -> list[datetime]:
-    """Return when the job is due; at least the first time."""
-    first = job.next_run
-    if first is None:
-        following = fires.next(now)
-        first = following.due_at if following else None
-    if first is None or first > until:
-        return []
-    return [fire.due_at for fire in islice(fires.due(first, until), max(most, 1))]
+class _Look:
+    """Computes occurrences of many jobs: once for those that share a schedule, and in all not more
+    than the budget."""
+
+    def __init__(self, now: datetime, until: datetime) -> None:
+        self._now, self._until = now, until
+        self._budget = BUDGET
+        self._known: dict[object, tuple[list[datetime], bool]] = {}
+
+    def occurrences(self, fires: Fires, job: PlannedJob) -> tuple[list[datetime], bool]:
+        """Return when the job is due, at least the first time, and whether that is all."""
+        first = job.next_run or self._next(fires)
+        if first is None or first > self._until:
+            return [], True
+        key = (fires.expression, fires.timezone, first, job.name if fires.jitter else "")
+        if key not in self._known:
+            most = min(MOST_FIRES, max(self._budget, 1))
+            found = [fire.due_at for fire in islice(fires.due(first, self._until), most)]
+            self._budget -= len(found)
+            self._known[key] = found, len(found) < most
+        return self._known[key]
+
+    def _next(self, fires: Fires) -> datetime | None:
+        fire = fires.next(self._now)
+        return fire.due_at if fire else None
+
+
+def _jobs_at(due: list[list[datetime]]) -> Counter[datetime]:
+    """Return how many of these jobs are due at each second. Those that share a schedule share their
+    list."""
+    sharing = Counter(map(id, due))
+    jobs_at = Counter[datetime]()
+    for moments in {id(each): each for each in due}.values():
+        for second in {_second(moment) for moment in moments}:
+            jobs_at[second] += sharing[id(moments)]
+    return jobs_at
+
+
+def _others(line: Line, jobs_at: Counter[datetime]) -> int:
+    return jobs_at[_second(line.at)] - (not line.is_paused)
 
 
 def _lines(

@@ -8,7 +8,6 @@ from math import ceil
 
 from scheduler_app.models import bulk, clock
 from scheduler_app.models.rollup import (
-    COUNTS,
     HISTOGRAMS,
     Histogram,
     Rollup,
@@ -22,6 +21,8 @@ STUCK = 3
 """A run that takes so many times its job's 95th percentile may be stuck."""
 FEWEST = 5
 """Of fewer runs it is not known what is usual."""
+SPREAD = 2 ** (1 / 8)
+"""How far above a percentile the values are that are counted as the same."""
 SHORTEST = timedelta(seconds=1)
 """A shorter run is neither slow nor stuck."""
 
@@ -96,7 +97,7 @@ def is_stuck(elapsed: timedelta, usual: Usual | None) -> bool:
 def _exceeds(elapsed: timedelta, usual: Usual | None, times: int) -> bool:
     if usual is None or usual.duration_p95 is None or usual.measured < FEWEST:
         return False
-    return elapsed > max(usual.duration_p95 * times, SHORTEST)
+    return elapsed > max(usual.duration_p95 * times * SPREAD, SHORTEST)
 
 
 def hours(job_name: str, since: datetime, until: datetime) -> list[Hour]:
@@ -147,10 +148,17 @@ def _percentiles(
 def _hour(row: Rollup) -> Hour:
     duration, _ = _percentiles((row.durations,))
     lateness, _ = _percentiles((row.latenesses,))
-    counts = {name: getattr(row, name) for name in COUNTS[:6]}
-    errors = row.failed + row.lost - row.retried + row.given_up
-    return Hour(row.begin, *_in_order(counts, errors), *duration, *lateness)
-
-
-def _in_order(counts: dict[str, int], errors: int) -> tuple[int, ...]:
-    return (counts.pop("success"), errors, *counts.values())
+    return Hour(
+        begin=row.begin,
+        success=row.success,
+        errors=row.failed + row.lost - row.retried + row.given_up,
+        failed=row.failed,
+        lost=row.lost,
+        cancelled=row.cancelled,
+        skipped=row.skipped,
+        missed=row.missed,
+        duration_p50=duration[0],
+        duration_p95=duration[1],
+        lateness_p50=lateness[0],
+        lateness_p95=lateness[1],
+    )

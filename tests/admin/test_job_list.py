@@ -10,7 +10,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from scheduler_app import status
+from scheduler_app.admin.job import JobAdmin
 from scheduler_app.models import Job, JobRun, Node, RunState, timetable_rows
+from scheduler_app.models.rollup import Rollup, Span, packed
 from tests.admin.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -125,7 +127,8 @@ def test_run_that_lasts_much_longer_may_be_stuck(
     page: Page, make_job: MakeJob, make_run: MakeRun
 ) -> None:
     make_job("nightly")
-    make_run("nightly", minutes_ago=500)
+    for minutes in range(5):
+        make_run("nightly", minutes_ago=500 + minutes)
     make_run("nightly", RunState.RUNNING, minutes_ago=300)
     assert cell(page("job/"), "usual") == "stuck? 3.0 s"
 
@@ -245,3 +248,72 @@ def test_run_is_no_link_for_who_may_not_see_runs(
     html = staff("view_job").get("/admin/scheduler_app/job/").content.decode()
     assert cell(html, "last_result").startswith("success")
     assert "/jobrun/" not in html
+
+
+FIGURES = {  # name: runs, failures, bucket of duration, bucket of lateness
+    "quick": (100, 0, 20, 30),
+    "slow": (50, 10, 60, 10),
+    "flaky": (10, 90, 40, 20),
+}
+
+
+@pytest.mark.parametrize(
+    ("order", "found"),
+    [
+        ("6", ["quick", "flaky", "slow", "unknown"]),
+        ("-6", ["slow", "flaky", "quick", "unknown"]),
+        ("-7", ["flaky", "slow", "quick", "unknown"]),
+        ("8", ["slow", "flaky", "quick", "unknown"]),
+        ("-8", ["quick", "flaky", "slow", "unknown"]),
+    ],
+)
+def test_order_by_what_is_usual(
+    page: Page, make_job: MakeJob, order: str, found: list[str]
+) -> None:
+    week = Span.WEEK.begin(NOW)
+    for name, (success, failed, duration, lateness) in FIGURES.items():
+        make_job(name)
+        Rollup.objects.create(
+            job_name=name, span=Span.WEEK, begin=week, success=success, failed=failed,
+            durations=packed({duration: success}), latenesses=packed({lateness: success}),
+        )  # fmt: skip
+    make_job("unknown")
+    html = page("job/", o=order)
+    assert names(html) == found
+    assert "17%" in html
+
+
+def test_order_by_what_is_usual_keeps_its_pages(
+    page: Page, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JobAdmin, "list_per_page", 2)
+    for name in ("a", "b", "c"):
+        make_job(name)
+        values = {"begin": Span.WEEK.begin(NOW), "success": ord("z") - ord(name)}
+        Rollup.objects.create(job_name=name, span=Span.WEEK, failed=1, **values)
+    assert names(page("job/", o="-7")) == ["c", "b"]
+    assert names(page("job/", o="-7", p="2")) == ["a"]
+    assert names(page("job/", o="-7", all="")) == ["c", "b", "a"]
+
+
+@pytest.mark.parametrize("order", ["", "-6", "5", "-3", "7"])
+def test_list_takes_twelve_queries_at_most(
+    page: Page, make_job: MakeJob, make_run: MakeRun, order: str
+) -> None:
+    make_job("nightly")
+    make_run("nightly")
+    make_run("nightly", RunState.RUNNING, minutes_ago=1)
+    for path in ("job/", "job/nightly/change/"):
+        page(path)
+        with CaptureQueriesContext(connection) as captured:
+            page(path, o=order)
+        asked = [each["sql"] for each in captured if is_a_question(each["sql"])]
+        assert len(asked) <= 12, "\n".join(asked)
+
+
+def is_a_question(sql: str) -> bool:
+    """Whether it asks for rows: not what only sets a time limit, or looks at the clock; nor at the
+    last life of a scheduler, which is of interest only while none lives."""
+    others = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT", "SET", "SHOW")
+    looks = ("SELECT set_config", "SELECT clock_timestamp", "SELECT MAX(CASE")
+    return not sql.startswith((*others, *looks))

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from scheduler_app import control
 from scheduler_app.admin.job_words import CATCH_UP, OVERLAP, policy_rows
@@ -94,7 +95,8 @@ def test_sentence_says_that_nobody_claims_it(page: Page, nightly: Job) -> None:
 def test_sentence_about_a_run_that_may_be_stuck(
     page: Page, nightly: Job, make_run: MakeRun
 ) -> None:
-    make_run("nightly", minutes_ago=500)
+    for minutes in range(5):
+        make_run("nightly", minutes_ago=500 + minutes)
     make_run("nightly", RunState.RUNNING, minutes_ago=180)
     told = sentence(page("job/nightly/change/"))
     assert re.match(r"Running for [23] h \d+ min, usually 3\.0 s\. It may be stuck\.", told)
@@ -333,3 +335,25 @@ def test_name_with_underscores_and_dots_has_a_page(page: Page, make_job: MakeJob
     make_job("import_prices.v2")
     assert "/job/import_5Fprices.v2/change/" in page("job/")
     assert "import_prices.v2" in page("job/import_5Fprices.v2/change/")
+
+
+def test_values_of_the_last_run_are_shown_as_json(
+    page: Page, nightly: Job, make_run: MakeRun
+) -> None:
+    make_run("nightly", metadata={"items": 42, "note": "<b>ü</b>"})
+    html = page("job/nightly/change/")
+    assert "&quot;items&quot;: 42,\n" in html
+    assert "&lt;b&gt;ü&lt;/b&gt;" in html
+
+
+def test_page_reads_in_german(
+    page: Page, nightly: Job, make_run: MakeRun, settings: Settings
+) -> None:
+    settings.LANGUAGE_CODE = "de"
+    settings.USE_THOUSAND_SEPARATOR = True
+    for minutes in range(3):
+        make_run("nightly", minutes_ago=minutes, pk=123_456 + minutes)
+    html = page("job/nightly/change/")
+    for value in re.findall(r' (?:x|y|width|height|d|viewBox)="([^"]*)"', html):
+        assert not re.search(r"\d,\d", value), value
+    assert "/jobrun/123456/change/" in html

@@ -22,11 +22,13 @@ from scheduler_app.models import (
     Job,
     JobRun,
     Node,
+    Rollup,
     RunState,
     Surface,
     row_id,
     timetable_rows,
 )
+from scheduler_app.models.rollup import Span, bucket, packed
 from tests.admin.conftest import NOW
 from tests.spoilt import SPOILT, spoil
 
@@ -52,6 +54,16 @@ def part(html: str, heading: str) -> str:
 @pytest.fixture
 def alive() -> Node:
     return Node.objects.create(name="here:1")
+
+
+def takes_usually(name: str, duration: timedelta) -> None:
+    Rollup.objects.create(
+        job_name=name,
+        span=Span.WEEK,
+        begin=Span.WEEK.begin(timezone.now()),
+        success=9,
+        durations=packed({bucket(duration): 9}),
+    )
 
 
 @pytest.mark.parametrize("path", ["", "overview/"])
@@ -93,7 +105,7 @@ def test_line_of_a_job_that_failed(page: Page, make_job: MakeJob, make_run: Make
     assert f'href="{URL}jobrun/{good.pk}/change/"' in needs
     assert "and more" not in needs
     assert words(needs).startswith("1 job, since")
-    assert f'formaction="{URL}job/nightly/trigger/"' in needs
+    assert f'formaction="{URL}jobrun/{failed.pk}/retry/"' in needs
     assert f'formaction="{URL}job/nightly/pause/"' in needs
 
 
@@ -190,8 +202,7 @@ def test_running_run_beside_what_is_usual(
     make_job("nightly")
     make_job("apart", isolated=True)
     for name in ("nightly", "apart"):
-        for number in range(3):
-            make_run(name, minutes_ago=400 + number)
+        takes_usually(name, timedelta(seconds=3))
         make_run(name, RunState.RUNNING, minutes_ago=10, node=alive, metadata={"rows": "<b>7</b>"})
     running = part(page(""), "Running now")
     assert words(running).startswith("2 runs")
@@ -372,7 +383,7 @@ def test_spoilt_row_spoils_nothing_else(
 
 
 @pytest.mark.parametrize(
-    "reader", ["night", "going", "planned_jobs", "paused_jobs", "durations", "bars"]
+    "reader", ["night", "going", "planned_jobs", "paused_jobs", "usual", "bars"]
 )
 def test_part_that_the_database_does_not_answer_hides_no_other(
     page: Page,
@@ -509,3 +520,24 @@ def test_card_is_no_error_page_without_an_answer(
     for reader in ("night", "going", "planned_jobs"):
         monkeypatch.setattr(overview, reader, fail)
     assert admin_client.get("/admin/").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_locked_table_hides_only_what_it_holds(
+    admin_client: Client, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("on SQLite readers wait for nobody")
+    monkeypatch.setattr(overview, "PATIENCE", 0.3)
+    monkeypatch.setattr(overview, "SHORT_PATIENCE", 0.1)
+    make_job("minutely")
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN; LOCK TABLE scheduler_app_jobrun IN ACCESS EXCLUSIVE MODE")
+            html = admin_client.get(URL).content.decode()
+    finally:
+        other.close()
+    assert "Parts of this page are missing." in html
+    assert "minutely" in part(html, "Next 2 hours")
+    assert "Needs you" not in html

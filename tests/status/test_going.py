@@ -11,6 +11,7 @@ from django.utils import timezone
 from scheduler_app.models import Job, JobRun, Node, RunProgress, RunState
 from scheduler_app.status import going as goings
 from scheduler_app.status.going import Pace, going, pace
+from scheduler_app.status.usual import Usual
 
 pytestmark = pytest.mark.django_db
 Add = Callable[..., JobRun]
@@ -99,21 +100,12 @@ def test_one_query(add_ended: Add) -> None:
 
 
 @pytest.mark.parametrize(
-    ("elapsed", "p50", "p95", "found"),
-    [
-        (50, 40, 60, Pace.USUAL),
-        (61, 40, 60, Pace.SLOW),
-        (121, 40, 60, Pace.STUCK),
-        (50, 1, 2, Pace.SLOW),  # not stuck within a minute
-        (61, 1, 2, Pace.STUCK),
-        (0.9, 0.01, 0.02, Pace.USUAL),  # not slow within a second
-        (66, 60, 61, Pace.USUAL),  # not much longer than usual
-        (500, 40, 600, Pace.USUAL),  # no longer than some do
-    ],
+    ("elapsed", "found"), [(60, Pace.USUAL), (70, Pace.SLOW), (180, Pace.SLOW), (210, Pace.STUCK)]
 )
-def test_pace(elapsed: float, p50: float, p95: float, found: Pace) -> None:
-    assert pace(seconds(elapsed), seconds(p50), seconds(p95)) == found
+def test_pace(elapsed: float, found: Pace) -> None:
+    usual = Usual(9, seconds(40), seconds(60), None, None, 1.0, measured=9)
+    assert pace(seconds(elapsed), usual) == found
 
 
 def test_pace_of_a_job_of_which_nothing_is_known_is_usual() -> None:
-    assert pace(timedelta(days=1), None, None) == Pace.USUAL
+    assert pace(timedelta(days=1), None) == Pace.USUAL

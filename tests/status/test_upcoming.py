@@ -52,9 +52,16 @@ def test_job_of_every_second_is_not_counted_to_the_end() -> None:
 
 def test_budget_leaves_each_job_its_first_occurrence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upcomings, "BUDGET", 150)
+    zones = ("UTC", "Europe/Berlin", "Asia/Tokyo", "America/Lima")
+    found = lines(*(planned(f"job-{zone}", "* * * * *", zone) for zone in zones))
+    assert {line.job.name for line in found} == {f"job-{zone}" for zone in zones}
+    assert sorted(line.is_counted for line in found) == [False, False, False, True]
+
+
+def test_jobs_that_share_a_schedule_share_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upcomings, "BUDGET", 150)
     found = lines(*(planned(f"job-{number}", "* * * * *") for number in range(5)))
-    assert [line.job.name for line in found] == [f"job-{number}" for number in range(5)]
-    assert [line.is_counted for line in found] == [True, False, False, False, False]
+    assert [(line.count, line.together) for line in found] == [(120, 4)] * 5
 
 
 def test_overdue_job_comes_first() -> None:
