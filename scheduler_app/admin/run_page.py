@@ -132,7 +132,8 @@ def _usual(job_name: str) -> Usual | None:
 
 def _advice(run: JobRun, typical: Usual | None, now: datetime) -> str:
     """Return what can be done about a run that hangs."""
-    return "" if interruption(run) else hanging_beside(typical and typical.half, run, now)
+    half = typical.half if typical else None
+    return "" if interruption(run) else hanging_beside(half, run, now)
 
 
 def tries_of(run: JobRun) -> list[JobRun]:
