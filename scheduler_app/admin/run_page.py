@@ -93,6 +93,7 @@ def run_page(request: HttpRequest, run: JobRun) -> RunPage:
     now = max(timezone.now(), run.started_at or run.created_at)
     links = Links(request)
     typical = _usual(run.job_name)
+    advice = _advice(run, typical, now)
     css = "interrupted" if interruption(run) else str(run.state)
     before, after = lists.neighbours(run)
     is_live = run.state in ACTIVE
@@ -102,8 +103,8 @@ def run_page(request: HttpRequest, run: JobRun) -> RunPage:
         css=css,
         outcome=outcome(run, now),
         badge=badge(run),
-        remarks=remarks(run, _later(run), typical, now, links),
-        advice=_advice(run, typical, now),
+        remarks=remarks(run, _later(run), None if advice else typical, now, links),
+        advice=advice,
         bar=run_bar(run, css, typical, now),
         facts=_facts(run, links),
         message="" if clause(run.message) in (run.message, run.message[:-1]) else run.message,
