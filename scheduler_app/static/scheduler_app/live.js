@@ -5,7 +5,7 @@
 
    Each such element is replaced inside by the element of the same id in the page at its address,
    every so many seconds (default: 5), but not while the page is hidden, nor while a person types in
-   it or has selected text in it. The focus, opened <details> with an id and scrolled elements with
+   it or has selected text in it. The focus, what was typed, opened <details> and scrolled elements with
    an id stay as they are. While an address does not answer, data-live-problem is shown. A part that
    comes with data-live="" (say, of a run that has ended) is not asked for again, and one that comes
    with another data-live-every (say, because it was expensive) is asked for less often. */
@@ -25,11 +25,13 @@
         const open = new Set(within(element, "details[id][open]").map((each) => each.id));
         const known = new Set(within(element, "details[id]").map((each) => each.id));
         const scrolled = within(element, "[id]").map((each) => [each.id, each.scrollTop, each.scrollLeft]);
+        const typed = within(element, "textarea[id]").filter((each) => each.value !== each.defaultValue);
         const focus = within(element, focusable).indexOf(document.activeElement);
         const same = focus >= 0 && document.activeElement.outerHTML;
         element.replaceChildren(...fresh.childNodes);
         Object.assign(element.dataset, fresh.dataset);
         within(element, "details[id]").forEach((each) => { if (known.has(each.id)) each.open = open.has(each.id); });
+        typed.forEach(({ id, value }) => { const field = document.getElementById(id); if (field) field.value = value; });
         scrolled.forEach(([id, top, left]) => document.getElementById(id)?.scrollTo(left, top));
         const targets = focus >= 0 ? within(element, focusable) : [];
         (targets.find((each) => each.outerHTML === same) ?? targets[focus])?.focus({ preventScroll: true });
