@@ -24,6 +24,7 @@ from scheduler_app.inspection import (
     JobFunction,
     asked,
     complaint,
+    fillable,
     misfit,
     place,
     takes_context,
@@ -114,6 +115,10 @@ class JobDefinition:
         one run of it may be."""
         if text := misfit(self.function, arguments, with_context=self.takes_context):
             raise ArgumentsError(f"Job {self.name} cannot be run with these arguments: {text}.")
+
+    def parameters(self) -> list[inspect.Parameter]:
+        """Return the parameters that the keyword arguments of one run may fill."""
+        return fillable(self.function, with_context=self.takes_context)
 
     def validate(self) -> None:
         """Raise DeclarationError or CronError if this job cannot be scheduled."""

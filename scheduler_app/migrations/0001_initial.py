@@ -23,6 +23,8 @@ class Migration(migrations.Migration):
                 ('declares', models.JSONField(default=list, help_text='The names of the jobs in its code.')),
                 ('offers', models.JSONField(default=list, help_text='The names of the added jobs that its code can run.')),
                 ('release', models.CharField(blank=True, help_text='The digest of all that its code declares.', max_length=32)),
+                ('version', models.CharField(blank=True, help_text='Of this package.', max_length=32)),
+                ('slots', models.PositiveIntegerField(blank=True, help_text='How many runs it carries out at a time.', null=True)),
                 ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('stopped_at', models.DateTimeField(blank=True, null=True)),
             ],
@@ -200,6 +202,43 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Rollup',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('job_name', models.CharField(max_length=100, verbose_name='job')),
+                ('span', models.PositiveSmallIntegerField(choices=[(1, 'hour'), (168, 'week')])),
+                ('begin', models.DateTimeField()),
+                ('success', models.BigIntegerField(default=0)),
+                ('failed', models.BigIntegerField(default=0)),
+                ('lost', models.BigIntegerField(default=0)),
+                ('cancelled', models.BigIntegerField(default=0)),
+                ('skipped', models.BigIntegerField(default=0)),
+                ('missed', models.BigIntegerField(default=0)),
+                ('retried', models.BigIntegerField(default=0)),
+                ('given_up', models.BigIntegerField(default=0)),
+                ('durations', models.TextField(default='{}')),
+                ('latenesses', models.TextField(default='{}')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['span', 'begin'], name='rollup_by_age')],
+                'constraints': [models.UniqueConstraint(fields=('job_name', 'span', 'begin'), name='rollup_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='RollupState',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('position', models.TextField(blank=True, help_text='What of the change feed is counted.')),
+                ('last_change', models.BigIntegerField(default=0, help_text='The newest row of the feed at that position.')),
+                ('folded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('recount_from', models.DateTimeField(help_text='From when runs are to be counted again.', null=True)),
+                ('recount_after', models.CharField(blank=True, help_text='Up to which job this hour is counted.', max_length=100)),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='rollup_has_one_state')],
+            },
+        ),
+        migrations.CreateModel(
             name='SchedulePeriod',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -243,6 +282,7 @@ class Migration(migrations.Migration):
                 ('traceback', models.TextField(blank=True)),
                 ('log', models.TextField(blank=True, help_text='What the job logged and printed.')),
                 ('metadata', models.JSONField(blank=True, default=dict)),
+                ('progress', models.JSONField(blank=True, help_text='How far it came, as it last said: done, total, text.', null=True)),
                 ('first_attempt', models.ForeignKey(blank=True, db_constraint=False, db_index=False, help_text='For a retry: the run that failed first.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='attempts', to='scheduler_app.jobrun')),
                 ('rerun_of', models.ForeignKey(blank=True, db_constraint=False, db_index=False, help_text='For a request: the run that it runs again.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='reruns', to='scheduler_app.jobrun')),
                 ('node', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='runs', to='scheduler_app.node')),
@@ -252,8 +292,36 @@ class Migration(migrations.Migration):
                 'ordering': ('-id',),
                 'permissions': (('cancel_jobrun', 'Can cancel a run'),),
                 'base_manager_name': 'objects',
-                'indexes': [models.Index(condition=models.Q(('finished_at__isnull', False)), fields=['job_name', '-finished_at'], name='run_last_outcome'), models.Index(condition=models.Q(('finished_at__isnull', False), ('started_at__isnull', False)), fields=['job_name', '-finished_at'], name='run_last_executed'), models.Index(condition=models.Q(('finished_at__isnull', True)), fields=['job_name'], name='run_active'), models.Index(condition=models.Q(('first_attempt__isnull', False)), fields=['first_attempt'], name='run_retries'), models.Index(condition=models.Q(('rerun_of__isnull', False)), fields=['rerun_of'], name='run_reruns'), models.Index(condition=models.Q(('finished_at__isnull', True), ('started_at__isnull', True)), fields=['due_at'], name='run_not_begun'), models.Index(fields=['finished_at'], name='run_by_age'), models.Index(condition=models.Q(('first_scheduled_for__isnull', False)), fields=['scheduled_for'], name='run_of_several')],
+                'indexes': [models.Index(condition=models.Q(('finished_at__isnull', False)), fields=['job_name', '-finished_at'], name='run_last_outcome'), models.Index(condition=models.Q(('finished_at__isnull', False), ('started_at__isnull', False)), fields=['job_name', '-finished_at'], name='run_last_executed'), models.Index(condition=models.Q(('finished_at__isnull', True)), fields=['job_name'], name='run_active'), models.Index(condition=models.Q(('first_attempt__isnull', False)), fields=['first_attempt'], name='run_retries'), models.Index(condition=models.Q(('rerun_of__isnull', False)), fields=['rerun_of'], name='run_reruns'), models.Index(condition=models.Q(('finished_at__isnull', True), ('started_at__isnull', True)), fields=['due_at'], name='run_not_begun'), models.Index(fields=['finished_at'], name='run_by_age'), models.Index(condition=models.Q(('state__in', ('failed', 'lost', 'missed', 'cancelled'))), fields=['finished_at'], name='run_ended_badly'), models.Index(condition=models.Q(('first_scheduled_for__isnull', False)), fields=['scheduled_for'], name='run_of_several')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('trigger', 'schedule')), fields=('job_name', 'scheduled_for', 'attempt'), name='run_once_per_occurrence'), models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'running', 'success', 'failed', 'cancelled', 'lost', 'skipped', 'missed'])), name='run_state_is_known'), models.CheckConstraint(condition=models.Q(models.Q(models.Q(('state__in', ('queued', 'running'))), ('finished_at', None)), models.Q(models.Q(('state__in', ('queued', 'running')), _negated=True), ('finished_at__isnull', False)), _connector='OR'), name='run_is_finished_iff_state_is_final'), models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('queued', 'running')), _negated=True), models.Q(('started_at__isnull', True), ('state', 'queued')), models.Q(('started_at__isnull', False), ('state', 'running')), _connector='OR'), name='run_has_begun_iff_it_is_not_queued')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Overview',
+            fields=[
+            ],
+            options={
+                'verbose_name': 'overview',
+                'verbose_name_plural': ' Overview',
+                'proxy': True,
+                'default_permissions': (),
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('scheduler_app.job',),
+        ),
+        migrations.CreateModel(
+            name='RunProgress',
+            fields=[
+                ('run', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, primary_key=True, related_name='live', serialize=False, to='scheduler_app.jobrun')),
+                ('run_created_at', models.DateTimeField()),
+                ('at', models.DateTimeField()),
+                ('log', models.TextField(blank=True)),
+                ('metadata', models.JSONField(blank=True, default=dict)),
+                ('progress', models.JSONField(blank=True, null=True)),
+            ],
+            options={
+                'base_manager_name': 'objects',
             },
         ),
         migrations.CreateModel(

@@ -23,12 +23,15 @@ from scheduler_app.status.health import (
     node_health,
     scheduler_health,
 )
+from scheduler_app.status.progress import LiveRun, Progress, live_run
 
 __all__ = [
     "InterruptedRun",
     "JobState",
     "JobStatus",
+    "LiveRun",
     "NodeHealth",
+    "Progress",
     "RunSummary",
     "SchedulerHealth",
     "SchedulerState",
@@ -36,6 +39,7 @@ __all__ = [
     "interrupted_runs",
     "job_status",
     "job_statuses",
+    "live_run",
     "living_nodes",
     "node_health",
     "overdue_before",

@@ -1,5 +1,5 @@
 """manage.py scheduler: asks the server or, if none on this machine answers, the database itself;
-audit-ledger and import work on the database alone."""
+audit-ledger, rebuild-rollups and import work on the database alone."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ from scheduler_app.cli.output import output
 from scheduler_app.cli.parser import add_commands, add_endpoint, proof_of
 from scheduler_app.cli.typos import suggest
 from scheduler_app.exceptions import SchedulerError
-from scheduler_app.management import importing, ledger, tokens
+from scheduler_app.management import importing, ledger, rollups, tokens
 from scheduler_app.models.faults import Fault, fault_of, in_words
 from scheduler_app.rpc.door import Door
 from scheduler_app.text import printable
@@ -38,6 +38,7 @@ class Command(BaseCommand):
         add_commands(subparsers)
         tokens.add_command(subparsers)
         ledger.add_command(subparsers)
+        rollups.add_command(subparsers)
         importing.add_command(subparsers)
         names.add_command(subparsers)
         completion.add_command(subparsers, parser, completion.MANAGE)
