@@ -41,7 +41,7 @@ class LineFilter(ListFilter):
         model: type[Model],
         model_admin: Any,
     ) -> None:
-        super().__init__(request, params, model, model_admin)  # type: ignore[arg-type]
+        super().__init__(request, params, model, model_admin)
         given = {name: params.pop(name, [""])[-1] for name in self.parameters}
         self.chosen = {name: value for name, value in given.items() if value}
 

@@ -39,8 +39,8 @@ class NodeList(OwnList):
 
     stopped: list[dict[str, str]]
 
-    def get_queryset(self, request: HttpRequest, **options: Any) -> QuerySet[Any]:
-        found: QuerySet[Any] = super().get_queryset(request, **options)
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        found: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
         return found.filter(stopped_at=None)
 
     def get_results(self, request: HttpRequest) -> None:

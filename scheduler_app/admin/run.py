@@ -18,7 +18,13 @@ from scheduler_app.admin import formats
 from scheduler_app.admin.readonly import OwnList
 from scheduler_app.admin.run_actions import RunActions
 from scheduler_app.admin.run_columns import LARGE, RunColumns, attach_interruptions
-from scheduler_app.admin.run_filters import EndedFilter, JobFilter, StateFilter, TriggerFilter
+from scheduler_app.admin.run_filters import (
+    EndedFilter,
+    JobFilter,
+    RunFilter,
+    StateFilter,
+    TriggerFilter,
+)
 from scheduler_app.admin.run_page import run_page
 from scheduler_app.models import JobRun
 from scheduler_app.status.run_search import FoundRuns, RunQuery, find_runs
@@ -54,7 +60,7 @@ class RunList(OwnList):
             raise IncorrectLookupParameters
         query = RunQuery(text=self.query.strip())
         for spec in self.filter_specs:
-            query = spec.narrow(query)
+            query = spec.narrow(query) if isinstance(spec, RunFilter) else query
         self.found = find_runs(query)
         order = F("finished_at").desc(nulls_first=True), "-pk"
         rows = self.root_queryset.select_related(None).select_related("node")
@@ -89,7 +95,7 @@ class FoundPaginator(Paginator):  # type: ignore[type-arg]  # generic for type c
         number = self.validate_number(number)
         begin = (number - 1) * self.per_page
         ids = pages.ids[begin : begin + self.per_page]
-        return self._get_page(pages.rows.filter(pk__in=ids), number, self)
+        return Page(pages.rows.filter(pk__in=ids), number, self)
 
 
 @admin.register(JobRun)

@@ -20,7 +20,15 @@ from scheduler_app.models.run import DID_NOT_SUCCEED
 from scheduler_app.status.run_search import RunQuery
 
 
-class StateFilter(LineFilter):
+class RunFilter(LineFilter):
+    """Narrows the question that is put to status, not a QuerySet."""
+
+    def narrow(self, query: RunQuery) -> RunQuery:
+        """Return the question with what is chosen here."""
+        raise NotImplementedError
+
+
+class StateFilter(RunFilter):
     title = gettext_lazy("Result")
     parameters = ("state__in", "state__exact")
 
@@ -33,7 +41,6 @@ class StateFilter(LineFilter):
             raise IncorrectLookupParameters
 
     def narrow(self, query: RunQuery) -> RunQuery:
-        """Return the question with what is chosen here."""
         return replace(query, states=self.states)
 
     def choices(self, changelist: ChangeList) -> Iterator[Choice]:
@@ -46,19 +53,18 @@ class StateFilter(LineFilter):
             yield self.choice(changelist, state.label, chosen, state__exact=state.value)
 
 
-class EndedFilter(RangeFilter):
+class EndedFilter(RangeFilter, RunFilter):
     title = gettext_lazy("Ended")
     field, span = "finished_at", "ended"
 
     def narrow(self, query: RunQuery) -> RunQuery:
-        """Return the question with what is chosen here."""
         return replace(query, since=self.since, until=self.until)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset
 
 
-class TriggerFilter(LineFilter):
+class TriggerFilter(RunFilter):
     title = gettext_lazy("Trigger")
     parameters = ("trigger__exact",)
 
@@ -69,7 +75,6 @@ class TriggerFilter(LineFilter):
             raise IncorrectLookupParameters
 
     def narrow(self, query: RunQuery) -> RunQuery:
-        """Return the question with what is chosen here."""
         return replace(query, trigger=self.trigger)
 
     def choices(self, changelist: ChangeList) -> Iterator[Choice]:
@@ -79,7 +84,7 @@ class TriggerFilter(LineFilter):
             yield self.choice(changelist, trigger.label, chosen, trigger__exact=trigger.value)
 
 
-class JobFilter(LineFilter):
+class JobFilter(RunFilter):
     """Only there if a job is chosen, as links from its page do: for all others there is the
     search."""
 
@@ -87,7 +92,6 @@ class JobFilter(LineFilter):
     parameters = ("job_name",)
 
     def narrow(self, query: RunQuery) -> RunQuery:
-        """Return the question with what is chosen here."""
         return replace(query, job_name=self.chosen.get("job_name", ""))
 
     def has_output(self) -> bool:

@@ -27,6 +27,7 @@ from scheduler_app.models import JobRun, RunState, Trigger
 from scheduler_app.models.run import ACTIVE
 from scheduler_app.status import lists
 from scheduler_app.status.progress import Progress, progress_of, said
+from scheduler_app.status.usual import NOTHING, usual
 from scheduler_app.text import clause
 
 TAIL = 200
@@ -91,7 +92,7 @@ def run_page(request: HttpRequest, run: JobRun) -> RunPage:
     # Not the database's clock, which takes a query; so this one may be behind it.
     now = max(timezone.now(), run.started_at or run.created_at)
     links = Links(request)
-    usual = _usual(run.job_name)
+    typical = _usual(run.job_name)
     css = "interrupted" if interruption(run) else str(run.state)
     before, after = lists.neighbours(run)
     is_live = run.state in ACTIVE
@@ -101,9 +102,9 @@ def run_page(request: HttpRequest, run: JobRun) -> RunPage:
         css=css,
         outcome=outcome(run, now),
         badge=badge(run),
-        remarks=remarks(run, _later(run), usual, now, links),
-        advice=_advice(run, usual, now),
-        bar=run_bar(run, css, usual, now),
+        remarks=remarks(run, _later(run), typical, now, links),
+        advice=_advice(run, typical, now),
+        bar=run_bar(run, css, typical, now),
         facts=_facts(run, links),
         message="" if clause(run.message) in (run.message, run.message[:-1]) else run.message,
         traceback=parts(run.traceback),
@@ -120,14 +121,19 @@ def run_page(request: HttpRequest, run: JobRun) -> RunPage:
 
 
 def _usual(job_name: str) -> Usual | None:
-    took = lists.last_durations(job_name, RECENT)
-    half, most = share(took, 0.5), share(took, 0.95)
+    """Return what the rollups say or, until they have counted, the job's last successes."""
+    counted = usual([job_name]).get(job_name, NOTHING)
+    half, most = counted.duration_p50, counted.duration_p95
+    if half is None:
+        took = lists.last_durations(job_name, RECENT)
+        half, most = share(took, 0.5), share(took, 0.95)
     return Usual(half, most) if half is not None and most is not None else None
 
 
-def _advice(run: JobRun, usual: Usual | None, now: datetime) -> str:
+def _advice(run: JobRun, typical: Usual | None, now: datetime) -> str:
     """Return what can be done about a run that hangs."""
-    return "" if interruption(run) else hanging_beside(usual and usual.half, run, now)
+    half = typical.half if typical else None
+    return "" if interruption(run) else hanging_beside(half, run, now)
 
 
 def tries_of(run: JobRun) -> list[JobRun]:

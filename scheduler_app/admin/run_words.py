@@ -66,7 +66,7 @@ def remarks(
     run: JobRun, later: Iterable[JobRun], usual: Usual | None, now: datetime, links: Links
 ) -> list[str]:
     """Return what is worth knowing besides; `later` are the later attempts at the same."""
-    told = []
+    told: list[str] = []
     if good := next((other for other in later if other.state == RunState.SUCCESS), None):
         link = formats.link(links.run(good.pk), f"#{good.pk}")
         told.append(format_html(_("A later attempt at the same, {}, succeeded."), link))

@@ -52,9 +52,9 @@ class HeartbeatQuerySet(PrimaryQuerySet["Heartbeat"]):
     def superseded(self) -> HeartbeatQuerySet:
         """Return the heartbeats that later ones of their node have replaced; not the last one that
         tells a problem."""
-        of_node = Heartbeat.objects.filter(node=models.OuterRef("node")).newest().values("pk")
-        last_problem = models.Subquery(of_node.with_problem()[:1])
-        replaced = self.filter(pk__lt=models.Subquery(of_node[KEPT - 1 : KEPT]))
+        of_node = Heartbeat.objects.filter(node=models.OuterRef("node")).newest()
+        last_problem = models.Subquery(of_node.with_problem().values("pk")[:1])
+        replaced = self.filter(pk__lt=models.Subquery(of_node.values("pk")[KEPT - 1 : KEPT]))
         return replaced.exclude(pk=Coalesce(last_problem, 0))
 
     def prune(self, limit: int = 1_000) -> int:

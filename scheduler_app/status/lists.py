@@ -131,6 +131,8 @@ def tries(run: JobRun) -> list[JobRun]:
 def neighbours(run: JobRun) -> tuple[int | None, int | None]:
     """Return the run of the same job that ended before this one, and the one that ended after it.
     Those that have not ended follow those that have, in the order of their ids."""
+    before: tuple[JobRunQuerySet, ...]
+    after: tuple[JobRunQuerySet, ...]
     of_job = JobRun.objects.filter(job_name=run.job_name)
     ended, active = of_job.finished(), of_job.active()
     if run.finished_at is None:

@@ -162,9 +162,7 @@ def _names(text: str) -> list[str]:
     one more than MOST_NAMES."""
     periods = SchedulePeriod.objects.filter(job_name__icontains=text).order_by()
     jobs = Job.objects.filter(name__icontains=text).order_by()
-    found = jobs.values_list("name", flat=True).union(
-        periods.values_list("job_name", flat=True)  # type: ignore[arg-type]  # of another model
-    )
+    found = jobs.values_list("name", flat=True).union(periods.values_list("job_name", flat=True))
     return list({text, *found[: MOST_NAMES + 1]})
 
 

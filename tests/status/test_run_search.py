@@ -109,8 +109,8 @@ def test_no_more_than_the_most_are_found(ended: MakeRun, monkeypatch: pytest.Mon
     runs = [ended("job", ago=n) for n in range(4)]
     Job.objects.create(name="job", cron="* * * * *", timezone="UTC")
     first = tuple(run.pk for run in runs[:3])
-    for query in ({}, {"text": "job"}, {"job_name": "job"}):
-        assert find_runs(RunQuery(**query)) == FoundRuns(first, has_more=True)
+    for query in (RunQuery(), RunQuery(text="job"), RunQuery(job_name="job")):
+        assert find_runs(query) == FoundRuns(first, has_more=True)
     runs[0].delete()
     assert find_runs(RunQuery()) == FoundRuns(tuple(run.pk for run in runs[1:]))
 
