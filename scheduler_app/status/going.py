@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import Case, Count, Exists, F, OuterRef, Q, Value, When, Window
+from django.db.models import Case, Count, Exists, OuterRef, Q, Value, When, Window
 
 from scheduler_app.models import Job, JobRun, RunState
 from scheduler_app.status.progress import Progress, progress_of, said
@@ -62,27 +62,24 @@ class Going:
 
 def going(now: datetime, alive: Collection[int]) -> Going:
     """Return what runs and what waits, given the ids of the living nodes: one query."""
-    state = Case(
-        When(state=RunState.RUNNING, then=Value(0)), When(due_at__lte=now, then=1), default=2
-    )
+    is_running, is_due = Q(state=RunState.RUNNING), Q(due_at__lte=now)
     of_job = Job.objects.filter(name=OuterRef("job_name"))
     killable = of_job.filter(Q(isolated=True) | Q(timeout__isnull=False))
-    runs = JobRun.objects.active().annotate(kind=state)
     rows: list[Any] = list(
-        runs.annotate(
-            of_kind=Window(Count("pk"), partition_by=[F("kind")]), has_process=Exists(killable)
+        JobRun.objects.active()
+        .annotate(
+            rank=Case(When(is_running, then=Value(0)), default=1),
+            running=Window(Count("pk", filter=is_running)),
+            waiting=Window(Count("pk", filter=~is_running & is_due)),
+            later=Window(Count("pk", filter=~is_running & ~is_due)),
+            has_process=Exists(killable),
         )
         .select_related("node", "live")
         .defer("traceback", "log", "message", "node__declares", "live__log")
-        .order_by("kind", "pk")[:MOST_RUNS]
+        .order_by("rank", "pk")[:MOST_RUNS]
     )
-    counts = {row.kind: row.of_kind for row in rows}
-    if rows and len(rows) == MOST_RUNS:  # the kinds of those left out are not known
-        counts = dict(runs.order_by().values_list("kind").annotate(Count("pk")))
-    return Going(
-        tuple(_going(row, alive) for row in rows if row.kind == 0 and row.started_at),
-        *(counts.get(kind, 0) for kind in range(3)),
-    )
+    counts = (rows[0].running, rows[0].waiting, rows[0].later) if rows else (0, 0, 0)
+    return Going(tuple(_going(row, alive) for row in rows if row.started_at), *counts)
 
 
 def _going(run: Any, alive: Collection[int]) -> GoingRun:
