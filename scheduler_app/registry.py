@@ -29,7 +29,7 @@ from scheduler_app.inspection import (
     with_arguments,
     wrapped,
 )
-from scheduler_app.metadata import storable_metadata
+from scheduler_app.metadata import Progress, storable_metadata, storable_progress
 from scheduler_app.policies import DEFAULTS, MAX_DESCRIPTION, MAX_NAME, CatchUp, Overlap, Policies
 from scheduler_app.text import is_storable, shown
 
@@ -53,6 +53,8 @@ class JobContext:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """The keyword arguments of this run; none unless a person asked for it with some."""
     reported: dict[str, Any] = field(default_factory=dict)
+    last_progress: Progress | None = None
+    """What progress() was last given."""
     cancel_event: threading.Event = field(default_factory=threading.Event)
     cancel_reason: str = ""
     """Who cancelled the run and why; empty if it is not cancelled."""
@@ -75,6 +77,12 @@ class JobContext:
         values are copied; what JSON lacks becomes text. Never raises: a value that cannot be read
         becomes a note."""
         self.reported.update(storable_metadata(values))
+
+    def progress(self, done: float, total: float | None = None, text: str = "") -> None:
+        """Say how far the run is: `done` of `total`, and in words what it does. The last call
+        counts; while the job runs, it is shown about once a second. Never raises: what is no finite
+        number counts as unknown. It costs about a microsecond."""
+        self.last_progress = storable_progress(done, total, text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,12 +20,15 @@ class RunLog:
         self._tail_length = 0
         self._left_out = 0
         self._is_closed = False
+        self.size = 0
+        """How many characters were written."""
         self._lock = threading.RLock()  # a signal handler may log in the midst of a write
 
     def write(self, text: str) -> None:
         with self._lock:
             if self._is_closed:
                 return
+            self.size += len(text)
             if self._head_room:
                 self._head.append(text[: self._head_room])
                 text = text[self._head_room :]

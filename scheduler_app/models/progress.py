@@ -24,7 +24,7 @@ class RunProgressQuerySet(PrimaryQuerySet["RunProgress"]):
         transaction."""
         connection = connections[self.db]
         names = ("run", *TOLD, *(("log",) if with_logs else ()))
-        values, parameters = bulk.table(
+        values, parameters = bulk.rows_as_table(
             rows, [RunProgress._meta.get_field(name) for name in names], connection
         )
         columns = [*TOLD, *(("log",) if with_logs else ())]
