@@ -44,6 +44,7 @@ class Command(BaseCommand):
             if local:
                 local(self.stdout, self.stderr, **options)
                 return
+            self.stdout.ending = ""  # Output ends its lines, and what a run prints may be none
             with Door(endpoint, proof) as door:
                 ended = carry_out(door, Namespace(**options), Output(self.stdout, self.stderr))
         except SchedulerError as error:
