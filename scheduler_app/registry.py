@@ -80,8 +80,8 @@ class JobContext:
 
     def progress(self, done: float, total: float | None = None, text: str = "") -> None:
         """Say how far the run is: `done` of `total`, and in words what it does. The last call
-        counts; while the job runs, it is shown about once a second. Never raises: what is no finite
-        number counts as unknown. It costs about a microsecond."""
+        counts, and is shown about a second later; a loop may call it for every record. Never
+        raises: what is no finite number, or a total that is not above 0, counts as unknown."""
         self.last_progress = storable_progress(done, total, text)
 
 
