@@ -23,10 +23,11 @@ from scheduler_app.admin.run_words import outcome, remarks
 from scheduler_app.explain.comparison import share
 from scheduler_app.explain.frames import Part, parts
 from scheduler_app.explain.hanging import RECENT, hanging_beside
+from scheduler_app.metadata import Progress, read_progress
 from scheduler_app.models import JobRun, RunState, Trigger
 from scheduler_app.models.run import ACTIVE
 from scheduler_app.status import lists
-from scheduler_app.status.progress import Progress, progress_of, said
+from scheduler_app.status.progress import said
 from scheduler_app.status.usual import NOTHING, usual
 from scheduler_app.text import clause
 
@@ -110,7 +111,7 @@ def run_page(request: HttpRequest, run: JobRun) -> RunPage:
         message="" if clause(run.message) in (run.message, run.message[:-1]) else run.message,
         traceback=parts(run.traceback),
         values=_values(told.metadata),
-        progress=_progress(progress_of(told)),
+        progress=_progress(read_progress(told.progress)),
         log=log,
         log_has_more=has_more,
         is_live=is_live,

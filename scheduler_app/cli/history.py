@@ -8,7 +8,8 @@ from typing import Any
 
 from scheduler_app.cli.api import Api, every
 from scheduler_app.cli.codes import ExitCode
-from scheduler_app.cli.output import ENDED, POLL, RUN_HEADER, Output, at, run_row, state
+from scheduler_app.cli.follow import FollowedLog, following
+from scheduler_app.cli.output import POLL, RUN_HEADER, Output, at, run_row, state
 from scheduler_app.rpc.endpoint import CallError
 from scheduler_app.rpc.wire import RUN_STATE, Values
 from scheduler_app.text import first_line, printable
@@ -44,24 +45,15 @@ def _check_name(api: Api, options: Namespace, rows: Sequence[Any]) -> None:
 
 
 def logs(api: Api, options: Namespace, out: Output) -> int:
-    """Print the log of a run; what a running one has logged is stored when it ends."""
+    if options.follow:
+        return following(options.run_id, api, out, lambda run: ExitCode.DONE)
+    run = api.call("GetRun", run_id=options.run_id)
     if options.as_json:
-        return out.objects([api.call("GetRun", run_id=options.run_id)])
-    shown = ""
-    while True:
-        found = api.call("GetRun", run_id=options.run_id)
-        if not shown:
-            out.note(api.note)
-        log = found["log"]
-        new = log[len(shown) :] if log.startswith(shown) else log
-        out.lines(map(printable, new.splitlines()))
-        shown = log
-        if not options.follow or state(found) in ENDED:
-            break
-        out.flush()
-        time.sleep(POLL)
-    if found["traceback"]:
-        out.lines(map(printable, found["traceback"].splitlines()))
+        return out.objects([run])
+    out.note(api.note)
+    log = FollowedLog(out)
+    log.show(run["log"])
+    log.end(run["traceback"])
     return ExitCode.DONE
 
 

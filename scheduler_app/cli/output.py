@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from importlib.util import find_spec
+from shutil import get_terminal_size
 from typing import Any, NamedTuple, Protocol
 
 from scheduler_app.rpc.wire import RUN_STATE, Values
@@ -62,11 +63,22 @@ class Output:
         if text:
             self._err.write(f"{printable(text)}\n")
 
+    @property
+    def shows_progress(self) -> bool:
+        return sys.stderr.isatty()
+
     def progress(self, text: str) -> None:
-        """Show a line in the place of the last one, on a terminal alone."""
-        if sys.stderr.isatty():
-            sys.stderr.write(f"{CLEAR_LINE}{text}")
+        """Show a line in the place of the last one, on a terminal alone, and as far as it is
+        wide."""
+        if self.shows_progress:
+            self.flush()
+            width = get_terminal_size().columns - 1
+            sys.stderr.write(f"{CLEAR_LINE}{printable(text)[:width]}")
             sys.stderr.flush()
+
+    def write(self, text: str) -> None:
+        """Write printable text as it is."""
+        self._out.write(text)
 
     def json(self, values: Values) -> None:
         """Write one object on one line: moments in ISO 8601 and UTC, lengths of time in seconds."""
@@ -170,11 +182,6 @@ def run_row(run: Values) -> tuple[str, ...]:
 
 
 RUN_HEADER = ("RUN", "JOB", "RESULT", "SCHEDULED FOR", "STARTED", "TOOK", "MESSAGE")
-
-
-def log_lines(run: Values) -> Iterable[str]:
-    """Return the lines of a run's log, and of its traceback."""
-    return map(printable, f"{run['log']}{run['traceback']}".splitlines())
 
 
 def pause_words(job: Values, *, since: bool = False) -> str:

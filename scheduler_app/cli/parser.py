@@ -255,7 +255,8 @@ def _add_acting(subparsers: Any) -> None:
         parser.add_argument(
             "--wait",
             action="store_true",
-            help="Wait until it has ended, print its log, and exit with 1 unless it is a success.",
+            help="Follow it until it has ended: print its log as it comes, show on a terminal how "
+            "far it is, and exit with 1 unless it is a success.",
         )
         _add_json(parser, "the Run")
     cancel = _add(
@@ -311,7 +312,9 @@ def _add_history(subparsers: Any) -> None:
     logs = _add(subparsers, "logs", history.logs, "Print the log of a run.")
     logs.add_argument("run_id", metavar="RUN", type=_run_id)
     form = logs.add_mutually_exclusive_group()
-    form.add_argument("--follow", action="store_true", help="Wait until the run has ended.")
+    form.add_argument(
+        "--follow", action="store_true", help="Print it as it comes, until the run has ended."
+    )
     _add_json(form, "the Run")
 
 

@@ -25,6 +25,7 @@ from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.engine.liveness import Liveness
 from scheduler_app.engine.reconcile import Reconciler
 from scheduler_app.engine.rollups import RollupKeeper
+from scheduler_app.engine.telling import Teller
 from scheduler_app.engine.unheld import OWNERLESS, UnheldRuns, ownerless, running_on
 from scheduler_app.engine.vitals import Problem, Vitals
 from scheduler_app.engine.vouching import Voucher
@@ -91,6 +92,7 @@ class Scheduler(BackgroundScheduler):
         self._dispatcher = Dispatcher(
             registry, self._executor, self._isolation, self.vitals, self._on_progress
         )
+        self._teller = Teller(lambda: self.node, lambda: self._dispatcher.speaking)
         self.vitals.probe = self._dispatcher.report_progress
         self._guard = guard or Guard(self._settings.shutdown_timeout)
         self._owns_guard = guard is None
@@ -147,6 +149,8 @@ class Scheduler(BackgroundScheduler):
         undo.callback(capture.uninstall)
         self._dispatcher.start()
         undo.callback(self._dispatcher.stop, STOP_MARGIN)
+        self._teller.start()
+        undo.callback(self._teller.stop, STOP_MARGIN)
         wakeup.register(self)
         undo.callback(wakeup.unregister, self)
         undo.callback(BlockingScheduler.shutdown, self, wait=False)
@@ -175,6 +179,7 @@ class Scheduler(BackgroundScheduler):
         self._isolation.close()
         self._dispatcher.drain(STOP_MARGIN if not has_ended else 0.0)
         has_ended &= self._dispatcher.stop(STOP_MARGIN)
+        self._teller.stop(STOP_MARGIN)
         capture.uninstall()
         self._executor.close()
         has_ended &= self.liveness.stop(STOP_MARGIN)
@@ -274,10 +279,8 @@ class Scheduler(BackgroundScheduler):
 
     def _observe(self, seconds: float) -> None:
         """Have no thread of the engine wait for ever for an answer of the database."""
-        for used in (
-            *(self.liveness.connection, self._connection, self._dispatcher.connection),
-            self._rollups.connection,
-        ):
+        engine = (self._connection, self._dispatcher.connection, self._teller.connection)
+        for used in (self.liveness.connection, self._rollups.connection, *engine):
             used.observe(seconds)
 
     def _until_due(self) -> float:

@@ -97,6 +97,14 @@ def unpacked(text: str) -> Histogram:
         return {}
 
 
+class RollupQuerySet(PrimaryQuerySet["Rollup"]):
+    """Has a name of its own, by which types are known."""
+
+
+class RollupStateQuerySet(PrimaryQuerySet["RollupState"]):
+    """As above."""
+
+
 class Rollup(models.Model):
     """What became of a job's runs that ended in one hour, or in one week."""
 
@@ -114,7 +122,7 @@ class Rollup(models.Model):
     durations = models.TextField(default="{}")
     latenesses = models.TextField(default="{}")
 
-    objects = PrimaryQuerySet["Rollup"].as_manager()
+    objects = RollupQuerySet.as_manager()
 
     class Meta:
         constraints = (
@@ -141,7 +149,7 @@ class RollupState(models.Model):
         max_length=MAX_NAME, blank=True, help_text="Up to which job this hour is counted."
     )
 
-    objects = PrimaryQuerySet["RollupState"].as_manager()
+    objects = RollupStateQuerySet.as_manager()
 
     class Meta:
         constraints = (

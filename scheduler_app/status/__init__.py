@@ -23,7 +23,7 @@ from scheduler_app.status.health import (
     node_health,
     scheduler_health,
 )
-from scheduler_app.status.progress import LiveRun, Progress, live_run
+from scheduler_app.status.progress import LiveRun, live_run, said
 
 __all__ = [
     "InterruptedRun",
@@ -31,7 +31,6 @@ __all__ = [
     "JobStatus",
     "LiveRun",
     "NodeHealth",
-    "Progress",
     "RunSummary",
     "SchedulerHealth",
     "SchedulerState",
@@ -44,6 +43,7 @@ __all__ = [
     "node_health",
     "overdue_before",
     "run_summary",
+    "said",
     "scheduler_health",
     "scheduler_running",
     "scheduler_status",

@@ -8,8 +8,9 @@ from typing import Any
 
 from django.db.models import Case, Count, Exists, OuterRef, Q, Value, When, Window
 
+from scheduler_app.metadata import Progress, read_progress
 from scheduler_app.models import Job, JobRun, RunState
-from scheduler_app.status.progress import Progress, progress_of, said
+from scheduler_app.status.progress import said
 from scheduler_app.status.usual import Usual, is_slow, is_stuck
 
 MOST_RUNS = 50
@@ -92,7 +93,7 @@ def _going(run: Any, alive: Collection[int]) -> GoingRun:
         attempt=run.attempt,
         requested_by=run.requested_by,
         metadata=told.metadata if isinstance(told.metadata, dict) else {},
-        progress=progress_of(told),
+        progress=read_progress(told.progress),
         is_asked_to_end=run.cancel_requested_at is not None,
         is_interrupted=run.node_id is not None and run.node_id not in alive,
         has_process=run.has_process,

@@ -18,6 +18,8 @@ from scheduler_app.status.health import NodeHealth, scheduler_health
 BATCH = 500
 """How many jobs are looked at together, if only some of them are wanted."""
 MOST_TRIES = 100
+LARGE = ("traceback", "log", "live__log", "node__declares")
+"""Columns that no list has."""
 MOST_HELD = 500
 """How many runs of a node are listed, the oldest."""
 
@@ -98,7 +100,7 @@ def runs(
             message__icontains=message_contains,
         )
     )
-    return list(found.select_related("node").defer("traceback", "log", "node__declares")[:limit])
+    return list(found.select_related("node", "live").defer(*LARGE)[:limit])
 
 
 def last_durations(job_name: str, number: int = 10) -> list[timedelta]:
@@ -115,8 +117,8 @@ def attempts(run: JobRun) -> list[JobRun]:
     """Return all attempts at the same occurrence or request, the first one first."""
     first = run.first_attempt_id or run.pk
     found = JobRun.objects.filter(pk=first) | JobRun.objects.filter(first_attempt=first)
-    rows = found.order_by("attempt", "pk").select_related("node")
-    return list(rows.defer("traceback", "log", "node__declares"))
+    rows = found.order_by("attempt", "pk").select_related("node", "live")
+    return list(rows.defer(*LARGE))
 
 
 def tries(run: JobRun) -> list[JobRun]:

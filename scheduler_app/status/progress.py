@@ -1,32 +1,15 @@
 """What runs say while they run: elapsed time, log, reported values, progress."""
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from scheduler_app.exceptions import RunNotFound
+from scheduler_app.metadata import Progress, read_progress
 from scheduler_app.models import JobRun, RunProgress, RunState, database
 
 LOG_TAIL = 8_192
 """How many characters of a log its tail has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is, as it last said; each is None or empty if it did not say."""
-
-    done: float | None = None
-    total: float | None = None
-    text: str = ""
-
-    @property
-    def percent(self) -> int | None:
-        """Return the share that is done, from 0 to 100; None without a total."""
-        if self.done is None or not self.total:
-            return None
-        return int(min(max(100 * (self.done / self.total), 0), 100))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +56,7 @@ def live_run(run_id: int, tail: int = LOG_TAIL) -> LiveRun:
         elapsed=_elapsed(run),
         log_tail=told.log[-tail:] if tail else "",
         metadata=told.metadata,
-        progress=progress_of(told),
+        progress=read_progress(told.progress),
         flushed_at=told.at if isinstance(told, RunProgress) else run.finished_at,
     )
 
@@ -84,29 +67,6 @@ def said(run: JobRun) -> JobRun | RunProgress:
     told: RunProgress | None = getattr(run, "live", None) if run.state == RunState.RUNNING else None
     is_its = told is not None and told.run_created_at == run.created_at
     return told if told is not None and is_its else run
-
-
-def progress_of(told: JobRun | RunProgress) -> Progress:
-    """Return the progress that this row has; a spoilt one is none."""
-    values = told.progress
-    if not isinstance(values, Mapping):
-        return Progress()
-    text = values.get("text")
-    return Progress(
-        done=_number(values.get("done")),
-        total=_number(values.get("total")),
-        text=text if isinstance(text, str) else "",
-    )
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _elapsed(run: JobRun) -> timedelta | None:

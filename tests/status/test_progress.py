@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from scheduler_app.exceptions import RunNotFound
 from scheduler_app.ledger import transitions
+from scheduler_app.metadata import Progress
 from scheduler_app.models import Job, JobRun, Node, RunProgress, RunState
-from scheduler_app.status import Progress, live_run
+from scheduler_app.status import live_run
 from tests.engine.conftest import T0, node
 
 __all__ = ["node"]

@@ -50,6 +50,7 @@ class Command(BaseCommand):
             if local:
                 local(self.stdout, self.stderr, **options)
                 return
+            self.stdout.ending = ""  # Output ends its lines, and what a run prints may be none
             with Door(endpoint, proof, options.get("deadline")) as door:
                 out = output(self.stdout, self.stderr, in_colour=not options["no_color"])
                 ended = carry_out(door, Namespace(**options), out)
