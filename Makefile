@@ -8,12 +8,15 @@ SLOW_WORKERS ?= 3
 # These use no database: once is enough.
 NO_DATABASE = tests/processes tests/backends/test_process.py
 
-.PHONY: help run test test-sqlite test-postgres test-slow wheel check docs chaos soak bench proto browser clean
+.PHONY: help run demo test test-sqlite test-postgres test-slow wheel check docs chaos soak bench proto browser clean
 help: ## Tell what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: $(BIN)/.run ## Set all up and start web, scheduler and gRPC on SQLite
 	@$(BIN)/python -m memory_project.run
+
+demo: $(BIN)/.run ## The same with 40 jobs and a month of history, in a database of its own
+	@$(BIN)/python -m memory_project.demo
 
 test: test-sqlite test-postgres ## Set all up and run the quick tests on SQLite, and on PostgreSQL
 

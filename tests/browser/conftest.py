@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 from collections.abc import Callable, Generator, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,12 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
+from memory_project.demo import history
+from memory_project.demo.declare import declare
+from scheduler_app.registry import Registry
 from tests.browser import accessibility
 from tests.harness.needs import missing
 
@@ -32,6 +37,8 @@ LONGEST = 120.0
 """Seconds that a test may take."""
 HEIGHT = 900
 _FAILED = pytest.StashKey[bool]()
+UNHEARD = 600.0
+"""Seconds between the heartbeats of a scheduler that is only a row: it stays alive for a test."""
 OPERATES = ("pause_job", "resume_job", "trigger_job", "cancel_jobrun")
 """The permissions of an operator beyond those of a viewer."""
 
@@ -127,6 +134,24 @@ def _keep(context: BrowserContext, name: str) -> None:
     for number, page in enumerate(context.pages):
         page.screenshot(path=FAILURES / f"{name}.{number}.png", full_page=True)
     context.tracing.stop(path=FAILURES / f"{name}.trace.zip")
+
+
+@pytest.fixture
+def shop() -> Registry:
+    """The demonstration's 40 jobs."""
+    registry = Registry()
+    declare(registry)
+    return registry
+
+
+@pytest.fixture
+def seeded(transactional_db: None, shop: Registry, settings: Any) -> datetime:
+    """Three days of the demonstration's history: one job failed each night, one for three hours
+    last night, some are paused, a scheduler runs, and a run hangs. When that ends."""
+    settings.SCHEDULER = settings.SCHEDULER | {"heartbeat": UNHEARD}
+    now = timezone.now()
+    history.write(shop, days=3.1, now=now, is_alive=True)
+    return now
 
 
 @pytest.fixture
