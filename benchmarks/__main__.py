@@ -19,6 +19,7 @@ from benchmarks import (
     overload,
     status,
     throughput,
+    watch,
 )
 from benchmarks.databases import Postgres, Server, SQLite
 from benchmarks.report import machine, progress
@@ -36,6 +37,7 @@ PARTS: dict[str, tuple[Part, int]] = {
     "growth": (growth.measure, 5),
     "idle": (idle.measure, 60),
     "status": (status.measure, 3),
+    "watch": (watch.measure, 10),
 }
 """Each part, and how many seconds one of its measurements takes."""
 

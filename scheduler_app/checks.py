@@ -24,6 +24,8 @@ from scheduler_app.models import Job, database
 from scheduler_app.registry import Problem, registry
 
 SHORTEST_TIMEOUT = 5.0
+MOST_CALLS = 2_000
+"""A second of one caller: above that, a limit limits nothing."""
 SQLITE_HINT = (
     'DATABASES["{alias}"]["OPTIONS"] = {{"transaction_mode": "IMMEDIATE", "timeout": 20, '
     '"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"}}'
@@ -56,8 +58,9 @@ def check_running(**_: Any) -> list[CheckMessage]:
 
 
 def check_access(**_: Any) -> list[CheckMessage]:
-    """Report scheduler.E010, a certificate that cannot be read, and scheduler.W006: anybody on the
-    machine may control jobs, outside development."""
+    """Report scheduler.E010, a certificate that cannot be read; outside development also
+    scheduler.W006, anybody on the machine may control jobs, and scheduler.W007, calls are not
+    limited."""
     try:
         given = scheduler_settings()
     except SettingsError:  # check_settings() reports it
@@ -79,6 +82,15 @@ def check_access(**_: Any) -> list[CheckMessage]:
                 hint="Leave it out; the command line uses the scheduler's Unix socket, and other "
                 "programs have tokens (manage.py scheduler token create).",
                 id="scheduler.W006",
+            )
+        )
+    if given.calls_per_second > MOST_CALLS and not settings.DEBUG:
+        found.append(
+            checks.Warning(
+                f'SCHEDULER["calls_per_second"] is {given.calls_per_second:,}: one caller may take '
+                "all that a server can do.",
+                hint=f"A server carries some thousand calls a second; set {MOST_CALLS:,} or less.",
+                id="scheduler.W007",
             )
         )
     return found

@@ -63,6 +63,13 @@ class SchedulerSettings:
     housekeeping: Mapping[str, str | None] = field(default_factory=dict)
     """Other cron expressions for the scheduler's own jobs, by name; None: the job is not wanted."""
 
+    addable_commands: Sequence[str] = ()
+    """The management commands of which people may add jobs, in the admin. Functions are those that
+    the code decorates with @job or @schedulable."""
+
+    calls_per_second: int = 500
+    """How many calls of the API a second one caller may make; twice as many at once. The Unix
+    socket's owner may make any number."""
     loopback_control: bool = False
     """Whether anybody on this machine may pause, resume, run and cancel through a loopback address
     without a token: for development."""
@@ -97,7 +104,10 @@ class SchedulerSettings:
             raise SettingsError('SCHEDULER["tls_client_ca"] needs SCHEDULER["tls_certificate"].')
         _check_bool("loopback_control", self.loopback_control)
         _check_name("jobs_module", self.jobs_module)
-        _check_names("jobs_apps", self.jobs_apps)
+        _check_names("jobs_apps", self.jobs_apps, "apps, such as ['billing']")
+        _check_names(
+            "addable_commands", self.addable_commands, "commands, such as ['clearsessions']"
+        )
         _check_housekeeping(self.housekeeping)
         _check_bool("apscheduler_admin", self.apscheduler_admin)
 
@@ -129,11 +139,9 @@ def _check_name(name: str, value: object) -> None:
         )
 
 
-def _check_names(name: str, value: object) -> None:
+def _check_names(name: str, value: object, wanted: str) -> None:
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        raise SettingsError(
-            f"SCHEDULER[{name!r}] is {value!r}; it must be a list of apps, such as ['billing']."
-        )
+        raise SettingsError(f"SCHEDULER[{name!r}] is {value!r}; it must be a list of {wanted}.")
 
 
 def _check_bool(name: str, value: object) -> None:

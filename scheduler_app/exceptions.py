@@ -87,6 +87,18 @@ class TooSlow(SchedulerError):
     """A watcher does not read what it is sent."""
 
 
+class TooManyCalls(SchedulerError):
+    """A caller makes more calls a second than it may."""
+
+    def __init__(self, who: str, rate: int, wait: float) -> None:
+        """`wait`: after how many seconds its next call is answered."""
+        super().__init__(
+            f"Too many calls: {who} may make {rate:,} a second. Try again in {wait:.1f} s, or "
+            'raise SCHEDULER["calls_per_second"] on the server.'
+        )
+        self.wait = wait
+
+
 class Busy(SchedulerError):
     """Other transactions are in the way; nothing was changed, and it may be tried again."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import wraps
-from types import FrameType, MappingProxyType
+from types import FrameType, FunctionType, MappingProxyType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from django.apps import apps
@@ -168,6 +168,11 @@ class Registry:
 
     def __init__(self) -> None:
         self._definitions: dict[str, JobDefinition] = {}
+        self.functions: dict[str, JobFunction] = {}
+        """By their paths, those of which people may add jobs."""
+        self.added: Mapping[str, JobDefinition] = {}
+        """The jobs that people have added, as far as this process knows and its code can run them.
+        They are no part of what the code declares; a declared job of the same name hides one."""
         self.problems: list[Problem] = []
 
     def add(self, definition: JobDefinition) -> None:
@@ -201,14 +206,23 @@ class Registry:
             text, hint = str(error), "Change the arguments of @job."
         self.problems.append(Problem(place(function), text, hint))
 
+    def offer(self, function: JobFunction) -> None:
+        """Have people be able to add jobs that call this function, if it has a path."""
+        if type(function) is FunctionType and "<" not in function.__qualname__:
+            self.functions[f"{function.__module__}.{function.__qualname__}"] = function
+
     def get(self, name: str) -> JobDefinition | None:
-        return self._definitions.get(name)
+        return self._definitions.get(name) or self.added.get(name)
+
+    def declares(self, name: str) -> bool:
+        """Return whether the code declares a job of this name."""
+        return name in self._definitions
 
     def __iter__(self) -> Iterator[JobDefinition]:
         return iter(self._definitions.values())
 
     def __contains__(self, name: str) -> bool:
-        return name in self._definitions
+        return name in self._definitions or name in self.added
 
     def __len__(self) -> int:
         return len(self._definitions)
@@ -345,9 +359,17 @@ def job(
             policies=policies,
         )
         registry.add(definition)
+        registry.offer(function)
         return function
 
     return declare
+
+
+def schedulable(function: F) -> F:
+    """Have people be able to add jobs that call the decorated function, as they are of functions
+    that @job declares; it is returned unchanged."""
+    registry.offer(function)
+    return function
 
 
 def _or(text: str, default: Callable[[], str]) -> str:

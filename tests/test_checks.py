@@ -118,6 +118,8 @@ def test_command_of_another_app_that_hides_ours_is_told(monkeypatch: pytest.Monk
         ({"heartbeat": 0}, "must be a number above zero"),
         ({"heartbeat": "5"}, "must be a number above zero"),
         ({"history_days": 1.5}, "must be a whole number"),
+        ({"calls_per_second": 0}, "must be a number above zero"),
+        ({"calls_per_second": 0.5}, "must be a whole number"),
         ({"max_concurrent_runs": True}, "must be a number above zero"),
         ({"jobs_module": "my jobs"}, "must be a module's name, such as 'jobs'"),
         ({"jobs_apps": "shop"}, "must be a list of apps"),
@@ -146,6 +148,16 @@ def test_certificate_that_cannot_be_read_is_an_error(settings: Settings) -> None
 def test_control_by_anybody_is_told_outside_development(settings: Settings, debug: bool) -> None:
     settings.SCHEDULER, settings.DEBUG = {"loopback_control": True}, debug
     assert ids(checks.check_access()) == ([] if debug else ["scheduler.W006"])
+
+
+@pytest.mark.parametrize(("calls", "debug", "told"), [
+    (2_000, False, []), (2_001, True, []), (2_001, False, ["scheduler.W007"]),
+])  # fmt: skip
+def test_limit_that_limits_nothing_is_told_outside_development(
+    settings: Settings, calls: int, debug: bool, told: list[str]
+) -> None:
+    settings.SCHEDULER, settings.DEBUG = {"calls_per_second": calls}, debug
+    assert ids(checks.check_access()) == told
 
 
 def test_naive_times_are_refused(settings: Settings) -> None:

@@ -119,6 +119,37 @@ def override(api: Api, options: Namespace, out: Output) -> int:
     return _updated(api, options, out, **wanted)
 
 
+def add(api: Api, options: Namespace, out: Output) -> int:
+    fields = {name: value for name, value in vars(options).items() if name in SETTABLE}
+    wanted = {name: value for name, value in fields.items() if value is not None}
+    call: Values = {"function": options.function or "", "command": options.command or ""}
+    if options.arguments:
+        call["arguments"] = dict(options.arguments)
+    job = api.call(
+        "AddJob",
+        job_name=options.job,
+        words=options.words,
+        description=options.description,
+        reason=options.reason,
+        **call,
+        **wanted,
+    )
+    out.note(api.note)
+    out.line(printable(f"Job '{options.job}' added: {_when(job)}"))
+    return ExitCode.DONE
+
+
+def delete(api: Api, options: Namespace, out: Output) -> int:
+    api.call("DeleteJob", job_name=options.job, reason=options.reason)
+    out.note(api.note)
+    out.line(printable(f"Job '{options.job}' deleted."))
+    return ExitCode.DONE
+
+
+def _when(job: Values) -> str:
+    return f"{job['schedule']} ({job['timezone']}), next run {at_ms(job['next_run_ms'])}"
+
+
 def revert(api: Api, options: Namespace, out: Output) -> int:
     return _updated(api, options, out, revert=True)
 
@@ -126,9 +157,7 @@ def revert(api: Api, options: Namespace, out: Output) -> int:
 def _updated(api: Api, options: Namespace, out: Output, **fields: Any) -> int:
     job = api.call("UpdateJobSchedule", job_name=options.job, reason=options.reason, **fields)
     out.note(api.note)
-    out.line(
-        printable(f"{job['schedule']} ({job['timezone']}), next run {at_ms(job['next_run_ms'])}")
-    )
+    out.line(printable(_when(job)))
     out.line(printable(overrides(job)) or "As the code declares.")
     return ExitCode.DONE
 

@@ -162,29 +162,50 @@ def _add_acting(subparsers: Any) -> None:
         "Have another schedule, or other policies, be in force than the code declares.",
     )
     override.add_argument("job", metavar="JOB", type=text)
-    for option, dest, kind, help_text in (
-        ("schedule", "schedule", text, 'Such as "0 2 * * 1-5" or "every 5m".'),
-        ("tz", "timezone", text, "Such as Europe/Berlin."),
-        ("jitter", "jitter_seconds", _number, "Seconds."),
-        ("catch-up", "catch_up", text, "skip, once or all."),
-        ("catch-up-limit", "catch_up_limit", _number, "How many occurrences at most."),
-        ("retries", "retries", _number, "How often."),
-        ("retry-delay", "retry_delay_seconds", float, "Seconds."),
-        ("retry-max-delay", "retry_max_delay_seconds", float, "Seconds."),
-        ("pause-on-failure", "pause_on_failure", _number, "After how many failures in a row."),
-        ("overlap", "overlap", text, "skip, allow, queue or cancel_previous."),
-        ("timeout", "timeout_seconds", float, "Seconds; 0 for none."),
-        ("isolated", "isolated", _yes_or_no, "yes: each run has a process of its own; or no."),
-    ):
-        override.add_argument(
-            f"--{option}", dest=dest, type=kind, metavar=option.upper(), help=help_text
-        )
+    _add_settable(override)
+    add = _add(subparsers, "add", acting.add, "Add a job that no code declares.")
+    add.add_argument("job", metavar="JOB", type=text)
+    calls = add.add_mutually_exclusive_group(required=True)
+    calls.add_argument(
+        "--function",
+        type=text,
+        metavar="PATH",
+        help="A function that the code offers, such as shop.jobs.send_report.",
+    )
+    calls.add_argument("--command", type=text, help="A management command that settings allow.")
+    add.add_argument(
+        "--arg",
+        dest="arguments",
+        action="append",
+        default=[],
+        type=_argument,
+        metavar="NAME=VALUE",
+        help="A keyword argument of the function; JSON, or else text.",
+    )
+    add.add_argument(
+        "--word",
+        dest="words",
+        action="append",
+        default=[],
+        type=text,
+        metavar="WORD",
+        help="What follows the command, a word each: --word=--days --word=3.",
+    )
+    add.add_argument("--description", default="", type=text)
+    _add_settable(add)
+    delete = _add(
+        subparsers,
+        "delete",
+        acting.delete,
+        "Delete a job that was added, or that no code declares any more; its history stays.",
+    )
+    delete.add_argument("job", metavar="JOB", type=text)
     revert = _add(
         subparsers, "revert", acting.revert, "Have the code decide again of what was set."
     )
     revert.add_argument("job", metavar="JOB", type=text)
-    _add_reason(override)
-    _add_reason(revert)
+    for parser in (override, add, delete, revert):
+        _add_reason(parser)
     backfill = _add(
         subparsers, "backfill", acting.backfill, "Run the occurrences of a period again."
     )
@@ -243,6 +264,26 @@ def _add_acting(subparsers: Any) -> None:
     )
     cancel.add_argument("run_id", metavar="RUN", type=_run_id)
     _add_reason(cancel)
+
+
+def _add_settable(parser: ArgumentParser) -> None:
+    for option, dest, kind, help_text in (
+        ("schedule", "schedule", text, 'Such as "0 2 * * 1-5" or "every 5m".'),
+        ("tz", "timezone", text, "Such as Europe/Berlin."),
+        ("jitter", "jitter_seconds", _number, "Seconds."),
+        ("catch-up", "catch_up", text, "skip, once or all."),
+        ("catch-up-limit", "catch_up_limit", _number, "How many occurrences at most."),
+        ("retries", "retries", _number, "How often."),
+        ("retry-delay", "retry_delay_seconds", float, "Seconds."),
+        ("retry-max-delay", "retry_max_delay_seconds", float, "Seconds."),
+        ("pause-on-failure", "pause_on_failure", _number, "After how many failures in a row."),
+        ("overlap", "overlap", text, "skip, allow, queue or cancel_previous."),
+        ("timeout", "timeout_seconds", float, "Seconds; 0 for none."),
+        ("isolated", "isolated", _yes_or_no, "yes: each run has a process of its own; or no."),
+    ):
+        parser.add_argument(
+            f"--{option}", dest=dest, type=kind, metavar=option.upper(), help=help_text
+        )
 
 
 def _add_history(subparsers: Any) -> None:

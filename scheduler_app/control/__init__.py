@@ -6,6 +6,7 @@ and conflicts with other transactions are tried again; if that does not help, th
 and has changed nothing."""
 
 from scheduler_app.control.actor import REASON_LIMIT, Actor
+from scheduler_app.control.added import add, delete
 from scheduler_app.control.jobs import trigger, trigger_many
 from scheduler_app.control.overrides import override, revert
 from scheduler_app.control.pauses import (
@@ -28,9 +29,11 @@ __all__ = [
     "Actor",
     "Changes",
     "Resumption",
+    "add",
     "backfill",
     "cancel",
     "cancel_many",
+    "delete",
     "in_batches",
     "override",
     "pause",

@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
+from scheduler_app import added
 from scheduler_app.control.actor import Action, Actor, kept, sentence
 from scheduler_app.control.selection import audit_changes, on_jobs, single
 from scheduler_app.control.transaction import Changes
@@ -102,7 +103,7 @@ def _checked(name: str, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
             f"Arguments of a run have at most {ARGUMENTS_LIMIT:,} characters as JSON, and no NUL "
             "or lone surrogate."
         )
-    definition = registry.get(name)
+    definition = added.find(name, registry)
     if definition is None:
         raise ArgumentsError(
             f"The code of this process declares no job {one_line(name, MAX_NAME)}, so it cannot "

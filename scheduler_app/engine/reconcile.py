@@ -7,13 +7,15 @@ another transaction holds has its turn at the next heartbeat."""
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, islice
 from typing import Any
 
 from django.db import DatabaseError
 
+from scheduler_app.added import AddedJobs
+from scheduler_app.conf import scheduler_settings
 from scheduler_app.cron import Uncomputable
 from scheduler_app.engine import releases, stored, sync
 from scheduler_app.engine.releases import Declarations
@@ -21,7 +23,7 @@ from scheduler_app.engine.stored import Stored, StoredJob
 from scheduler_app.engine.sync import Changes, Outdated
 from scheduler_app.ledger import schedules
 from scheduler_app.logs import SafeLogger
-from scheduler_app.models import LivenessSnapshot, Node, locks
+from scheduler_app.models import AddedJob, LivenessSnapshot, Node, bulk, locks
 from scheduler_app.registry import Registry
 from scheduler_app.text import listed
 
@@ -38,8 +40,9 @@ class Reconciler:
 
     def __init__(self, registry: Registry, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._registry, self._monotonic = registry, monotonic
-        self._digests: tuple[str, ...] = ()
-        """Of the living releases."""
+        self._added = AddedJobs(registry)
+        self._known: tuple[object, ...] = ()
+        """Of the living releases and the added jobs, what tells whether they have changed."""
         self._state: tuple[object, ...] = ()
         """The releases and the signatures of the rows when they agreed."""
         self._found: Stored | None = None
@@ -69,13 +72,15 @@ class Reconciler:
         is committed by an outdated view."""
         deadline = self._monotonic() + seconds
         alive = snapshot.alive | {node.pk}
+        self._load_added(node)
         digests = self._living(node, alive)
-        declared = self._declared(digests)
-        state = (digests, orphans, *stored.signatures())
+        added = self._living_added(alive, digests)
+        declared = self._declared(digests, added)
+        state = (digests, tuple(added), orphans, self._added.signature, *stored.signatures())
         if state == self._state and self._is_proven:
             return Changes()
         found = self._look(state)
-        wrong = set(found.disagreeing(releases.wanted(digests)))
+        wrong = set(found.disagreeing(releases.wanted(digests) | releases.values(added)))
         # Those of zones that others know better are for them to judge.
         unproven = self._unproven(found, declared.keys() - wrong - self.other_rules)
         wrong |= self._late(found, dict(islice(unproven.items(), PROVED_AT_ONCE)))
@@ -87,7 +92,7 @@ class Reconciler:
                 changes.add(_around(batch, partial(sync.mend, declared=declared, **by)))
                 if self._monotonic() > deadline:
                     break
-            for batch in _batches(undeclared):
+            for batch in _batches(undeclared - _just_added(undeclared, now)):
                 if not still_holds() or self._monotonic() > deadline:
                     break
                 changes.add(_around(batch, partial(sync.orphan, **by)))
@@ -106,10 +111,28 @@ class Reconciler:
             digests = releases.living(node, alive)
         return digests
 
-    def _declared(self, digests: tuple[str, ...]) -> Declarations:
+    def _load_added(self, node: Node) -> None:
+        """Know the jobs that people have added, and have others know which of them this node can
+        run."""
+        self._added.load()
+        if node.offers != self._added.offered:
+            node.offers = self._added.offered
+            Node.objects.filter(pk=node.pk).update(offers=node.offers)
+
+    def _living_added(self, alive: Collection[int], digests: tuple[str, ...]) -> Declarations:
+        """Return the added jobs that a living node can run, and that no code declares."""
+        if not self._added.declarations:
+            return {}
+        names = releases.offers(alive).difference(releases.deciding(digests))
+        known = self._added.declarations
+        return {name: known[name] for name in sorted(names) if name in known}
+
+    def _declared(self, digests: tuple[str, ...], added: Declarations) -> Declarations:
         declared = releases.deciding(digests)
-        if digests != self._digests:
-            self._digests = digests
+        declared = {**declared, **added} if added else declared
+        known = (digests, tuple(added), self._added.signature)
+        if known != self._known:
+            self._known = known
             self.other_rules = releases.in_other_zones(declared)
         return declared
 
@@ -191,6 +214,15 @@ def _around(names: Sequence[str], change: Callable[[Sequence[str]], Changes]) ->
     changes.locked += [name for name in left if name not in refusals]
     changes.refused += refusals
     return changes
+
+
+def _just_added(names: Collection[str], now: datetime) -> set[str]:
+    """Return those of these jobs that people have added so lately that nodes may not know it."""
+    if not names:
+        return set()
+    since = now - 2 * timedelta(seconds=scheduler_settings().heartbeat)
+    added = AddedJob.objects.filter(bulk.AnyOf("name", names), added_at__gte=since)
+    return set(added.values_list("name", flat=True))
 
 
 def _tell(log: Callable[..., None], message: str, names: list[str]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, fields
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 from django.db.models.functions import Now
@@ -81,10 +82,20 @@ def deciding(digests: tuple[str, ...]) -> Declarations:
 
 
 @lru_cache(maxsize=4)
-def wanted(digests: tuple[str, ...]) -> Mapping[str, tuple[Any, ...]]:
+def wanted(digests: tuple[str, ...]) -> dict[str, tuple[Any, ...]]:
     """Return the values of FIELDS of each declaration that decides."""
-    found = deciding(digests)
-    return {name: tuple(map(values.get, FIELDS)) for name, values in found.items()}
+    return values(deciding(digests))
+
+
+def values(declared: Declarations) -> dict[str, tuple[Any, ...]]:
+    """Return the values of FIELDS of each of these declarations."""
+    return {name: tuple(map(each.get, FIELDS)) for name, each in declared.items()}
+
+
+def offers(alive: Collection[int]) -> set[str]:
+    """Return the added jobs that some of these nodes can run."""
+    found = Node.objects.filter(pk__in=alive).values_list("offers", flat=True)
+    return set(chain.from_iterable(found))
 
 
 def in_other_zones(declared: Declarations) -> frozenset[str]:

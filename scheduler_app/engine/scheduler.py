@@ -375,6 +375,7 @@ class Scheduler(BackgroundScheduler):
         self._judged = judged or self._judged
         self._counted = view.alive
         self._claimer.other_rules = self._reconciler.other_rules
+        self._claimer.undeclared.difference_update(self._registry.added)
 
     def _unjudged(self) -> LivenessSnapshot:
         """Return the nodes that are alive now, and those that counted before."""

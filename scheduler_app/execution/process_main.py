@@ -16,6 +16,7 @@ from typing import Any
 
 from django.db import connections
 
+from scheduler_app import added
 from scheduler_app.execution import capture
 from scheduler_app.execution.runner import Outcome, execute
 from scheduler_app.metadata import storable_metadata
@@ -180,7 +181,7 @@ def _heed(messages: list[Message], context: JobContext) -> None:
 
 
 def _execute(context: JobContext) -> Outcome:
-    definition = registry.get(context.job_name)
+    definition = added.find(context.job_name, registry)
     if definition is None:
         text = f"The worker process's code declares no job {context.job_name!r}."
         return Outcome(RunState.FAILED, text)

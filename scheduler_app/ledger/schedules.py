@@ -8,7 +8,7 @@ from django.db.models import OuterRef, Subquery
 
 from scheduler_app.cron import Fire, Fires, Schedule, Uncomputable
 from scheduler_app.ledger import timetable, transitions
-from scheduler_app.models import Job, JobRun, SchedulePeriod, bulk, database
+from scheduler_app.models import Job, JobCount, JobRun, SchedulePeriod, bulk, database
 from scheduler_app.models import change as feed
 from scheduler_app.models.count import latest_not_folded
 
@@ -114,6 +114,14 @@ def change(
     write(jobs, fields)
     timetable.advance({job.name: next_due(job, moments[job.name]) for job in jobs})
     begin(jobs, moments, reason)
+
+
+def forget(name: str) -> None:
+    """Delete the rows of a (locked) orphaned job. Its runs stay, and the periods of its schedule,
+    which those of a later job of its name follow."""
+    timetable.delete(name)
+    JobCount.objects.filter(job_name=name).delete()
+    Job.objects.filter(name=name).delete()
 
 
 def write(jobs: Sequence[Job], fields: Iterable[str]) -> None:

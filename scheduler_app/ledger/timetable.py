@@ -100,6 +100,11 @@ def advance(next_dues: Mapping[str, datetime | None]) -> None:
         bulk.update(rows, ["next_run_time"], database.connection())
 
 
+def delete(name: str) -> None:
+    """Delete the (locked) row of a job that is deleted."""
+    timetable_rows().filter(id=row_id(name)).delete()
+
+
 def _by_name(rows: Iterable[tuple[str, D]]) -> dict[str, D]:
     return {name_of(row): due_at for row, due_at in rows}
 

@@ -1,5 +1,6 @@
 """What the scheduler keeps in the database."""
 
+from scheduler_app.models.added import AddedJob
 from scheduler_app.models.audit import AuditEntry, Surface
 from scheduler_app.models.change import Change
 from scheduler_app.models.count import COUNTERS, JobCount
@@ -16,6 +17,7 @@ from scheduler_app.models.token import Scope, Token
 
 __all__ = [
     "COUNTERS",
+    "AddedJob",
     "AuditEntry",
     "Change",
     "Heartbeat",

@@ -34,6 +34,8 @@ class AuditEntry(models.Model):
     class Action(models.TextChoices):
         PAUSE = "pause", "pause"
         RESUME = "resume", "resume"
+        ADD = "add", "add a job"
+        DELETE = "delete", "delete a job"
         EDIT = "edit", "change the schedule"
         TRIGGER = "trigger", "run now"
         BACKFILL = "backfill", "run a period"

@@ -79,6 +79,9 @@ class Node(models.Model):
 
     name = models.CharField(max_length=255, help_text="Host name and process id.")
     declares = models.JSONField(default=list, help_text="The names of the jobs in its code.")
+    offers = models.JSONField(
+        default=list, help_text="The names of the added jobs that its code can run."
+    )
     release = models.CharField(
         max_length=32, blank=True, help_text="The digest of all that its code declares."
     )

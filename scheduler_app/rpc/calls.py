@@ -191,9 +191,7 @@ def update_job_schedule(
     etag: str = "",
     **fields: Any,
 ) -> Values:
-    wanted = {SETTABLE[name]: value for name, value in fields.items() if value is not None}
-    if wanted.get("timeout") == 0:
-        wanted["timeout"] = None
+    wanted = _set_values(fields)
     if bool(wanted) == revert:
         raise RequestError("revert", "Give what is to be in force, or revert, and not both.")
     if revert:
@@ -201,6 +199,47 @@ def update_job_schedule(
     else:
         control.override(job_name, wanted, by=by, reason=reason, etag=etag)
     return values.job_values(status.job_status(job_name))
+
+
+def _set_values(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is set of these fields, by the names that a declaration has."""
+    wanted = {SETTABLE[name]: value for name, value in fields.items() if value is not None}
+    return wanted | {"timeout": None} if wanted.get("timeout") == 0 else wanted
+
+
+def add_job(
+    by: Actor,
+    job_name: str,
+    function: str = "",
+    command: str = "",
+    arguments: Mapping[str, Any] | None = None,
+    words: Sequence[str] = (),
+    description: str = "",
+    schedule: str = "",
+    timezone: str = "",
+    reason: str = "",
+    **fields: Any,
+) -> Values:
+    if (function and words) or (command and arguments):
+        field = "words" if words else "arguments"
+        raise RequestError(field, "Give words to a command, and arguments to a function.")
+    values_of_it = {"cron": schedule, "timezone": timezone or settings.TIME_ZONE}
+    control.add(
+        job_name,
+        by=by,
+        values=values_of_it | _set_values(fields),
+        function=function,
+        command=command,
+        arguments=arguments or words,
+        description=description,
+        reason=reason,
+    )
+    return values.job_values(status.job_status(job_name))
+
+
+def delete_job(by: Actor, job_name: str, reason: str = "", etag: str = "") -> Values:
+    control.delete(job_name, by=by, reason=reason, etag=etag)
+    return {}
 
 
 def backfill_job(
@@ -491,6 +530,8 @@ CALLS: dict[str, Call] = {
     "GetJob": _call(get_job, Scope.VIEW, "view_job"),
     "ListJobs": _call(list_jobs, Scope.VIEW, "view_job"),
     "UpdateJobSchedule": _call(update_job_schedule, Scope.EDIT, "change_job"),
+    "AddJob": _call(add_job, Scope.EDIT, "add_job"),
+    "DeleteJob": _call(delete_job, Scope.EDIT, "delete_job"),
     "BackfillJob": _call(backfill_job, Scope.RUN, "trigger_job"),
     "RunJob": _call(run_job, Scope.RUN, "trigger_job"),
     "RetryRun": _call(retry_run, Scope.RUN, "trigger_job"),

@@ -27,7 +27,9 @@ OWN_WORDS = (
     *("NOT_FOUND", "FAILED_PRECONDITION", "INVALID_ARGUMENT", "ABORTED"),
     *("PERMISSION_DENIED", "UNAUTHENTICATED"),
 )
-"""The codes of refusals, whose texts say what is wrong and what would be right."""
+"""The codes of refusals, whose texts say what is wrong and what would be right; so do those of
+others if they have google.rpc details."""
+DETAILS = "grpc-status-details-bin"
 LARGEST_ANSWER = 64 * 1024 * 1024
 """Bytes; gRPC's own limit, 4 MiB, is reached by some ten thousand jobs."""
 
@@ -100,9 +102,10 @@ def _told_plainly(endpoint: str) -> Iterator[None]:
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:
             text = f"The server at {endpoint} did not answer within {DEADLINE:.0f} s."
             raise NoAnswer(text, code.name) from error
-        text = (
-            details
-            if code.name in OWN_WORDS
-            else f"The server at {endpoint} answers {code.name}: {details}"
-        )
+        is_refusal = code.name in OWN_WORDS or _has_details(error)
+        text = details if is_refusal else f"The server at {endpoint} answers {code.name}: {details}"
         raise CallError(text or code.name, code.name) from error
+
+
+def _has_details(error: Any) -> bool:
+    return any(key == DETAILS for key, _ in error.trailing_metadata() or ())

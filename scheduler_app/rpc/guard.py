@@ -12,6 +12,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from scheduler_app.logs import SafeLogger
+from scheduler_app.rpc.interceptors import end
 
 logger = SafeLogger(__name__)
 
@@ -206,7 +207,8 @@ class GuardInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
     def _first(self, messages: Messages, context: Any) -> Any:
         message = self.patience.next(messages, context, MESSAGE_LOOKS)
         if message is None:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The call has no message.")
+            text = "The call has no message."
+            end(context, grpc.StatusCode.INVALID_ARGUMENT, "BAD_MESSAGE", text)
         return _checked(message, context)
 
     def _each(self, messages: Messages, context: Any) -> Iterator[Any]:
@@ -217,14 +219,14 @@ class GuardInterceptor(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
 def _checked(message: Any, context: Any) -> Any:
     if message is MALFORMED:
         text = "The message is not what this call takes: it cannot be read."
-        context.abort(grpc.StatusCode.INVALID_ARGUMENT, text)
+        end(context, grpc.StatusCode.INVALID_ARGUMENT, "BAD_MESSAGE", text)
     return message
 
 
 def _refused() -> "Handler":
     def refuse(_: Messages, context: Any) -> None:
         text = "Too many streams are open on this server; try again later."
-        context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
+        end(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS", text)
 
     return grpc.stream_unary_rpc_method_handler(refuse)
 

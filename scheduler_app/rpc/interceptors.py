@@ -1,11 +1,14 @@
 """Exceptions become status codes here and nowhere else, each with google.rpc details: an ErrorInfo
-whose reason stays the same whatever the text says, and a BadRequest that names the field."""
+whose reason stays the same whatever the text says, a BadRequest that names the field, and a
+RetryInfo that says when to try again."""
 
 from collections.abc import Callable, Iterator
+from math import ceil
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -23,6 +26,7 @@ from scheduler_app.exceptions import (
     RequestError,
     RunNotFound,
     SchedulerError,
+    TooManyCalls,
     TooSlow,
 )
 from scheduler_app.logs import SafeLogger
@@ -38,6 +42,7 @@ CODES: tuple[tuple[type[Exception], grpc.StatusCode, str], ...] = (
     (NotPermitted, grpc.StatusCode.PERMISSION_DENIED, "NOT_PERMITTED"),
     (CursorError, grpc.StatusCode.OUT_OF_RANGE, "CURSOR_TOO_OLD"),
     (TooSlow, grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_SLOW"),
+    (TooManyCalls, grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS"),
     (EtagMismatch, grpc.StatusCode.ABORTED, "ETAG_MISMATCH"),
     (Busy, grpc.StatusCode.ABORTED, "BUSY"),
     (ActionRefused, grpc.StatusCode.FAILED_PRECONDITION, "ACTION_REFUSED"),
@@ -120,7 +125,8 @@ def abort(context: grpc.ServicerContext, error: Exception) -> NoReturn:
     """End the call with what this exception means to a client."""
     for kind, code, reason in CODES:
         if isinstance(error, kind):
-            end(context, code, reason, str(error), field=_field(error))
+            wait = error.wait if isinstance(error, TooManyCalls) else None
+            end(context, code, reason, str(error), field=_field(error), wait=wait)
     logger.error("a gRPC call failed", exc_info=error)
     fault = fault_of(error)
     if fault in FAULT_CODES:
@@ -129,13 +135,24 @@ def abort(context: grpc.ServicerContext, error: Exception) -> NoReturn:
 
 
 def end(
-    context: grpc.ServicerContext, code: grpc.StatusCode, reason: str, text: str, field: str = ""
+    context: grpc.ServicerContext,
+    code: grpc.StatusCode,
+    reason: str,
+    text: str,
+    *,
+    field: str = "",
+    wait: float | None = None,
 ) -> NoReturn:
-    """End the call with this code and text. `field`: which of the request's is wrong."""
+    """End the call with this code and text. `field`: which of the request's is wrong. `wait`: after
+    how many seconds it may be tried again."""
     text = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-    details = [error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN)]
+    details: list[Any] = [error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN)]
     if field:
         details.append(_bad_request(field, text))
+    if wait is not None:
+        delay = Duration()
+        delay.FromNanoseconds(ceil(wait * 1_000_000_000))
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
     status = status_pb2.Status(
         code=code_pb2.Code.Value(code.name), message=text, details=map(_packed, details)
     )

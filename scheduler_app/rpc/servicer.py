@@ -42,7 +42,7 @@ class SchedulerService(Service):
             request.cursor,
             wanted,
             on_end=context.add_callback,
-            check=lambda: self.access.actor(WATCH, context),
+            check=lambda: self.access.actor(WATCH, context, is_counted=False),
         )
 
 

@@ -47,16 +47,6 @@ class Told(NamedTuple):
     event: Any
 
 
-class Batch(NamedTuple):
-    """What one look at the feed has found."""
-
-    looked_at: float
-    """When the look began."""
-    rows: Sequence[tuple[int, list[Told]]]
-    """The events of each row of the feed, by its id."""
-    cursor: Cursor
-
-
 class Filter(NamedTuple):
     """Which events a watcher wants; empty: all."""
 
@@ -70,6 +60,28 @@ class Filter(NamedTuple):
             if (not self.kinds or each.kind in self.kinds)
             and (not self.jobs or each.kind == pb.EVENT_KIND_NODE or each.job in self.jobs)
         ]
+
+
+class Batch:
+    """What one look at the feed has found, for all watchers. Those that want the same are sent the
+    same bytes."""
+
+    def __init__(
+        self, looked_at: float, rows: Sequence[tuple[int, list[Told]]], cursor: Cursor
+    ) -> None:
+        self.looked_at = looked_at
+        """When the look began."""
+        self.rows = rows
+        """The events of each row of the feed, by its id."""
+        self.cursor = cursor
+        self._wanted: dict[Filter, bytes] = {}
+
+    def wanted(self, wanted: Filter) -> bytes:
+        """Return all events that are wanted, as bytes of an answer. For any thread."""
+        found = self._wanted.get(wanted)
+        if found is None:
+            found = self._wanted[wanted] = _events(self.rows, wanted)
+        return found
 
 
 class Subscription:
@@ -178,8 +190,9 @@ class Hub:
         cursor = cursor_at(feed.position, feed.changes[-1] if feed.changes else None)
         with self._lock:
             watchers = list(self._watchers)
+        batch = Batch(looked_at, rows, cursor)
         for each in watchers:
-            each.put(Batch(looked_at, rows, cursor))
+            each.put(batch)
 
 
 def watch(
@@ -227,18 +240,17 @@ def _answers(
     )
     known = {row for row, _ in rows}
     connections.close_all()  # a watcher that waits holds none
-    yield _answer(rows, wanted, cursor, is_bookmark=True)
+    yield _answer(_events(rows, wanted), cursor, is_bookmark=True)
     marked_at = time.monotonic()
     while True:
         until_bookmark = marked_at + BOOKMARK - time.monotonic()
         batch = subscription.next(max(0.0, until_bookmark))
         if batch is not None and batch.looked_at > caught_up_at:
             cursor = batch.cursor
-        rows = [row for row in batch.rows if row[0] not in known] if batch else []
+        events = _not_known(batch, known, wanted) if batch else b""
         is_late = time.monotonic() - marked_at >= BOOKMARK
-        answer = _answer(rows, wanted, cursor, is_bookmark=is_late)
-        if answer.events or is_late:
-            yield answer
+        if events or is_late:
+            yield _answer(events, cursor, is_bookmark=is_late)
         if is_late:
             marked_at = time.monotonic()
             check()
@@ -255,11 +267,25 @@ def _snapshot(status: Any, wanted: Filter) -> Iterator[Any]:
         yield pb.WatchSchedulerResponse(events=part, snapshot=True)
 
 
-def _answer(
-    rows: Iterable[tuple[int, list[Told]]], wanted: Filter, cursor: Cursor, *, is_bookmark: bool
-) -> Any:
+def _not_known(batch: Batch, known: Collection[int], wanted: Filter) -> bytes:
+    """Return the wanted events of the batch, but for those of rows that the watcher has already."""
+    if any(row in known for row, _ in batch.rows):
+        return _events([each for each in batch.rows if each[0] not in known], wanted)
+    return batch.wanted(wanted)
+
+
+def _events(rows: Iterable[tuple[int, list[Told]]], wanted: Filter) -> bytes:
+    """Return the events as bytes of an answer; none if there are none."""
     events = [event for _, told in rows for event in wanted.of(told)]
-    return pb.WatchSchedulerResponse(events=events, cursor=str(cursor), bookmark=is_bookmark)
+    data: bytes = pb.WatchSchedulerResponse(events=events).SerializeToString()
+    return data
+
+
+def _answer(events: bytes, cursor: Cursor, *, is_bookmark: bool) -> bytes:
+    """Return an answer: messages that are written one after the other are one."""
+    rest = pb.WatchSchedulerResponse(cursor=str(cursor), bookmark=is_bookmark)
+    data: bytes = events + rest.SerializeToString()
+    return data
 
 
 def told_of(changes: Sequence[Changes]) -> list[tuple[int, list[Told]]]:

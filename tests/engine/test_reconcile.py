@@ -83,7 +83,7 @@ def test_what_agrees_costs_few_queries(beat: Beat, claimer: Claimer) -> None:
     with CaptureQueriesContext(connection) as queries:
         changes = beat(T0 + 4.2 * MINUTE)
     assert changes == Changes()
-    assert len(queries) <= 6
+    assert len(queries) <= 7
 
 
 def test_emptied_timetable_goes_on_where_the_ledger_ends(beat: Beat, claimer: Claimer) -> None:

@@ -38,12 +38,16 @@ REQUESTS: dict[str, Any] = {
     "GetSchedulerStatus": pb.GetSchedulerStatusRequest(),
     "PauseJob": pb.PauseJobRequest(job_name="nightly"),
     "ResumeJob": pb.ResumeJobRequest(job_name="nightly"),
-    "PauseJobs": pb.PauseJobsRequest(jobs={"all": True}),
-    "ResumeJobs": pb.ResumeJobsRequest(jobs={"all": True}),
+    "PauseJobs": pb.PauseJobsRequest(jobs={"job_names": ["nightly"]}),
+    "ResumeJobs": pb.ResumeJobsRequest(jobs={"job_names": ["nightly"]}),
     "CancelRun": pb.CancelRunRequest(run_id=1),
     "GetJob": pb.GetJobRequest(job_name="nightly"),
     "ListJobs": pb.ListJobsRequest(),
     "UpdateJobSchedule": pb.UpdateJobScheduleRequest(job_name="nightly", retries=2),
+    "AddJob": pb.AddJobRequest(
+        job_name="added", schedule="@daily", function="scheduler_app.jobs.compact_database"
+    ),
+    "DeleteJob": pb.DeleteJobRequest(job_name="old"),
     "BackfillJob": pb.BackfillJobRequest(
         job_name="nightly", since={"seconds": 0}, until={"seconds": 1}
     ),
@@ -68,8 +72,9 @@ def defaults(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def nightly(make_job: MakeJob) -> Job:
-    """A job, and run 1 of it, which has failed."""
+    """A job, and run 1 of it, which has failed; and one that no code declares any more."""
     at = timezone.now()
+    make_job("old", orphaned_at=at)
     JobRun.objects.create(
         pk=1, job_name="nightly", scheduled_for=at, due_at=at, state=RunState.FAILED,
         started_at=at, finished_at=at,

@@ -129,6 +129,41 @@ def test_events_are_filtered(
     assert len(watcher.runs()) == runs
 
 
+def test_watchers_at_once_are_told_what_each_wants(stub: Any, make_job: MakeJob) -> None:
+    for name in ("hourly", "nightly"):
+        make_job(name)
+    filters: list[dict[str, Any]] = [
+        {"job_names": ["nightly"]},
+        {"job_names": ["hourly"]},
+        {"job_names": ["hourly"]},
+        {},
+        {"kinds": [pb.EVENT_KIND_NODE]},
+    ]
+    watchers = [Watcher(stub, **each).read_to_bookmark() for each in filters]
+    for each in watchers:
+        each.answers.clear()
+    for name in ("hourly", "nightly"):
+        control.pause(name, by=ADA)
+    for each in watchers[:4]:
+        wanted = 2 if each is watchers[3] else 1
+        while len(each.jobs()) < wanted:
+            each.read()
+    told = [[name for name, _ in each.jobs()] for each in watchers[:4]]
+    assert told == [["nightly"], ["hourly"], ["hourly"], ["hourly", "nightly"]]
+
+
+def test_watchers_that_want_the_same_share_its_bytes() -> None:
+    event = pb.Event(run=pb.RunEvent(run_id=1, job_name="nightly"))
+    told = watch.Told(pb.EVENT_KIND_RUN, "nightly", event)
+    batch = watch.Batch(0.0, [(1, [told])], watch.Cursor("", 0, ""))
+    nightly, again, hourly = (
+        watch.Filter(frozenset({name}), frozenset()) for name in ("nightly", "nightly", "hourly")
+    )
+    assert batch.wanted(nightly) is batch.wanted(again)
+    assert pb.WatchSchedulerResponse.FromString(batch.wanted(nightly)).events == [event]
+    assert batch.wanted(hourly) == b""
+
+
 def test_bookmarks_come_while_nothing_happens(stub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "BOOKMARK", 0.1)
     watcher = Watcher(stub).read_to_bookmark()

@@ -740,3 +740,63 @@ class UpdateJobScheduleRequest(_message.Message):
     timeout_seconds: float
     isolated: bool
     def __init__(self, job_name: _Optional[str] = ..., schedule: _Optional[str] = ..., timezone: _Optional[str] = ..., jitter_seconds: _Optional[int] = ..., catch_up: _Optional[str] = ..., catch_up_limit: _Optional[int] = ..., retries: _Optional[int] = ..., retry_delay_seconds: _Optional[float] = ..., retry_max_delay_seconds: _Optional[float] = ..., pause_on_failure: _Optional[int] = ..., revert: _Optional[bool] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ..., overlap: _Optional[str] = ..., timeout_seconds: _Optional[float] = ..., isolated: _Optional[bool] = ...) -> None: ...
+
+class AddJobRequest(_message.Message):
+    __slots__ = ("job_name", "function", "command", "arguments", "words", "description", "schedule", "timezone", "jitter_seconds", "catch_up", "catch_up_limit", "retries", "retry_delay_seconds", "retry_max_delay_seconds", "pause_on_failure", "overlap", "timeout_seconds", "isolated", "reason", "request_id")
+    JOB_NAME_FIELD_NUMBER: _ClassVar[int]
+    FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    TIMEZONE_FIELD_NUMBER: _ClassVar[int]
+    JITTER_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    CATCH_UP_FIELD_NUMBER: _ClassVar[int]
+    CATCH_UP_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    RETRIES_FIELD_NUMBER: _ClassVar[int]
+    RETRY_DELAY_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    RETRY_MAX_DELAY_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_ON_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    ISOLATED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    job_name: str
+    function: str
+    command: str
+    arguments: _struct_pb2.Struct
+    words: _containers.RepeatedScalarFieldContainer[str]
+    description: str
+    schedule: str
+    timezone: str
+    jitter_seconds: int
+    catch_up: str
+    catch_up_limit: int
+    retries: int
+    retry_delay_seconds: float
+    retry_max_delay_seconds: float
+    pause_on_failure: int
+    overlap: str
+    timeout_seconds: float
+    isolated: bool
+    reason: str
+    request_id: str
+    def __init__(self, job_name: _Optional[str] = ..., function: _Optional[str] = ..., command: _Optional[str] = ..., arguments: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., words: _Optional[_Iterable[str]] = ..., description: _Optional[str] = ..., schedule: _Optional[str] = ..., timezone: _Optional[str] = ..., jitter_seconds: _Optional[int] = ..., catch_up: _Optional[str] = ..., catch_up_limit: _Optional[int] = ..., retries: _Optional[int] = ..., retry_delay_seconds: _Optional[float] = ..., retry_max_delay_seconds: _Optional[float] = ..., pause_on_failure: _Optional[int] = ..., overlap: _Optional[str] = ..., timeout_seconds: _Optional[float] = ..., isolated: _Optional[bool] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class DeleteJobRequest(_message.Message):
+    __slots__ = ("job_name", "reason", "request_id", "etag")
+    JOB_NAME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    job_name: str
+    reason: str
+    request_id: str
+    etag: str
+    def __init__(self, job_name: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class DeleteJobResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

@@ -49,6 +49,8 @@ class MemoryServiceStub:
     RunJob: Any
     RetryRun: Any
     UpdateJobSchedule: Any
+    AddJob: Any
+    DeleteJob: Any
     BackfillJob: Any
     GetRun: Any
     ListRuns: Any
