@@ -8,7 +8,7 @@ SLOW_WORKERS ?= 3
 # These use no database: once is enough.
 NO_DATABASE = tests/processes tests/backends/test_process.py
 
-.PHONY: help run demo test test-sqlite test-postgres test-slow wheel check docs chaos soak bench proto browser clean
+.PHONY: help run demo test test-sqlite test-postgres test-slow wheel check docs chaos soak bench proto browser screenshots clean
 help: ## Tell what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
 
@@ -32,6 +32,9 @@ test-slow: $(BIN)/.dev ## Run the tests that start processes, cause faults or tr
 
 browser: $(BIN)/.dev ## Run the tests of the admin in Chromium (apt-get install chromium npm)
 	$(BIN)/python -m pytest tests/browser -m browser -n 2
+
+screenshots: $(BIN)/.dev ## Take the pictures in docs/screenshots of a demonstration that runs
+	$(BIN)/python -m tests.browser.screenshots
 
 wheel: $(BIN)/.dev ## Install the built wheel in new projects, for each Python that there is
 	$(BIN)/python -m pytest tests/wheel -m wheel -n 2
