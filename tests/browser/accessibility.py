@@ -58,6 +58,14 @@ def _words(rule: dict[str, Any]) -> str:
     return f"{rule['id']}: {rule['help']} ({len(rule['nodes'])} elements){nodes}"
 
 
+def show(page: Page, width: int, height: int, theme: str) -> None:
+    """Show the page in a window of this size and in this theme, with no change of a colour still
+    going on."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    page.evaluate("() => document.getAnimations().forEach((each) => each.finish())")
+
+
 def sideways(page: Page) -> int:
     """Return by how many pixels the page can be scrolled sideways."""
     width: int = page.evaluate(

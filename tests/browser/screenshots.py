@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.core.management.utils import get_random_secret_key
 from PIL import Image
 
+from tests.browser.accessibility import show
 from tests.harness import ROOT, eventually
 from tests.harness.cluster import free_port
 
@@ -120,8 +121,7 @@ def pictures(demo: Demo, names: list[str]) -> Iterator[Path]:
 def _picture(page: Page, name: str, size: str, theme: str) -> Path:
     """Take one, with few colours: the file is a third as large."""
     width, height = SIZES[size]
-    page.set_viewport_size({"width": width, "height": height})
-    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    show(page, width, height, theme)
     page.wait_for_load_state("networkidle")
     whole = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     path = FOLDER / f"{name}.{size}.{theme}.png"
