@@ -24,14 +24,22 @@ class RollupKeeper:
         """`limit`: after how many seconds without an answer the connection is made anew."""
         self.connection = WatchedConnection(limit)
         self._stopped = threading.Event()
+        self._started = False
         self._thread: threading.Thread | None = None
         self._failures = 0
         self._folds = 0
 
+    def start(self) -> None:
+        """Begin to fold, until stop()."""
+        self._started = True
+        self.ensure_running()
+
     def ensure_running(self) -> None:
-        """Start the thread, unless it runs. A system that has none to give is asked again at the
-        next call."""
-        if self._stopped.is_set() or (self._thread and self._thread.is_alive()):
+        """Start the thread, if it is to run and does not. A system that has none to give is asked
+        again at the next call."""
+        if not self._started or self._stopped.is_set():
+            return
+        if self._thread and self._thread.is_alive():
             return
         thread = threading.Thread(target=self._loop, name="scheduler-rollups", daemon=True)
         try:

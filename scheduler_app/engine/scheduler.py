@@ -156,6 +156,7 @@ class Scheduler(BackgroundScheduler):
         undo.callback(BlockingScheduler.shutdown, self, wait=False)
         super().start()
         undo.callback(self._rollups.stop, STOP_MARGIN)
+        self._rollups.start()
         self.vitals.restart()
         self.vitals.claims.thread = self._thread
         self.vitals.threads += [self._thread, self.liveness.thread, self._voucher.thread]
