@@ -8,12 +8,15 @@ SLOW_WORKERS ?= 3
 # These use no database: once is enough.
 NO_DATABASE = tests/processes tests/backends/test_process.py
 
-.PHONY: help run test test-sqlite test-postgres test-slow wheel check docs chaos soak bench proto clean
+.PHONY: help run demo test test-sqlite test-postgres test-slow wheel check docs chaos soak bench proto browser screenshots clean
 help: ## Tell what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: $(BIN)/.run ## Set all up and start web, scheduler and gRPC on SQLite
 	@$(BIN)/python -m memory_project.run
+
+demo: $(BIN)/.run ## The same with 40 jobs and a month of history, in a database of its own
+	@$(BIN)/python -m memory_project.demo
 
 test: test-sqlite test-postgres ## Set all up and run the quick tests on SQLite, and on PostgreSQL
 
@@ -24,8 +27,14 @@ test-postgres: $(BIN)/.dev
 	TEST_DATABASE=postgres $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-slow: $(BIN)/.dev ## Run the tests that start processes, cause faults or try histories, on both
-	$(BIN)/python -m pytest -m 'slow and not chaos and not wheel' -n $(SLOW_WORKERS) --dist worksteal
-	TEST_DATABASE=postgres $(BIN)/python -m pytest -m 'slow and not chaos and not wheel' -n $(SLOW_WORKERS) --dist worksteal $(NO_DATABASE:%=--ignore %)
+	$(BIN)/python -m pytest -m 'slow and not chaos and not wheel and not browser' -n $(SLOW_WORKERS) --dist worksteal
+	TEST_DATABASE=postgres $(BIN)/python -m pytest -m 'slow and not chaos and not wheel and not browser' -n $(SLOW_WORKERS) --dist worksteal $(NO_DATABASE:%=--ignore %)
+
+browser: $(BIN)/.dev ## Run the tests of the admin in Chromium (apt-get install chromium npm)
+	$(BIN)/python -m pytest tests/browser -m browser -n 2
+
+screenshots: $(BIN)/.dev ## Take the pictures in docs/screenshots of a demonstration that runs
+	$(BIN)/python -m tests.browser.screenshots
 
 wheel: $(BIN)/.dev ## Install the built wheel in new projects, for each Python that there is
 	$(BIN)/python -m pytest tests/wheel -m wheel -n 2

@@ -11,6 +11,7 @@ import grpc_tools
 from google.protobuf import descriptor_pb2
 from grpc_tools import protoc
 
+from scheduler_app.cli import completion
 from scheduler_app.cli.parser import add_commands
 
 DOCS = Path(__file__).resolve().parent
@@ -39,14 +40,21 @@ def _cli_lines() -> Iterator[str]:
         "`http://127.0.0.1:50051`. If no server on this machine answers, it asks the database, "
         "and says so. [Who may do what](security.md) explains tokens and certificates.",
         "",
-        "Exit codes: 0 done; 1 refused, or not what was asked for; 2 a wrong command line; 3 no "
-        "server answers; 4 not permitted. `--json` prints one object a line (`status`: one object) "
-        "with the names of [the API](api.md), moments in ISO 8601 and lengths of time in seconds.",
+        "Exit codes: 0 done; 1 refused, or not what was asked for; 2 a wrong command line, "
+        "endpoint or file; 3 no server answers, or its database does not; 4 not permitted.",
+        "",
+        "`--json` prints one object a line (`status`: one object) with the names of "
+        "[the API](api.md), moments in ISO 8601 and lengths of time in seconds. A later release "
+        "may add fields to an object, and neither removes nor renames one.",
         "",
         "`schedulerctl COMMAND` is the same against a server alone, and needs no Django. It takes "
         "`endpoint`, `token`, `ca`, `cert` and `key` from its command line, from the environment "
         "(`SCHEDULER_ENDPOINT`, `SCHEDULER_TOKEN` and so on), or from the file "
-        "`~/.config/schedulerctl.toml`.",
+        "`~/.config/schedulerctl.toml`, or another that `SCHEDULER_CONFIG` names. "
+        "`manage.py scheduler` reads such a file only if `SCHEDULER_CONFIG` names it.",
+        "",
+        "[On a terminal](terminal.md) tells of colours, and how to have your shell complete what "
+        "you type.",
         "",
         "`token`, `audit-ledger` and `import` work on the database alone: see the "
         "[reference](reference.md) and [Moving](moving.md).",
@@ -54,6 +62,7 @@ def _cli_lines() -> Iterator[str]:
     parser = argparse.ArgumentParser(prog="manage.py scheduler")
     subparsers = parser.add_subparsers()
     add_commands(subparsers)
+    completion.add_command(subparsers, parser, completion.MANAGE)
     for name, command in subparsers.choices.items():
         yield from ("", f"## {name}", "", str(command.description), "")
         actions = [action for action in command._actions if action.dest != "help"]
@@ -62,7 +71,7 @@ def _cli_lines() -> Iterator[str]:
         if told:
             yield from ("", "| argument | meaning |", "| --- | --- |")
         for action in told:
-            yield f"| `{_named(action)}` | {action.help} |"
+            yield f"| `{_named(action)}` | {action.help}{_choices(action)} |"
 
 
 def _usage(name: str, actions: list[argparse.Action]) -> str:
@@ -71,6 +80,12 @@ def _usage(name: str, actions: list[argparse.Action]) -> str:
     optional = [_named(each) for each in actions if not each.option_strings and each.nargs == "?"]
     options = [_named(each) for each in actions if each.option_strings]
     return " ".join([name, *positional, *(f"[{each}]" for each in optional + options)])
+
+
+def _choices(action: argparse.Action) -> str:
+    if not action.choices or action.metavar:
+        return ""
+    return f" One of {', '.join(action.choices)}."
 
 
 def _named(action: argparse.Action) -> str:

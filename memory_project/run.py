@@ -25,10 +25,16 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memory_project.settings")
     django.setup()
     call_command("migrate", verbosity=0)
-    print("Admin:  http://127.0.0.1:{}/admin/".format(os.environ.get("WEB_PORT", "8000")))
-    print("gRPC:   {}".format(os.environ.get("GRPC_ADDRESS", "127.0.0.1:50051")))
+    print(addresses())
     print(sign_in(), flush=True)
     return start()
+
+
+def addresses() -> str:
+    """Return where the admin and gRPC are."""
+    web = os.environ.get("WEB_PORT", "8000")
+    grpc = os.environ.get("GRPC_ADDRESS", "127.0.0.1:50051")
+    return f"Admin:  http://127.0.0.1:{web}/admin/\ngRPC:   {grpc}"
 
 
 def write_env() -> None:

@@ -47,6 +47,8 @@ class SchedulerSettings:
     schedules by which no run is judged that is kept are kept as long."""
     audit_days: int = 365
     """How long the audit log is kept."""
+    rollup_days: int = 400
+    """How long weekly figures of each job are kept; hourly ones as long as finished runs."""
 
     stuck_after: float = 60.0
     """How long a scheduler that makes no progress, while the database answers, waits before it

@@ -6,11 +6,17 @@ from functools import partial
 from typing import Any, TypeVar
 
 from scheduler_app.exceptions import DeclarationError
-from scheduler_app.text import shown
+from scheduler_app.text import nearest, shown
 
 JobFunction = Callable[..., Any]
 T = TypeVar("T")
 _PLACE = ("__module__", "__qualname__")
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_NAMED = (
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.KEYWORD_ONLY,
+    inspect.Parameter.VAR_KEYWORD,
+)
 
 
 def takes_context(function: JobFunction) -> bool:
@@ -84,8 +90,22 @@ def misfit(function: JobFunction, arguments: Mapping[str, Any], *, with_context:
     try:
         parameters.bind_partial(*[None] * with_context, **arguments)
     except TypeError as error:
-        return str(error)
+        unknown = (name for name in arguments if name not in parameters.parameters)
+        near = next(filter(None, (nearest(name, parameters.parameters) for name in unknown)), "")
+        return f"{error} (did you mean {near}?)" if near else str(error)
     return ""
+
+
+def fillable(function: JobFunction, *, with_context: bool) -> list[inspect.Parameter]:
+    """Return the parameters that can be given by name, besides the one that takes the context."""
+    found = signature(function)
+    if found is None:
+        return []
+    known = list(found.parameters.values())
+    if with_context:
+        first = next((p for p in known if p.kind in _POSITIONAL), None)
+        known = [parameter for parameter in known if parameter is not first]
+    return [parameter for parameter in known if parameter.kind in _NAMED]
 
 
 def signature(function: JobFunction) -> inspect.Signature | None:

@@ -19,6 +19,7 @@ from scheduler_app.models import (
     JobRun,
     Node,
     Release,
+    RunProgress,
     SchedulePeriod,
     ZoneRules,
     database,
@@ -34,8 +35,8 @@ BATCH = 1_000
 TABLES = [
     model._meta.db_table
     for model in (
-        *(Job, JobCount, JobRun, Node, Heartbeat, Release, ZoneRules, SchedulePeriod, AuditEntry),
-        DjangoJob,
+        *(Job, JobCount, JobRun, RunProgress, Node, Heartbeat, Release, ZoneRules),
+        *(SchedulePeriod, AuditEntry, DjangoJob),
     )
 ]
 

@@ -3,9 +3,9 @@
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from scheduler_app.text import storable
+from scheduler_app.text import one_line, storable
 
 LIMIT = 65_536
 """How many characters of JSON one run's metadata may have."""
@@ -14,6 +14,67 @@ DEPTH = 32
 NOTE_LIMIT = 1_000
 ERROR = "metadata_error"
 """The key of the note about what could not be kept."""
+PROGRESS_TEXT = 200
+"""How many characters the text of a run's progress may have."""
+
+
+class Progress(NamedTuple):
+    """How far a run is, as it last said; what it did not say is None or empty."""
+
+    done: float | None = None
+    total: float | None = None
+    """More than 0."""
+    text: str = ""
+    """One printable line."""
+
+    @property
+    def percent(self) -> int | None:
+        """Return the share that is done, from 0 to 100; None without a total."""
+        if self.done is None or not self.total:
+            return None
+        return int(min(max(100 * (self.done / self.total), 0), 100))
+
+
+def storable_progress(done: object, total: object, text: object) -> Progress:
+    """Return the progress that a job reports: what is no finite number is None. Never raises; a job
+    may call it a million times."""
+    number, whole = _finite(done), _finite(total)
+    if type(text) is not str or len(text) > PROGRESS_TEXT or not text.isprintable():
+        text = _line(text)
+    return Progress(number, whole if whole and whole > 0 else None, text)
+
+
+def stored_progress(progress: object) -> dict[str, Any] | None:
+    """Return this Progress as JSON, as read_progress() takes it; None if it is none. Never
+    raises."""
+    return progress._asdict() if type(progress) is Progress else None
+
+
+def read_progress(stored: object) -> Progress:
+    """Return the progress that was stored so; a spoilt one is none."""
+    if not isinstance(stored, Mapping):
+        return Progress()
+    text = stored.get("text")
+    known = text if isinstance(text, str) else ""
+    return storable_progress(stored.get("done"), stored.get("total"), known)
+
+
+def _finite(value: object) -> float | None:
+    kind = type(value)
+    if kind is not float and kind is not int and (value is None or issubclass(kind, str | bool)):
+        return None
+    try:
+        number = float(value)  # type: ignore[arg-type]
+        return number if math.isfinite(number) else None
+    except BaseException:  # the value is the job's own object
+        return None
+
+
+def _line(text: object) -> str:
+    try:
+        return one_line(_text(text), PROGRESS_TEXT) if text is not None else ""
+    except BaseException:  # the text is the job's own object
+        return ""
 
 
 def storable_metadata(values: object) -> dict[str, Any]:

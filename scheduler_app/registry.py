@@ -24,13 +24,14 @@ from scheduler_app.inspection import (
     JobFunction,
     asked,
     complaint,
+    fillable,
     misfit,
     place,
     takes_context,
     with_arguments,
     wrapped,
 )
-from scheduler_app.metadata import storable_metadata
+from scheduler_app.metadata import Progress, storable_metadata, storable_progress
 from scheduler_app.policies import (
     DEFAULTS,
     MAX_APP,
@@ -62,6 +63,8 @@ class JobContext:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """The keyword arguments of this run; none unless a person asked for it with some."""
     reported: dict[str, Any] = field(default_factory=dict)
+    last_progress: Progress | None = None
+    """What progress() was last given."""
     cancel_event: threading.Event = field(default_factory=threading.Event)
     cancel_reason: str = ""
     """Who cancelled the run and why; empty if it is not cancelled."""
@@ -84,6 +87,12 @@ class JobContext:
         values are copied; what JSON lacks becomes text. Never raises: a value that cannot be read
         becomes a note."""
         self.reported.update(storable_metadata(values))
+
+    def progress(self, done: float, total: float | None = None, text: str = "") -> None:
+        """Say how far the run is: `done` of `total`, and in words what it does. The last call
+        counts, and is shown about a second later; a loop may call it for every record. Never
+        raises: what is no finite number, or a total that is not above 0, counts as unknown."""
+        self.last_progress = storable_progress(done, total, text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +123,10 @@ class JobDefinition:
         one run of it may be."""
         if text := misfit(self.function, arguments, with_context=self.takes_context):
             raise ArgumentsError(f"Job {self.name} cannot be run with these arguments: {text}.")
+
+    def parameters(self) -> list[inspect.Parameter]:
+        """Return the parameters that the keyword arguments of one run may fill."""
+        return fillable(self.function, with_context=self.takes_context)
 
     def validate(self) -> None:
         """Raise DeclarationError or CronError if this job cannot be scheduled."""

@@ -31,6 +31,7 @@ from scheduler_app.cron import Uncomputable
 from scheduler_app.exceptions import JobNotFound
 from scheduler_app.execution.runner import Outcome, outcome_of
 from scheduler_app.inspection import JobFunction, wrapped
+from scheduler_app.metadata import Progress
 from scheduler_app.models import RunState
 from scheduler_app.registry import JobContext, JobDefinition, registry
 
@@ -49,6 +50,8 @@ class Result:
     traceback: str
     metadata: dict[str, Any]
     """What the job has reported, and what it has returned, as the ledger would keep it."""
+    progress: Progress
+    """What the job last said with context.progress(): its done, total and text."""
 
 
 def run_job(
@@ -76,7 +79,8 @@ def run_job(
         context.cancel_event.set()
     with patch.object(timezone, "now", lambda: freeze) if freeze else nullcontext():
         outcome: Outcome = copy_context().run(outcome_of, definition, context)
-    return Result(outcome.state, outcome.message, outcome.traceback, outcome.metadata)
+    progress = context.last_progress or Progress()
+    return Result(outcome.state, outcome.message, outcome.traceback, outcome.metadata, progress)
 
 
 def fires(job: str | JobFunction, after: datetime | str, before: datetime | str) -> list[datetime]:

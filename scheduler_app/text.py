@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
 LONGEST_LINE = 200
@@ -74,6 +75,12 @@ def shown(value: object) -> str:
     except Exception:  # the value is the user's own object
         text = f"<{type(value).__name__} that cannot be shown>"
     return printable(text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}...")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return those of the names that may be meant by one that is not there, as "this or that";
+    empty if none is like it."""
+    return " or ".join(get_close_matches(name, list(names), n=3, cutoff=0.7))
 
 
 def is_storable(text: str) -> bool:

@@ -24,7 +24,8 @@ SLOW = (
 )
 """Where tests are slow by nature: they start processes, cause faults, or try hundreds of histories
 or combinations."""
-WHEEL = Path(__file__).parent / "wheel"
+APART = ("browser", "wheel")
+"""Where tests are for a target of their own, of this name."""
 SLOW_FIXTURES = {"site_database"}
 """Fixtures that serve real processes, which take seconds to start."""
 
@@ -47,8 +48,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the slow tests, and skip all on a user's machine without the PostgreSQL server."""
     reason = _missing_server()
     for item in items:
-        if item.path.is_relative_to(WHEEL):
-            item.add_marker("wheel")
+        if (place := _place(item).partition("/")[0]) in APART:
+            item.add_marker(place)
         elif _is_slow(item):
             item.add_marker("slow")
         if reason:
@@ -56,8 +57,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _is_slow(item: pytest.Item) -> bool:
-    place = item.path.relative_to(Path(__file__).parent).as_posix()
-    return place.startswith(SLOW) or not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+    return _place(item).startswith(SLOW) or not SLOW_FIXTURES.isdisjoint(
+        getattr(item, "fixturenames", ())
+    )
+
+
+def _place(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).as_posix()
 
 
 @cache

@@ -1,13 +1,25 @@
 """A job's values as metadata: a copy that any database takes and every surface shows."""
 
 import enum
+import json
 from collections import OrderedDict, UserDict, namedtuple
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
 from django.utils.safestring import mark_safe
 
-from scheduler_app.metadata import DEPTH, ERROR, mapping, storable_metadata
+from scheduler_app.metadata import (
+    DEPTH,
+    ERROR,
+    Progress,
+    mapping,
+    read_progress,
+    storable_metadata,
+    stored_progress,
+)
 from scheduler_app.registry import JobContext
 from tests.engine.conftest import T0
 
@@ -94,3 +106,52 @@ def test_report_of_what_cannot_be_read_does_not_raise() -> None:
     context = JobContext(job_name="a", run_id=1, scheduled_for=T0)
     context.report(bad=Interrupts(), good=1)
     assert context.reported["good"] == 1
+
+
+class Evil:
+    def __float__(self) -> float:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ((3, 4, "a"), (3.0, 4.0, "a")),
+        ((3,), (3.0, None, "")),
+        ((float("nan"), float("inf")), (None, None, "")),
+        ((Decimal("1.5"), Fraction(5, 2)), (1.5, 2.5, "")),
+        ((10**400, -(10**400)), (None, None, "")),
+        ((-1, 0), (-1.0, None, "")),
+        ((1, -5), (1.0, None, "")),
+        (("3", b"4"), (None, 4.0, "")),
+        ((True, None, None), (None, None, "")),
+        ((Evil(), Evil(), Interrupts()), (None, None, "")),
+        ((1, 2, 7), (1.0, 2.0, "7")),
+        ((1, 2, "a\0\n\ud800"), (1.0, 2.0, "a\N{SYMBOL FOR NULL}\\n?")),
+        ((1, 2, "x" * 300), (1.0, 2.0, "x" * 98 + "..." + "x" * 99)),
+    ],
+)
+def test_progress_is_kept_as_far_as_it_is_one(given: Any, kept: Any) -> None:
+    context = JobContext(job_name="a", run_id=1, scheduled_for=T0)
+    context.progress(*given)
+    assert context.last_progress == Progress(*kept)
+    assert read_progress(json.loads(json.dumps(stored_progress(context.last_progress)))) == kept
+
+
+@pytest.mark.parametrize("spoilt", [None, (1, 2, ""), "x"])
+def test_what_is_no_progress_is_stored_as_none(spoilt: object) -> None:
+    assert stored_progress(spoilt) is None
+
+
+def test_last_progress_of_many_threads_is_one_that_was_given() -> None:
+    context = JobContext(job_name="a", run_id=1, scheduled_for=T0)
+
+    def count(thread: int) -> None:
+        for number in range(2_000):
+            context.progress(number, thread + 1, str(thread))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(count, range(8)))
+    last = context.last_progress
+    assert last is not None
+    assert last.total == float(last.text) + 1

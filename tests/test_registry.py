@@ -7,6 +7,7 @@ import pytest
 
 from scheduler_app import command
 from scheduler_app import registry as module
+from scheduler_app.inspection import misfit
 from scheduler_app.registry import JobContext, JobDefinition, Registry, command_job, job
 
 
@@ -161,3 +162,9 @@ def test_job_belongs_to_the_app_of_the_module_that_declares_it(declare: str) -> 
         names |= {"command_job": partial(command_job, cron="@daily", registry=registry)}
         exec(declare, names)
         assert only(registry).app == app
+
+
+def test_argument_that_is_misspelt_names_the_nearest() -> None:
+    def report(limit: int = 5) -> None: ...
+
+    assert misfit(report, {"lmit": 1}, with_context=False).endswith("'lmit' (did you mean limit?)")

@@ -3,6 +3,6 @@
 from django.apps import apps
 
 if apps.is_installed("django_apscheduler"):  # else there are no models; a check says so
-    from scheduler_app.admin import apscheduler, audit, job, node, period, run
+    from scheduler_app.admin import apscheduler, audit, job, node, overview_page, period, run
 
-    __all__ = ["apscheduler", "audit", "job", "node", "period", "run"]
+    __all__ = ["apscheduler", "audit", "job", "node", "overview_page", "period", "run"]

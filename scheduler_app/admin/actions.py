@@ -14,6 +14,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.functional import Promise
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 
@@ -46,7 +48,7 @@ class Action:
     """What a person with the permission may do to a row; `name` is part of its address."""
 
     name: str
-    button: str
+    button: str | Promise
     permission: str
     perform: Callable[[list[str], Actor, str], Iterable[ActionResult]]
     """Acts on the rows of these primary keys in one transaction, for this actor and reason."""
@@ -105,8 +107,11 @@ class ActingAdmin(ReadOnlyAdmin[M]):
             self.act(request, action, [key], form.cleaned_data["reason"])
         else:
             self.message_user(request, " ".join(map(str, form.errors["reason"])), messages.ERROR)
+        return HttpResponseRedirect(asked_page(request) or self._row_page(key))
+
+    def _row_page(self, key: str) -> str:
         page = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
-        return HttpResponseRedirect(reverse(page, args=[quote(key)]))
+        return reverse(page, args=[quote(key)], current_app=self.admin_site.name)
 
     def page_context(self, request: HttpRequest, row: M) -> dict[str, Any]:
         """Add buttons for what this user may do to this row as it is now."""
@@ -130,6 +135,14 @@ class ActingAdmin(ReadOnlyAdmin[M]):
             self.message_user(request, text, level)
 
 
+def asked_page(request: HttpRequest) -> str:
+    """Return the page of this site on which the button was; empty: that of the row itself."""
+    asked = request.POST.get("next", "")
+    hosts, secure = {request.get_host()}, request.is_secure()
+    is_ours = url_has_allowed_host_and_scheme(asked, allowed_hosts=hosts, require_https=secure)
+    return asked if is_ours else ""
+
+
 def _perform(action: Action, keys: list[str], by: Actor, reason: str) -> Iterator[ActionResult]:
     """Do it batch by batch, until all is done, one fails, or the request has lasted too long."""
     begun = time.monotonic()
@@ -142,10 +155,11 @@ def _perform(action: Action, keys: list[str], by: Actor, reason: str) -> Iterato
             yield from action.perform(keys[start : start + BATCH], by, reason)
         except (SchedulerError, DatabaseError, InterfaceError) as error:
             logger.warning("%s in the admin failed", action.name, exc_info=error)
-            why = f"{_why(error)} Not done"
+            why = f"{refusal(error)} Not done"
             yield from (ActionResult(messages.ERROR, why, key) for key in keys[start:])
             return
 
 
-def _why(error: Exception) -> str:
+def refusal(error: Exception) -> str:
+    """Return why an action was not done."""
     return str(error) if isinstance(error, SchedulerError) else fault_of(error).value

@@ -18,12 +18,13 @@ CSS = {
 }
 
 
-def banner() -> dict[str, Any]:
-    """Return what the template shows of the schedulers as they are now."""
+def banner(health: SchedulerHealth | None = None) -> dict[str, Any]:
+    """Return what the template shows of the schedulers as they are now, or as they have just
+    been read."""
     try:
-        health = status.scheduler_health()
+        health = health or status.scheduler_health()
     except (DatabaseError, InterfaceError) as error:
-        return {"css": "dead", "state": "UNKNOWN", "problem": fault_of(error).value}
+        return unknown(fault_of(error).value)
     running = [node.name for node in health.nodes if node.is_well]
     unwell = [node for node in health.nodes if not node.is_well] if health.is_running else []
     return {
@@ -35,6 +36,11 @@ def banner() -> dict[str, Any]:
         "unwell": unwell[:LONGEST_LIST],
         "is_stopped": health.state == SchedulerState.STOPPED,
     }
+
+
+def unknown(problem: str) -> dict[str, Any]:
+    """Return what the template shows while the database does not say how the schedulers are."""
+    return {"css": "dead", "state": "UNKNOWN", "problem": problem}
 
 
 def obstacle() -> str:

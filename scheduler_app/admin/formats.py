@@ -13,6 +13,7 @@ from django.utils.html import format_html, format_html_join
 
 from scheduler_app import text as words
 from scheduler_app.cron import MAX_JITTER
+from scheduler_app.models import SchedulePeriod
 from scheduler_app.status import InterruptedRun
 
 EMPTY = "-"
@@ -43,6 +44,19 @@ def moment(at: datetime | None) -> str:
         timezone.get_current_timezone_name(),
         local.strftime("%Y-%m-%d"),
         local.strftime("%H:%M:%S"),
+    )
+
+
+def exact(at: datetime) -> str:
+    """Return date and time to the millisecond, with the zone's abbreviation."""
+    local = timezone.localtime(at)
+    time = f"{local:%H:%M:%S}.{local.microsecond // 1000:03}"
+    return format_html(
+        '<time datetime="{}"><span>{}</span> {} <span>{}</span></time>',
+        local.isoformat(),
+        f"{local:%Y-%m-%d}",
+        time,
+        f"{local:%Z}",
     )
 
 
@@ -104,7 +118,8 @@ def interruption(run: InterruptedRun, what: str = "it") -> str:
 
 
 def link(url: str, text: str) -> str:
-    return format_html('<a href="{}">{}</a>', url, text)
+    """Return the text, as a link if there is an address."""
+    return format_html('<a href="{}">{}</a>', url, text) if url else text
 
 
 def job_url(name: str) -> str:
@@ -122,3 +137,9 @@ def schedule(text: str, zone: str) -> str:
     whole under the mouse."""
     code = format_html('<code title="{}">{}</code>', text, words.one_line(text, LONGEST_SCHEDULE))
     return format_html("{} {}", code, zone)
+
+
+def schedule_of(period: SchedulePeriod) -> str:
+    """Return the schedule as it was written: an old one may not be computable today."""
+    told = f", jitter{NBSP}{jitter(period.jitter)}" if period.jitter else ""
+    return format_html("{}{}", schedule(period.cron, period.timezone), told)

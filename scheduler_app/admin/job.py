@@ -4,56 +4,43 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from scheduler_app.admin.job_actions import JobActions
-from scheduler_app.admin.job_columns import JobColumns, attach_statuses
-from scheduler_app.admin.job_filters import StateFilter
-from scheduler_app.admin.policy_words import PolicyWords
-from scheduler_app.admin.tables import job_tables
+from scheduler_app.admin import job_page
+from scheduler_app.admin.job_columns import JobColumns
+from scheduler_app.admin.job_filters import AppFilter, SinceFilter, StateFilter
+from scheduler_app.admin.job_list import JobList, offer_orders
+from scheduler_app.admin.job_pages import JobPages
 from scheduler_app.models import Job
+from scheduler_app.status.current import annotated
 
-
-class JobList(ChangeList):
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        attach_statuses(self.result_list)
+offer_orders(JobColumns)
 
 
 @admin.register(Job)
-class JobAdmin(JobColumns, PolicyWords, JobActions):
+class JobAdmin(JobColumns, JobPages):
     list_display = (
         "name",
         "job_state",
-        "schedule",
-        "last_run",
         "last_result",
+        "strip",
         "next_run",
-        "run_count",
-        "error_count",
-        "not_run",
+        "usual",
+        "failure_rate",
+        "lateness",
     )
-    list_filter = (StateFilter,)
+    list_filter = (StateFilter, SinceFilter, AppFilter)
     search_fields = ("name", "description")
-    fieldsets = (
-        (None, {"fields": ("description", "job_state")}),
-        ("Schedule", {"fields": ("schedule", "jitter_words", "next_run", "override_words")}),
-        (
-            "Policies",
-            {
-                "fields": (
-                    "overlap_words",
-                    "catch_up_words",
-                    "retry_words",
-                    "timeout_words",
-                    "process_words",
-                    "failure_words",
-                )
-            },
-        ),
-        ("Last run", {"fields": ("last_run", "last_result", "last_error", "last_metadata")}),
-        ("Counters", {"fields": (("run_count", "error_count", "skip_count", "miss_count"),)}),
-    )
+    list_per_page = 50
+    show_full_result_count = False
+    fields = ()
+
+    class Media:
+        css = {"all": ("scheduler_app/admin.css", "scheduler_app/job.css")}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        return annotated(Job.objects.order_by("name"))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return JobList
@@ -63,8 +50,12 @@ class JobAdmin(JobColumns, PolicyWords, JobActions):
     ) -> Job | None:
         job = super().get_object(request, object_id, from_field)
         if job:
-            attach_statuses([job])
+            job_page.attach_status(job)
         return job
 
     def page_context(self, request: HttpRequest, row: Job) -> dict[str, Any]:
-        return super().page_context(request, row) | {"tables": job_tables(request, row.name)}
+        return (
+            super().page_context(request, row)
+            | job_page.page(request, row)
+            | {"title": row.name, "subtitle": None, "buttons": self.buttons(request, row)}
+        )

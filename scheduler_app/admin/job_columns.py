@@ -1,21 +1,53 @@
-"""What the list of jobs and the page of a job say: one method a column, each a value of status."""
+"""What the list of jobs says: one method a column, each a value of status, all on one line."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.contrib import admin
+from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from scheduler_app.admin import formats
-from scheduler_app.models import COUNTERS, Job
-from scheduler_app.status import JobState, JobStatus, RunSummary, job_statuses
+from scheduler_app.admin import formats, relative, strips
+from scheduler_app.admin.readonly import links_of
+from scheduler_app.explain.comparison import Comparison, compare
+from scheduler_app.models import Job, RunState, database
+from scheduler_app.status import JobState, JobStatus
+from scheduler_app.status.current import statuses_of
+from scheduler_app.status.recent import RecentRun, recent_runs
+from scheduler_app.status.usual import Usual
 
 
-def attach_statuses(jobs: Iterable[Job]) -> None:
-    """Give each of these jobs what the columns show, in a constant number of queries."""
-    rows = {job.pk: job for job in jobs}
-    for status in job_statuses(Job.objects.filter(pk__in=rows)):
-        counters = {counter: getattr(status, counter) for counter in COUNTERS}
-        vars(rows[status.name]).update(counters, status=status)
+class Shown(NamedTuple):
+    """What the columns show of one job."""
+
+    status: JobStatus
+    recent: list[RecentRun]
+    comparison: Comparison
+    now: datetime
+
+
+def attach_statuses(jobs: Sequence[Job], known: Mapping[str, Usual] | None = None) -> None:
+    """Give these rows of status.annotated() what the columns show, in a constant number of
+    queries. `known`: what is usual for them, if that has been read."""
+    now, names = database.now(), [job.name for job in jobs]
+    statuses, recent = statuses_of(jobs, names, now), recent_runs(names)
+    attach(jobs, statuses, recent, compare(statuses, recent, now, known=known), now)
+
+
+def attach(
+    jobs: Sequence[Job],
+    statuses: Sequence[JobStatus],
+    recent: Mapping[str, list[RecentRun]],
+    comparisons: Mapping[str, Comparison],
+    now: datetime,
+) -> None:
+    """Have shown_of() know this for these jobs."""
+    for job, status in zip(jobs, statuses, strict=True):
+        shown = Shown(status, recent[job.name], comparisons[job.name], now)
+        vars(job).update(status=status, shown=shown)
 
 
 def status_of(job: Job) -> JobStatus:
@@ -24,92 +56,138 @@ def status_of(job: Job) -> JobStatus:
     return status
 
 
+def shown_of(job: Job) -> Shown:
+    shown: Shown = vars(job)["shown"]
+    return shown
+
+
 class JobColumns:
     """Columns for jobs that went through `attach_statuses`."""
 
-    @admin.display(description="state")
+    @admin.display(description=gettext_lazy("state"))
     def job_state(self, job: Job) -> str:
-        """Show the state, since when it holds, and what else is true of the job at the same
-        time."""
+        """Show the state, and what else is true of the job at the same time; since when and why is
+        under the mouse."""
         status = status_of(job)
-        truths = (
-            (JobState.PAUSED, status.is_paused),
-            (JobState.OVERDUE, status.is_overdue),
-            (JobState.RUNNING, status.is_running),
-            (JobState.INTERRUPTED, bool(status.interrupted_runs)),
-            (JobState.ORPHANED, status.is_orphaned),
-        )
-        also = [state for state, true in truths if true and state != status.state]
-        labels = formats.joined(formats.label(state) for state in (status.state, *also))
-        died = [formats.interruption(run, f"run {run.id}") for run in status.interrupted_runs[:1]]
-        due = format_html("due since {}", formats.moment(status.next_run))
-        notes = [note for note in (due if status.is_overdue else "", since(job), *died) if note]
-        return formats.two_lines(labels, formats.joined(notes, ", "))
+        note = "; ".join(notes(status))
+        return badges(status, note)
 
-    @admin.display(description="schedule")
-    def schedule(self, job: Job) -> str:
-        status = status_of(job)
-        code = formats.schedule(status.cron, status.timezone)
-        return formats.two_lines(status.schedule, code)
-
-    @admin.display(description="last result")
+    @admin.display(description=gettext_lazy("last result"))
     def last_result(self, job: Job) -> str:
-        """Show the last outcome, with its time if it is that of an occurrence after the last
-        run."""
-        outcome, run = status_of(job).last_outcome, status_of(job).last_run
+        """Show the last outcome, how long ago that was, and the first line of its error."""
+        status, _recent, _comparison, now = shown_of(job)
+        outcome = status.last_outcome
         if outcome is None:
-            return formats.EMPTY
-        label = formats.label(outcome.state, hint=outcome.message)
-        result = formats.link(formats.run_url(outcome.id), label)
-        is_run = run is not None and run.id == outcome.id
-        return formats.two_lines(result, "" if is_run else formats.moment(outcome.scheduled_for))
-
-    @admin.display(description="last run")
-    def last_run(self, job: Job) -> str:
-        """Show when the job last ran, how late it started and how long it took."""
-        run = status_of(job).last_run
-        return formats.two_lines(formats.moment(run.started_at), timing(run)) if run else "never"
-
-    @admin.display(description="next run")
-    def next_run(self, job: Job) -> str:
-        return formats.moment(status_of(job).next_run)
-
-    @admin.display(description="not run")
-    def not_run(self, job: Job) -> str:
-        """Show how many occurrences were skipped or missed."""
-        status = status_of(job)
-        counts = ((status.skip_count, "skipped"), (status.miss_count, "missed"))
-        return (
-            ", ".join(f"{count}\N{NO-BREAK SPACE}{word}" for count, word in counts if count)
-            or formats.EMPTY
-        )
-
-    @admin.display(description="error or reason")
-    def last_error(self, job: Job) -> str:
-        return formats.block(status_of(job).last_error or "")
-
-    @admin.display(description="metadata")
-    def last_metadata(self, job: Job) -> str:
-        run = status_of(job).last_run
-        return formats.as_json(run.metadata if run else None)
-
-
-def since(job: Job) -> str:
-    """Return since when the job is paused or, failing that, orphaned."""
-    if job.paused_at:
-        until = (
-            format_html(" until {}", formats.moment(job.paused_until)) if job.paused_until else ""
-        )
-        by = f" by {job.paused_by}" if job.paused_by else ""
-        reason = f": {job.pause_reason}" if job.pause_reason else ""
+            return format_html('<span class="quiet">{}</span>', _("never ran"))
+        at = outcome.finished_at or outcome.scheduled_for
+        label = RunState(outcome.state).label
+        word = format_html('<span class="outcome-{}">{}</span>', outcome.state, label)
+        told = formats.first_line(outcome.message) if outcome.state != RunState.SUCCESS else ""
         return format_html(
-            "paused since {}{}{}{}", formats.moment(job.paused_at), until, by, reason
+            '{} {} <span class="why" title="{}">{}</span>',
+            formats.link(links_of(job).run(outcome.id), word),
+            relative.relative(at, now),
+            told,
+            told,
         )
-    if job.orphaned_at:
-        return format_html("orphaned since {}", formats.moment(job.orphaned_at))
-    return ""
+
+    @admin.display(description=gettext_lazy("last 20"))
+    def strip(self, job: Job) -> str:
+        return strips.strip(shown_of(job).recent)
+
+    @admin.display(description=gettext_lazy("next run"))
+    def next_run(self, job: Job) -> str:
+        status, now = status_of(job), shown_of(job).now
+        at = status.next_run
+        if at is None or status.is_paused:
+            ends = status.paused_until if status.is_paused else None
+            if ends is None:
+                return formats.EMPTY
+            until = format_html(_("paused until {}"), relative.clock(ends, now))
+            return format_html('<span class="quiet">{}</span>', until)
+        if at <= now:
+            return format_html(_("due {}"), relative.relative(at, now))
+        return format_html(
+            '{} <span class="quiet">{}</span>',
+            relative.relative(at, now),
+            relative.clock(at, now),
+        )
+
+    @admin.display(description=gettext_lazy("usual"))
+    def usual(self, job: Job) -> str:
+        """Show how long the job usually takes, marked if it took, or takes, much longer."""
+        comparison = shown_of(job).comparison
+        if comparison.usual is None:
+            return formats.EMPTY
+        length = short(comparison.usual)
+        if not comparison.is_slow or comparison.last is None:
+            return length
+        told = _("%(last)s, usually %(usual)s") % {
+            "last": formats.length(comparison.last),
+            "usual": formats.length(comparison.usual),
+        }
+        mark = _("stuck?") if comparison.is_stuck else _("slow")
+        return format_html('<span class="slow" title="{}">{}</span> {}', told, mark, length)
+
+    @admin.display(description=gettext_lazy("fails"))
+    def failure_rate(self, job: Job) -> str:
+        rate = shown_of(job).comparison.failure_rate
+        if rate is None:
+            return formats.EMPTY
+        text = f"{rate:.0%}" if rate >= 0.01 or rate == 0 else "<1%"
+        css = "fails" if rate >= 0.1 else ("some" if rate else "quiet")
+        return format_html('<span class="{}">{}</span>', css, text)
+
+    @admin.display(description=gettext_lazy("late by"))
+    def lateness(self, job: Job) -> str:
+        late = shown_of(job).comparison.lateness
+        if late is None:
+            return formats.EMPTY
+        css = "quiet" if late < timedelta(seconds=1) else "some"
+        return format_html('<span class="{}">{}</span>', css, short(late))
 
 
-def timing(run: RunSummary) -> str:
-    """Return how late a run started, and how long it took."""
-    return f"{formats.length(run.lateness)} late, {formats.took(run.duration)}"
+def short(of: timedelta) -> str:
+    """Return a length as it fits into a narrow column."""
+    return formats.length(of) if of < timedelta(minutes=1) else relative.rough(of)
+
+
+def badges(status: JobStatus, hint: str = "") -> str:
+    """Return the state, and what else is true of the job at the same time."""
+    truths = (
+        (JobState.PAUSED, status.is_paused),
+        (JobState.OVERDUE, status.is_overdue),
+        (JobState.RUNNING, status.is_running),
+        (JobState.INTERRUPTED, bool(status.interrupted_runs)),
+        (JobState.ORPHANED, status.is_orphaned),
+    )
+    also = [state for state, true in truths if true and state != status.state]
+    return formats.joined(formats.label(state, hint) for state in (status.state, *also))
+
+
+def notes(status: JobStatus) -> list[str]:
+    """Return since when the state holds, and why, as plain text."""
+    told = []
+    if status.problem:
+        told.append(status.problem)
+    if status.paused_at:
+        told.append(pause_words(status))
+    if status.is_overdue and status.next_run:
+        told.append(_("due since %s") % relative.absolute(status.next_run))
+    if status.is_orphaned:
+        told.append(_("no running scheduler declares it"))
+    for run in status.interrupted_runs[:1]:
+        words = _("run %(run)s was running when %(node)s died, last heard of at %(at)s")
+        at = relative.absolute(run.heartbeat_at)
+        told.append(words % {"run": run.id, "node": run.node, "at": at})
+    return told
+
+
+def pause_words(status: JobStatus) -> str:
+    """Return since when the job is paused, by whom, until when and why."""
+    told = _("paused since %s") % relative.absolute(status.paused_at or timezone.now())
+    if status.paused_by:
+        told += " " + _("by %s") % status.paused_by
+    if status.paused_until:
+        told += " " + _("until %s") % relative.absolute(status.paused_until)
+    return f"{told}: {status.pause_reason}" if status.pause_reason else told

@@ -1,10 +1,10 @@
 """Which schedule each job had when, and when it was paused."""
 
 from django.contrib import admin
+from django.http import HttpRequest
 
 from scheduler_app.admin import formats
-from scheduler_app.admin.readonly import ReadOnlyAdmin
-from scheduler_app.admin.tables import schedule_of
+from scheduler_app.admin.readonly import ReadOnlyAdmin, links_of
 from scheduler_app.models import SchedulePeriod
 
 
@@ -19,9 +19,13 @@ class SchedulePeriodAdmin(ReadOnlyAdmin[SchedulePeriod]):
     ordering = ("-id",)
     fields = list_display
 
+    def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
+        """Keep it off the index and the sidebar: the page of each job leads to its periods."""
+        return {}
+
     @admin.display(description="job")
     def job(self, period: SchedulePeriod) -> str:
-        return formats.link(formats.job_url(period.job_name), period.job_name)
+        return formats.link(links_of(period).job(period.job_name), period.job_name)
 
     @admin.display(description="from")
     def begins(self, period: SchedulePeriod) -> str:
@@ -37,4 +41,4 @@ class SchedulePeriodAdmin(ReadOnlyAdmin[SchedulePeriod]):
 
     @admin.display(description="schedule")
     def schedule_then(self, period: SchedulePeriod) -> str:
-        return schedule_of(period)
+        return formats.schedule_of(period)

@@ -1,14 +1,17 @@
 """What our pages have in common: they show rows, and never write one."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.views.main import ERROR_FLAG
+from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.text import capfirst
 
+from scheduler_app.admin.links import Links
 from scheduler_app.text import is_storable
 
 M = TypeVar("M", bound=Model)
@@ -22,6 +25,32 @@ else:
         def __class_getitem__(cls, _: object) -> type:
             """Return the class itself: Django's own is generic for type checkers only."""
             return cls
+
+
+class OwnList(ChangeList):
+    """A list whose title says what it lists (Django's says that something is to be selected), and
+    whose rows know where their links lead."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = capfirst(str(self.opts.verbose_name_plural))
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        attach_links(self.result_list, request)
+
+
+def attach_links(rows: Iterable[Model], request: HttpRequest) -> None:
+    """Have links_of() know for these rows which site shows them, and to whom."""
+    links = Links(request)
+    for row in rows:
+        vars(row)["links"] = links
+
+
+def links_of(row: Model) -> Links:
+    """Return the addresses on the site that shows this row."""
+    links: Links = vars(row)["links"]
+    return links
 
 
 class ReadOnlyAdmin(ModelAdmin[M]):
@@ -40,16 +69,21 @@ class ReadOnlyAdmin(ModelAdmin[M]):
             return False
         return is_storable(text) and not (isinstance(key, int) and abs(key) > LARGEST_ID)
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return OwnList
+
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> M | None:
-        return (
-            super().get_object(request, object_id, from_field) if self.is_key(object_id) else None
-        )
+        found = self.is_key(object_id)
+        row = super().get_object(request, object_id, from_field) if found else None
+        attach_links([row] if row else [], request)
+        return row
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        self.stay_on_site(request)
         asked = [value for values in request.GET.lists() for value in values[1]]
         selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if not (all(map(is_storable, asked)) and all(map(self.is_key, selected))):
@@ -65,8 +99,13 @@ class ReadOnlyAdmin(ModelAdmin[M]):
         form_url: str = "",
         obj: M | None = None,
     ) -> HttpResponse:
+        self.stay_on_site(request)
         context |= self.page_context(request, context["original"])
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def stay_on_site(self, request: HttpRequest) -> None:
+        """Have Links lead to this site: Django itself says so only when it begins to render."""
+        vars(request)["current_app"] = self.admin_site.name
 
     def page_context(self, request: HttpRequest, row: M) -> dict[str, Any]:
         """Return what the page of this row shows besides its fields."""

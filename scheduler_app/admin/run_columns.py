@@ -1,92 +1,60 @@
-"""What the list of runs and the page of a run say: one method a column."""
+"""What a list of runs says: one method a column."""
 
+import re
 from collections.abc import Iterable
 
 from django.contrib import admin
+from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
-from scheduler_app.admin import formats
-from scheduler_app.explain.hanging import hanging
-from scheduler_app.models import JobRun, RunState, Trigger, database
+from scheduler_app.admin import formats, relative
+from scheduler_app.admin.readonly import links_of
+from scheduler_app.explain.outcome import PUNCTUAL
+from scheduler_app.models import JobRun, RunState, Trigger
 from scheduler_app.status import InterruptedRun, interrupted_runs
 
-LARGE = ("traceback", "metadata", "log")
+LARGE = ("traceback", "metadata", "log", "node__declares")
 """Fields that no list reads."""
+MODULES = re.compile(r"^(?:[a-z_]\w*\.)+(?=[A-Z]\w*(?:: |$))")
+"""Where the class of an error is defined; a narrow column needs the room."""
 
 
 class RunColumns:
-    @admin.display(description="job")
-    def job(self, run: JobRun) -> str:
-        return formats.link(formats.job_url(run.job_name), run.job_name)
+    @admin.display(description=gettext_lazy("run"))
+    def run(self, run: JobRun) -> str:
+        """Show the job and the number, each with a link."""
+        links = links_of(run)
+        job = formats.link(links.job(run.job_name), run.job_name)
+        number = formats.link(links.run(run.pk), f"#{run.pk}")
+        return formats.two_lines(format_html("{} {}", number, job), attempt(run))
 
-    @admin.display(description="result")
-    def result(self, run: JobRun) -> str:
-        return result(run)
+    @admin.display(description=gettext_lazy("result, error or reason"))
+    def outcome(self, run: JobRun) -> str:
+        message = formats.first_line(run.message)
+        short = MODULES.sub("", message)
+        told = format_html('<span class="why" title="{}">{}</span>', message, short)
+        return format_html('<div class="outcome">{} {}</div>', result(run), told)
 
-    @admin.display(description="attempt")
-    def attempt_of(self, run: JobRun) -> str:
-        """Show which attempt it is, with a link to the first."""
-        return attempt(run) or "the first"
-
-    @admin.display(description="trigger")
-    def cause(self, run: JobRun) -> str:
-        return origin(run) if run.trigger == Trigger.MANUAL else run.get_trigger_display()
-
-    @admin.display(description="scheduled for")
+    @admin.display(description=gettext_lazy("scheduled for"))
     def scheduled(self, run: JobRun) -> str:
-        return formats.two_lines(formats.moment(run.scheduled_for), origin(run))
+        """Show when it was due in its schedule, how late it started, and who asked for it."""
+        notes = formats.joined(filter(None, (start(run), origin(run))), ", ")
+        return formats.two_lines(relative.clock(run.scheduled_for, timezone.now()), notes)
 
-    @admin.display(description="due, with jitter or wait")
-    def due(self, run: JobRun) -> str:
-        return formats.moment(run.due_at)
+    @admin.display(description=gettext_lazy("took"))
+    def took(self, run: JobRun) -> str:
+        if run.state != RunState.RUNNING or run.started_at is None:
+            return formats.length(run.duration)
+        return formats.two_lines(formats.length(timezone.now() - run.started_at), _("so far"))
 
-    @admin.display(description="queued")
-    def queued(self, run: JobRun) -> str:
-        return formats.moment(run.created_at)
-
-    @admin.display(description="started")
-    def started(self, run: JobRun) -> str:
-        """Show when it started and how late, or when it is due if it waits for its time."""
-        if run.state == RunState.QUEUED and run.due_at != run.scheduled_for:
-            return formats.two_lines(
-                formats.EMPTY, format_html("due {}", formats.moment(run.due_at))
-            )
-        late = f"{formats.length(run.lateness)} late" if run.lateness is not None else ""
-        return formats.two_lines(formats.moment(run.started_at), late)
-
-    @admin.display(description="finished")
-    def finished(self, run: JobRun) -> str:
-        took = formats.took(run.duration) if run.duration is not None else ""
-        return formats.two_lines(formats.moment(run.finished_at), took)
-
-    @admin.display(description="asked to end")
-    def asked_to_end(self, run: JobRun) -> str:
-        """Show when a person asked the run to end early, who and why."""
-        return formats.two_lines(formats.moment(run.cancel_requested_at), run.cancel_reason)
-
-    @admin.display(description="takes long")
-    def takes_long(self, run: JobRun) -> str:
-        return hangs(run)
-
-    @admin.display(description="error or reason")
-    def why(self, run: JobRun) -> str:
-        return formats.first_line(run.message)
-
-    @admin.display(description="error or reason")
-    def error(self, run: JobRun) -> str:
-        return formats.block(run.message)
-
-    @admin.display(description="traceback")
-    def error_traceback(self, run: JobRun) -> str:
-        return formats.block(run.traceback)
-
-    @admin.display(description="metadata")
-    def values(self, run: JobRun) -> str:
-        return formats.as_json(run.metadata)
-
-    @admin.display(description="log")
-    def output(self, run: JobRun) -> str:
-        return formats.block(run.log)
+    @admin.display(description=gettext_lazy("on"))
+    def where(self, run: JobRun) -> str:
+        if run.node is None:
+            return formats.EMPTY
+        node = formats.link(links_of(run).node(run.node.pk), run.node.name)
+        return format_html('<span title="{}">{}</span>', run.node.name, node)
 
 
 def attach_interruptions(runs: Iterable[JobRun]) -> None:
@@ -99,24 +67,25 @@ def attach_interruptions(runs: Iterable[JobRun]) -> None:
             vars(running[each.id])["interruption"] = each
 
 
-def hangs(run: JobRun) -> str:
-    """Return what can be done about a run that takes much longer than usual; empty for any
-    other."""
-    return "" if vars(run).get("interruption") else hanging(run, database.now())
+def interruption(run: JobRun) -> InterruptedRun | None:
+    """Return what attach_interruptions() gave this run."""
+    died: InterruptedRun | None = vars(run).get("interruption")
+    return died
+
+
+def badge(run: JobRun) -> str:
+    """Return its state, coloured."""
+    if interruption(run):
+        return formats.label("interrupted")
+    return formats.label(run.state)
 
 
 def result(run: JobRun) -> str:
-    """Return the state, whether its scheduler died, whether the run is asked to end and, for a
-    retry, which attempt it is."""
-    died: InterruptedRun | None = vars(run).get("interruption")
+    """Return the state, whether its scheduler died, and whether the run is asked to end."""
+    died = interruption(run)
     asked = run.state == RunState.RUNNING and run.cancel_requested_at is not None
-    told = (
-        formats.interruption(died) if died else "",
-        "asked to end" if asked else "",
-        attempt(run),
-    )
-    label = formats.label("interrupted" if died else run.state)
-    return formats.two_lines(label, formats.joined((note for note in told if note), ", "))
+    told = (formats.interruption(died) if died else "", _("asked to end") if asked else "")
+    return formats.two_lines(badge(run), formats.joined((note for note in told if note), ", "))
 
 
 def attempt(run: JobRun) -> str:
@@ -124,17 +93,30 @@ def attempt(run: JobRun) -> str:
     if run.attempt < 2:
         return ""
     if run.first_attempt_id is None:
-        return f"attempt {run.attempt}"
-    first = formats.link(formats.run_url(run.first_attempt_id), f"run {run.first_attempt_id}")
-    return format_html("attempt {} of {}", run.attempt, first)
+        return _("attempt %(number)s") % {"number": run.attempt}
+    first = formats.link(links_of(run).run(run.first_attempt_id), f"#{run.first_attempt_id}")
+    return format_html(_("attempt {number} of {first}"), number=str(run.attempt), first=first)
+
+
+def start(run: JobRun) -> str:
+    """Return how late it started, if it was not on time; or when it is due, if it waits for its
+    time."""
+    if run.state == RunState.QUEUED and run.due_at != run.scheduled_for:
+        return format_html(_("due {}"), relative.clock(run.due_at, timezone.now()))
+    if run.lateness is None or run.lateness < PUNCTUAL:
+        return ""
+    return _("%(length)s late") % {"length": formats.length(run.lateness)}
 
 
 def origin(run: JobRun) -> str:
     """Return who asked for the run or, for a row of several occurrences, how many and since
     when."""
     if run.trigger == Trigger.MANUAL:
-        return f"on request of {run.requested_by or 'an unknown person'}"
+        return _("on request of %(who)s") % {"who": run.requested_by or _("an unknown person")}
     if run.occurrences < 2 or run.first_scheduled_for is None:
         return ""
+    several = ngettext(
+        "{number} occurrence since {first}", "{number} occurrences since {first}", run.occurrences
+    )
     first = formats.moment(run.first_scheduled_for)
-    return format_html("{} occurrences since {}", run.occurrences, first)
+    return format_html(several, number=f"{run.occurrences}", first=first)

@@ -12,7 +12,7 @@ from scheduler_app.execution.describe import describe
 from scheduler_app.execution.runner import Outcome
 from scheduler_app.execution.setup import load
 from scheduler_app.logs import SafeLogger
-from scheduler_app.metadata import storable_metadata
+from scheduler_app.metadata import storable_metadata, storable_progress
 from scheduler_app.models import RunState
 from scheduler_app.processes.handle import SUPERVISOR_DIED, Worker
 from scheduler_app.processes.pool import Processes
@@ -72,7 +72,8 @@ class Isolation:
 
         It is killed `timeout` seconds after its start, and `cancel_grace` seconds after it has
         been told to end. What it has logged and reported until then is in `context` and `log`; of
-        values that it reports in quick succession, those of the last 0.1 s may be missing."""
+        values and progress that it reports in quick succession, those of the last 0.1 s may be
+        missing."""
         for _ in range(STARTS):
             try:
                 process = self._processes.launch(timeout)
@@ -175,6 +176,8 @@ class _Watch:
                 self.log.write(text)
             case {"reported": values}:
                 self.context.reported.update(values)
+            case {"progress": values}:
+                self.context.last_progress = storable_progress(*values)
             case {"cancel_seen": _}:
                 self.context.cancel_seen = True
             case {"outcome": values}:

@@ -1,24 +1,13 @@
 """What people do: pause, resume, set, revert, run, retry, backfill, cancel."""
 
-import time
 from argparse import Namespace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from scheduler_app.cli.api import Api, Refused, UnknownJob
 from scheduler_app.cli.codes import ExitCode
-from scheduler_app.cli.output import (
-    ENDED,
-    POLL,
-    Output,
-    at,
-    at_ms,
-    log_lines,
-    overrides,
-    state,
-    took,
-)
-from scheduler_app.rpc.endpoint import NoAnswer
+from scheduler_app.cli.follow import following
+from scheduler_app.cli.output import Output, at, at_ms, overrides, state, took
 from scheduler_app.rpc.wire import Values
 from scheduler_app.text import first_line, length, printable
 
@@ -206,25 +195,15 @@ def _asked(asked: Values, api: Api, options: Namespace, out: Output) -> int:
 
 
 def _wait(run_id: int, api: Api, options: Namespace, out: Output) -> int:
-    """Wait until the run has ended; show its log, and what became of it."""
-    while True:
-        try:
-            found = api.call("GetRun", run_id=run_id)
-        except NoAnswer as error:  # it restarts, say
-            out.progress(printable(str(error)))
-            time.sleep(POLL)
-            continue
-        if state(found) in ENDED:
-            break
-        since = found["start_time"] or found["create_time"]
-        span = length(max(datetime.now(UTC) - since, timedelta()))
-        out.progress(f"Run {run_id} is {state(found)} for {span}. ")
-        time.sleep(POLL)
-    out.progress("")
-    if options.as_json:
-        out.json(found)
-    else:
-        out.lines(log_lines(found))
-        message = f": {printable(first_line(found['message']))}" if found["message"] else ""
-        out.line(f"Run {run_id} {state(found)} after {took(found['duration'], 'no time')}{message}")
-    return ExitCode.DONE if state(found) == "success" else ExitCode.REFUSED
+    """Wait until the run has ended; show its log meanwhile, and what became of it."""
+
+    def ended(found: Values) -> int:
+        if options.as_json:
+            out.json(found)
+        else:
+            message = f": {printable(first_line(found['message']))}" if found["message"] else ""
+            span = took(found["duration"], "no time")
+            out.line(f"Run {run_id} {state(found)} after {span}{message}")
+        return ExitCode.DONE if state(found) == "success" else ExitCode.REFUSED
+
+    return following(run_id, api, out, ended, is_known=True, with_log=not options.as_json)

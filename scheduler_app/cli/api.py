@@ -1,12 +1,12 @@
 """What the commands ask, and what else they need of an answer."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any, Protocol
 
 from scheduler_app.exceptions import JobNotFound, SchedulerError
 from scheduler_app.rpc.endpoint import CallError
 from scheduler_app.rpc.wire import Values
+from scheduler_app.text import nearest
 
 LARGEST_PAGE = 1_000
 
@@ -55,11 +55,9 @@ def is_unknown_job(error: SchedulerError) -> bool:
 
 
 def suggestion(api: Api, name: str) -> str:
-    """Return a sentence that names the jobs whose names are like this one; empty if there are
-    none."""
+    """Return the jobs that may be meant; empty if none has a name like this."""
     try:
         names = [job["job_name"] for job in every(api, "ListJobs", "jobs")]
     except SchedulerError:  # the first error is to be told
         return ""
-    near = get_close_matches(name, names, n=3)
-    return f" Did you mean {' or '.join(near)}?" if near else ""
+    return nearest(name, names)

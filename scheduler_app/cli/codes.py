@@ -7,16 +7,16 @@ from typing import NamedTuple
 from scheduler_app.cli.api import Api, is_unknown_job, suggestion
 from scheduler_app.cli.output import Output
 from scheduler_app.exceptions import SchedulerError
-from scheduler_app.rpc.endpoint import CallError, NoAnswer
+from scheduler_app.rpc.endpoint import BadConnection, CallError, NoAnswer
 from scheduler_app.text import printable
 
 
 class ExitCode(IntEnum):
-    """2 is argparse's, for what cannot be understood."""
-
     DONE = 0
     REFUSED = 1
     """The answer is no, or what was asked for was not done."""
+    USAGE = 2
+    """What was typed, or configured, cannot be understood; argparse's own code, too."""
     NOT_REACHABLE = 3
     """No server answers, or its database does not."""
     NOT_PERMITTED = 4
@@ -50,6 +50,8 @@ def carry_out(api: Api, options: Namespace, out: Output) -> Ended:
 
 
 def code_of(error: SchedulerError) -> ExitCode:
+    if isinstance(error, BadConnection):
+        return ExitCode.USAGE
     if isinstance(error, NoAnswer):
         return ExitCode.NOT_REACHABLE
     return CODES.get(error.code if isinstance(error, CallError) else "", ExitCode.REFUSED)
@@ -58,5 +60,6 @@ def code_of(error: SchedulerError) -> ExitCode:
 def _hint(api: Api, options: Namespace, error: SchedulerError) -> str:
     if not is_unknown_job(error):
         return ""
-    hint = suggestion(api, options.job)
-    return f".{hint}" if hint else ""
+    named = vars(options).get("jobs") or [options.job]
+    near = next((suggestion(api, name) for name in named if name in str(error)), "")
+    return f". Did you mean {near}?" if near else ""

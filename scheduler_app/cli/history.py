@@ -2,12 +2,14 @@
 
 import time
 from argparse import Namespace
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from scheduler_app.cli.api import Api, every
 from scheduler_app.cli.codes import ExitCode
-from scheduler_app.cli.output import ENDED, POLL, RUN_HEADER, Output, at, run_row, state
+from scheduler_app.cli.follow import FollowedLog, following
+from scheduler_app.cli.output import POLL, RUN_HEADER, Output, at, run_row, state
 from scheduler_app.rpc.endpoint import CallError
 from scheduler_app.rpc.wire import RUN_STATE, Values
 from scheduler_app.text import first_line, printable
@@ -31,29 +33,27 @@ def runs(api: Api, options: Namespace, out: Output) -> int:
         return out.objects(found)
     rows = list(found)
     out.note(api.note)
-    if not rows and options.job:
-        api.call("GetJob", job_name=options.job)  # raises if there is none: the name may be wrong
+    _check_name(api, options, rows)
     out.table(RUN_HEADER, map(run_row, rows))
     return ExitCode.DONE
 
 
+def _check_name(api: Api, options: Namespace, rows: Sequence[Any]) -> None:
+    """Raise JobNotFound, or what the server answers, if nothing was found and the name is wrong."""
+    if not rows and options.job:
+        api.call("GetJob", job_name=options.job)
+
+
 def logs(api: Api, options: Namespace, out: Output) -> int:
-    """Print the log of a run; what a running one has logged is stored when it ends."""
-    shown = ""
-    while True:
-        found = api.call("GetRun", run_id=options.run_id)
-        if not shown:
-            out.note(api.note)
-        log = found["log"]
-        new = log[len(shown) :] if log.startswith(shown) else log
-        out.lines(map(printable, new.splitlines()))
-        shown = log
-        if not options.follow or state(found) in ENDED:
-            break
-        out.flush()
-        time.sleep(POLL)
-    if found["traceback"]:
-        out.lines(map(printable, found["traceback"].splitlines()))
+    if options.follow:
+        return following(options.run_id, api, out, lambda run: ExitCode.DONE)
+    run = api.call("GetRun", run_id=options.run_id)
+    if options.as_json:
+        return out.objects([run])
+    out.note(api.note)
+    log = FollowedLog(out)
+    log.show(run["log"])
+    log.end(run["traceback"])
     return ExitCode.DONE
 
 
@@ -79,12 +79,15 @@ def audit(api: Api, options: Namespace, out: Output) -> int:
         for event in found
     ]
     out.note(api.note)
+    _check_name(api, options, rows)
     out.table(("TIME", "WHO", "THROUGH", "ACTION", "JOB", "REASON"), rows)
     return ExitCode.DONE
 
 
 def watch(api: Api, options: Namespace, out: Output) -> int:
     """Show what happens, until Ctrl-C; go on where it ended when the server is back."""
+    for name in options.jobs:
+        api.call("GetJob", job_name=name)
     cursor = told = ""
     while True:
         try:

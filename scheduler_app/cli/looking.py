@@ -3,17 +3,16 @@
 import json
 import time
 from argparse import Namespace
+from contextlib import suppress
 from datetime import timedelta
 
 from scheduler_app.cli.api import Api, every
 from scheduler_app.cli.codes import ExitCode
 from scheduler_app.cli.output import RUN_HEADER, Output, at, at_ms, overrides, pause_words, run_row
-from scheduler_app.cli.table import status_lines
+from scheduler_app.cli.table import marked_lines, status_lines
 from scheduler_app.exceptions import SchedulerError
 from scheduler_app.rpc.wire import Values
 from scheduler_app.text import first_line, length, printable
-
-CLEAR = "\033[2J\033[H"
 
 
 def status(api: Api, options: Namespace, out: Output) -> int:
@@ -38,24 +37,20 @@ def _status(api: Api, options: Namespace) -> Values:
 def _show_status(api: Api, answer: Values, out: Output) -> None:
     if api.note:
         out.line(printable(api.note))
-    out.lines(status_lines(answer))
+    out.marked(marked_lines(answer))
 
 
 def _watch(api: Api, options: Namespace, out: Output) -> int:
     """Show the status again and again; a server that is away is shown, and waited for."""
-    try:
+    with suppress(KeyboardInterrupt), out.screens():
         while True:
-            if out.is_terminal:
-                out.line(CLEAR)
-            try:
-                _show_status(api, _status(api, options), out)
-            except SchedulerError as error:
-                out.line(printable(str(error)))
-            out.line()
-            out.flush()
+            with out.screen():
+                try:
+                    _show_status(api, _status(api, options), out)
+                except SchedulerError as error:
+                    out.line(printable(str(error)))
             time.sleep(options.watch)
-    except KeyboardInterrupt:
-        return ExitCode.DONE
+    return ExitCode.DONE
 
 
 def list_jobs(api: Api, options: Namespace, out: Output) -> int:
@@ -142,18 +137,20 @@ def nodes(api: Api, options: Namespace, out: Output) -> int:
 def health(api: Api, options: Namespace, out: Output) -> int:
     """Say in one line whether jobs run, for probes."""
     answer = api.call("GetSchedulerStatus")
-    out.note(api.note)
-    state_line = next(iter(status_lines(answer)))
     lags = [(_lag(job), job["job_name"]) for job in answer["jobs"] if _may_fire(job)]
     lag, name = max(lags, default=(timedelta(), ""))
-    if not answer["scheduler_running"]:
-        out.line(state_line)
-        return ExitCode.REFUSED
-    if lag > options.max_lag:
-        out.line(printable(f"{state_line}, but {name} has been due for {length(lag)}."))
-        return ExitCode.REFUSED
-    out.line(state_line)
-    return ExitCode.DONE
+    is_late = lag > options.max_lag
+    is_well = answer["scheduler_running"] and not is_late
+    if options.as_json:
+        told = {"healthy": is_well, "state": answer["state"], "problem": answer["problem"] or ""}
+        lateness = {"lag": max(lag, timedelta()), "late_job": name if is_late else ""}
+        out.json(told | lateness)
+        return ExitCode.DONE if is_well else ExitCode.REFUSED
+    out.note(api.note)
+    late = f", but {name} has been due for {length(lag)}."
+    line = next(iter(status_lines(answer)))
+    out.line(line + printable(late) if is_late and answer["scheduler_running"] else line)
+    return ExitCode.DONE if is_well else ExitCode.REFUSED
 
 
 def _may_fire(job: Values) -> bool:

@@ -2,16 +2,21 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from importlib.util import find_spec
+from shutil import get_terminal_size
+from typing import Any, NamedTuple, Protocol
 
 from scheduler_app.rpc.wire import RUN_STATE, Values
 from scheduler_app.text import first_line, length, printable
 
+CLEAR = "\033[2J\033[H"
 CLEAR_LINE = "\r\033[K"
 POLL = 0.5
 """Seconds between two looks at a run that is waited for."""
+STATE_FIELDS = ("State", "Last outcome")
 ENDED = frozenset(("success", "failed", "cancelled", "lost", "skipped", "missed"))
 """The states of a run that are final."""
 
@@ -24,6 +29,15 @@ class Stream(Protocol):
     def flush(self) -> None: ...
 
     def isatty(self) -> bool: ...
+
+
+class Line(NamedTuple):
+    """A line, and the state that a part of it tells."""
+
+    text: str
+    state: str = ""
+    begin: int = 0
+    end: int = 0
 
 
 class Output:
@@ -49,11 +63,22 @@ class Output:
         if text:
             self._err.write(f"{printable(text)}\n")
 
+    @property
+    def shows_progress(self) -> bool:
+        return sys.stderr.isatty()
+
     def progress(self, text: str) -> None:
-        """Show a line in the place of the last one, on a terminal alone."""
-        if sys.stderr.isatty():
-            sys.stderr.write(f"{CLEAR_LINE}{text}")
+        """Show a line in the place of the last one, on a terminal alone, and as far as it is
+        wide."""
+        if self.shows_progress:
+            self.flush()
+            width = get_terminal_size().columns - 1
+            sys.stderr.write(f"{CLEAR_LINE}{printable(text)[:width]}")
             sys.stderr.flush()
+
+    def write(self, text: str) -> None:
+        """Write printable text as it is."""
+        self._out.write(text)
 
     def json(self, values: Values) -> None:
         """Write one object on one line: moments in ISO 8601 and UTC, lengths of time in seconds."""
@@ -78,10 +103,42 @@ class Output:
         shown = [(name, value) for name, value in pairs if value]
         width = max((len(name) for name, _ in shown), default=0) + 1
         for name, value in shown:
-            self.line(f"{name + ':':<{width}}  {printable(value)}")
+            label, text = f"{name + ':':<{width}}  ", printable(value)
+            state = text.partition(":")[0] if name in STATE_FIELDS else ""
+            self.marked([Line(label + text, state.lower(), len(label), len(label + state))])
+
+    def marked(self, lines: Iterable[Line]) -> None:
+        """Write these lines, with their states in colour where that can be."""
+        self.lines(line.text for line in lines)
+
+    @contextmanager
+    def screens(self) -> Iterator[None]:
+        """Have one screen after the other written."""
+        yield
+
+    @contextmanager
+    def screen(self) -> Iterator[None]:
+        """Have what is written shown; on a terminal, in the place of the last one."""
+        if self.is_terminal:
+            self.line(CLEAR)
+        yield
+        self.line()
+        self.flush()
 
     def flush(self) -> None:
         self._out.flush()
+
+
+def output(
+    out: Stream | None = None, err: Stream | None = None, *, in_colour: bool = True
+) -> Output:
+    """Return what writes to these: with colours and tables that fit, if rich is installed and it is
+    a terminal, which is to be in colour."""
+    if not ((out or sys.stdout).isatty() and find_spec("rich")):
+        return Output(out, err)
+    from scheduler_app.cli.terminal import Terminal
+
+    return Terminal(out, err, in_colour=in_colour)
 
 
 def _plain(value: Any) -> Any:
@@ -125,11 +182,6 @@ def run_row(run: Values) -> tuple[str, ...]:
 
 
 RUN_HEADER = ("RUN", "JOB", "RESULT", "SCHEDULED FOR", "STARTED", "TOOK", "MESSAGE")
-
-
-def log_lines(run: Values) -> Iterable[str]:
-    """Return the lines of a run's log, and of its traceback."""
-    return map(printable, f"{run['log']}{run['traceback']}".splitlines())
 
 
 def pause_words(job: Values, *, since: bool = False) -> str:

@@ -11,11 +11,13 @@ from typing import Any
 from scheduler_app.cli import acting, history, looking, planning, times
 from scheduler_app.cli.api import Api
 from scheduler_app.cli.output import Output
+from scheduler_app.cli.typos import suggest
 from scheduler_app.rpc.endpoint import Proof
 from scheduler_app.text import is_storable, shown
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 OVERLAPS = ("skip", "allow", "queue", "cancel_previous")
+JOB_STATES = ("broken", "paused", "overdue", "running", "interrupted", "orphaned", "idle")
 STATES = ("queued", "running", "success", "failed", "cancelled", "lost", "skipped", "missed")
 
 
@@ -65,6 +67,7 @@ def add_commands(subparsers: Any) -> None:
 def _add(subparsers: Any, name: str, command: Command, help_text: str) -> ArgumentParser:
     parser: ArgumentParser = subparsers.add_parser(name, help=help_text, description=help_text)
     parser.set_defaults(run=command)
+    suggest(parser)
     return parser
 
 
@@ -72,12 +75,7 @@ def _add_looking(subparsers: Any) -> None:
     status = _add(subparsers, "status", looking.status, "Show the scheduler and all jobs.")
     status.add_argument("--failing", action="store_true", help=FAILING)
     form = status.add_mutually_exclusive_group()
-    form.add_argument(
-        "--json",
-        dest="as_json",
-        action="store_true",
-        help="As JSON; names and units as in memory.proto.",
-    )
+    _add_json(form, "the GetSchedulerStatusResponse in one object, and its source")
     form.add_argument(
         "--watch",
         nargs="?",
@@ -87,20 +85,20 @@ def _add_looking(subparsers: Any) -> None:
         help="Again and again, every 2 seconds unless told otherwise, until Ctrl-C.",
     )
     jobs = _add(subparsers, "list", looking.list_jobs, "List jobs.")
-    jobs.add_argument("--state", type=text, help="Those in this state, such as paused or running.")
+    jobs.add_argument("--state", type=str.lower, choices=JOB_STATES, help="Those in this state.")
     jobs.add_argument("--prefix", type=text, help="Those whose names begin so.")
     jobs.add_argument("--app", type=text, help=APP)
     jobs.add_argument("--failing", action="store_true", help=FAILING)
-    _add_json(jobs)
+    _add_json(jobs, "a JobStatusProto a line")
     watch = _add(subparsers, "watch", history.watch, "Show what happens, as it happens.")
     watch.add_argument("jobs", metavar="JOB", nargs="*", type=text, help="To these jobs alone.")
-    _add_json(watch)
+    _add_json(watch, "an Event a line, without what it lacks, and whether it is of the snapshot")
     show = _add(subparsers, "show", looking.show, "Show a job and its last runs.")
     show.add_argument("job", metavar="JOB", type=text)
-    _add_json(show)
+    _add_json(show, "a JobStatusProto")
     nodes = _add(subparsers, "nodes", looking.nodes, "List the scheduler processes.")
     nodes.add_argument("--all", action="store_true", help="Those that are stopped, too.")
-    _add_json(nodes)
+    _add_json(nodes, "a Node a line")
     health = _add(
         subparsers,
         "health",
@@ -114,6 +112,7 @@ def _add_looking(subparsers: Any) -> None:
         metavar="TIME",
         help="How long a job may be due (default: 60 seconds).",
     )
+    _add_json(health, "healthy, state, problem, lag (seconds) and the late_job, if one is")
 
 
 FAILING = "Only jobs whose last outcome is not a success."
@@ -227,7 +226,7 @@ def _add_acting(subparsers: Any) -> None:
     )
     _add_dry_run(backfill)
     _add_reason(backfill)
-    _add_json(backfill)
+    _add_json(backfill, "a BackfillJobResponse")
     run = _add(subparsers, "run", acting.run, "Run a job now, of a paused job too.")
     run.add_argument("job", metavar="JOB", type=text)
     run.add_argument(
@@ -256,9 +255,10 @@ def _add_acting(subparsers: Any) -> None:
         parser.add_argument(
             "--wait",
             action="store_true",
-            help="Wait until it has ended, print its log, and exit with 1 unless it is a success.",
+            help="Follow it until it has ended: print its log as it comes, show on a terminal how "
+            "far it is, and exit with 1 unless it is a success.",
         )
-        _add_json(parser)
+        _add_json(parser, "the Run")
     cancel = _add(
         subparsers, "cancel", acting.cancel, "End a run early; status tells which are going."
     )
@@ -307,10 +307,15 @@ def _add_history(subparsers: Any) -> None:
         parser.add_argument(
             "--limit", type=_limit, default=50, metavar="N", help="N at most (default: 50)."
         )
-        _add_json(parser)
+    _add_json(runs, "a Run a line")
+    _add_json(audit, "an AuditEvent a line")
     logs = _add(subparsers, "logs", history.logs, "Print the log of a run.")
     logs.add_argument("run_id", metavar="RUN", type=_run_id)
-    logs.add_argument("--follow", action="store_true", help="Wait until the run has ended.")
+    form = logs.add_mutually_exclusive_group()
+    form.add_argument(
+        "--follow", action="store_true", help="Print it as it comes, until the run has ended."
+    )
+    _add_json(form, "the Run")
 
 
 def _add_schedules(subparsers: Any) -> None:
@@ -323,7 +328,7 @@ def _add_schedules(subparsers: Any) -> None:
         metavar="TIME",
         help="Within this time, such as 30m or 1d (default: 2h).",
     )
-    _add_json(upcoming)
+    _add_json(upcoming, "a line for each with due_time, job_name, note and how many more follow")
     explain = _add(
         subparsers, "explain", planning.explain, "Tell why a job did, did not or will run."
     )
@@ -335,10 +340,11 @@ def _add_schedules(subparsers: Any) -> None:
         help='Such as 2026-11-24T01:00 or "yesterday 01:00", on the job\'s own clock unless an '
         "offset is given.",
     )
+    _add_json(explain, "an ExplainRunResponse")
     preview = _add(subparsers, "preview", planning.preview, "Tell when a schedule fires next.")
     which = preview.add_mutually_exclusive_group(required=True)
     which.add_argument("schedule", nargs="?", type=text, help='Such as "0 2 * * 1-5".')
-    which.add_argument("--job", type=text, help="The schedule of this job.")
+    which.add_argument("--job", type=text, metavar="JOB", help="The schedule of this job.")
     preview.add_argument(
         "--tz", dest="timezone", type=text, metavar="ZONE", help="Such as Europe/Berlin."
     )
@@ -346,16 +352,11 @@ def _add_schedules(subparsers: Any) -> None:
     preview.add_argument(
         "--after", type=times.moment, metavar="TIME", help="After this time, not from now on."
     )
-    _add_json(preview)
+    _add_json(preview, "a PreviewScheduleResponse")
 
 
-def _add_json(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--json",
-        dest="as_json",
-        action="store_true",
-        help="As JSON, one object a line; names as in memory.proto.",
-    )
+def _add_json(parser: Any, what: str) -> None:
+    parser.add_argument("--json", dest="as_json", action="store_true", help=f"As JSON: {what}.")
 
 
 def _add_dry_run(parser: ArgumentParser) -> None:

@@ -54,6 +54,8 @@ def _more(row: Values) -> str:
 
 def explain(api: Api, options: Namespace, out: Output) -> int:
     answer = api.call("ExplainRun", job_name=options.job, time=options.moment.isoformat())
+    if options.as_json:
+        return out.objects([answer])
     out.note(api.note)
     out.line(printable(answer["explanation"]))
     return ExitCode.DONE

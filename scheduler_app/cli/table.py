@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
-from scheduler_app.cli.output import pause_words
+from scheduler_app.cli.output import Line, pause_words
 from scheduler_app.rpc.wire import RESULT, Values
 from scheduler_app.text import LONGEST_LIST, first_line, listed, printable
 
@@ -20,43 +20,67 @@ WIDTHS = (20, 12, 20, 20, 10, 10)
 def status_lines(status: Values) -> Iterator[str]:
     """Yield the lines to print, with moments in local time. A column grows when a value needs
     it."""
-    yield f"Scheduler: {printable(_scheduler(status))}"
+    return (line.text for line in marked_lines(status))
+
+
+def marked_lines(status: Values) -> Iterator[Line]:
+    """Yield the same lines, with their states."""
+    label, state = "Scheduler: ", _scheduler_state(status)
+    text = f"{label}{printable(_scheduler(status))}"
+    yield Line(text, "well" if state == "RUNNING" else "sick", len(label), len(label + state))
     for node in _first(status["nodes"]):
         if not node["well"] and status["scheduler_running"]:
-            yield f"    {printable(node['name'])} does not work: {printable(node['problem'] or '')}"
-    yield ""
+            problem = printable(node["problem"] or "")
+            yield _note(f"{printable(node['name'])} does not work: {problem}", "sick")
+    yield Line("")
     if not status["jobs"]:
-        yield "No jobs registered."
+        yield Line("No jobs registered.")
         return
     rows = [_row(job) for job in status["jobs"]]
     widths = [
         max(width, *(len(row[column]) for row in rows)) for column, width in enumerate(WIDTHS)
     ]
-    yield _line(HEADER, widths)
-    yield "-" * sum(widths)
+    yield Line(_line(HEADER, widths), "header", 0, sum(widths) + len(widths))
+    yield Line("-" * sum(widths))
+    begin = widths[0] + 1
     for job, row in zip(status["jobs"], rows, strict=True):
-        yield _line(row, widths)
-        if job["problem"]:
-            yield f"    problem: {printable(job['problem'])}"
-        if job["overrides"]:
-            yield f"    overridden: {printable(', '.join(sorted(job['overrides'])))}"
-        if job["is_paused"] and (job["pause_reason"] or job["paused_until_ms"]):
-            yield f"    paused {printable(pause_words(job))}"
-        if job["state"] == "OVERDUE":
-            at = _local(job["next_run_ms"], seconds=True)
-            yield f"    due since {at}, and no scheduler has claimed it"
-        if job["running_run_ids"]:
-            yield f"    running: run {listed(map(str, job['running_run_ids']))}"
-        for run in _first(job["interrupted_runs"]):
-            at = _local(run["last_heartbeat_ms"])
-            died = f"was running when {printable(run['node'])} died, last heard of at {at}"
-            yield f"    run {run['run_id']} {died}"
-        if job["last_error"]:
-            yield f"    {_word(job)}: {printable(first_line(job['last_error']))}"
+        yield Line(_line(row, widths), row[1].lower(), begin, begin + len(row[1]))
+        yield from _notes(job)
+
+
+def _notes(job: Values) -> Iterator[Line]:
+    """Yield what is told below a job."""
+    if job["problem"]:
+        yield _note(f"problem: {printable(job['problem'])}", "broken")
+    if job["overrides"]:
+        yield _note(f"overridden: {printable(', '.join(sorted(job['overrides'])))}")
+    if job["is_paused"] and (job["pause_reason"] or job["paused_until_ms"]):
+        yield _note(f"paused {printable(pause_words(job))}")
+    if job["state"] == "OVERDUE":
+        at = _local(job["next_run_ms"], seconds=True)
+        yield _note(f"due since {at}, and no scheduler has claimed it", "overdue")
+    if job["running_run_ids"]:
+        yield _note(f"running: run {listed(map(str, job['running_run_ids']))}")
+    for run in _first(job["interrupted_runs"]):
+        at = _local(run["last_heartbeat_ms"])
+        died = f"was running when {printable(run['node'])} died, last heard of at {at}"
+        yield _note(f"run {run['run_id']} {died}", "interrupted")
+    if job["last_error"]:
+        word = _word(job)
+        outcome = job["last_outcome"] or ("failed" if word == "error" else "skipped")
+        yield _note(f"{word}: {printable(first_line(job['last_error']))}", outcome)
+
+
+def _note(text: str, state: str = "") -> Line:
+    return Line(f"    {text}", state, 4, 4 + len(text))
+
+
+def _scheduler_state(status: Values) -> str:
+    return status["state"] or ("RUNNING" if status["scheduler_running"] else "STOPPED")
 
 
 def _scheduler(status: Values) -> str:
-    state = status["state"] or ("RUNNING" if status["scheduler_running"] else "STOPPED")
+    state = _scheduler_state(status)
     since = f" since {_local(status['since_ms'], seconds=True)}" if status["since_ms"] else ""
     problem = f": {status['problem']}" if status["problem"] else ""
     return f"{state}{since}{problem}"

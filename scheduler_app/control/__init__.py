@@ -19,7 +19,8 @@ from scheduler_app.control.pauses import (
     resume_many,
 )
 from scheduler_app.control.periods import backfill, plan_backfill
-from scheduler_app.control.runs import cancel, cancel_many, retry
+from scheduler_app.control.plans import Setting, plan_override
+from scheduler_app.control.runs import cancel, cancel_many, retry, retry_many
 from scheduler_app.control.selection import in_batches
 from scheduler_app.control.transaction import BATCH, Changes
 
@@ -29,6 +30,7 @@ __all__ = [
     "Actor",
     "Changes",
     "Resumption",
+    "Setting",
     "add",
     "backfill",
     "cancel",
@@ -39,11 +41,13 @@ __all__ = [
     "pause",
     "pause_many",
     "plan_backfill",
+    "plan_override",
     "plan_resume",
     "plan_resumes",
     "resume",
     "resume_many",
     "retry",
+    "retry_many",
     "revert",
     "trigger",
     "trigger_many",

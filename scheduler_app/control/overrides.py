@@ -70,7 +70,7 @@ def _apply(
     by: Actor,
     reason: str,
 ) -> None:
-    _check(job, values)
+    check(job.name, values)
     has_other_schedule = any(getattr(job, field) != values[field] for field in SCHEDULE)
     fields = [*OVERRIDABLE, "zone_rules", "overrides", "declared"]
 
@@ -89,9 +89,9 @@ def _apply(
         schedules.write([job], fields)
 
 
-def _check(job: Job, values: dict[str, Any]) -> None:
-    """Raise CronError or DeclarationError for values that cannot be used."""
-    fires = Schedule(values["cron"], values["timezone"], values["jitter"], job.name).compute()
+def check(name: str, values: Mapping[str, Any]) -> None:
+    """Raise CronError or DeclarationError for values of OVERRIDABLE that a job cannot use."""
+    fires = Schedule(values["cron"], values["timezone"], values["jitter"], name).compute()
     if isinstance(fires, Uncomputable):
         raise CronError(fires.text)
     policies = {field: value for field, value in values.items() if field not in SCHEDULE}

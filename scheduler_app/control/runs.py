@@ -4,8 +4,9 @@ from collections.abc import Collection
 
 from scheduler_app.control.actor import Action, Actor, audit, kept, sentence
 from scheduler_app.control.transaction import Changes, carry_out
-from scheduler_app.exceptions import ActionRefused, RunNotFound
+from scheduler_app.exceptions import ActionRefused, RunNotFound, SchedulerError
 from scheduler_app.ledger import schedules, transitions
+from scheduler_app.ledger.retries import later_attempts
 from scheduler_app.models import JobRun, RunState, database
 from scheduler_app.models.run import ACTIVE
 
@@ -57,26 +58,56 @@ def retry(run_id: int, *, by: Actor, reason: str = "") -> JobRun:
     the ledger as it is.
 
     Of a row that accounts for several occurrences, the last is run. Raises RunNotFound, Busy, and
-    ActionRefused if the run has not ended or is a success, if it is being run again already, or if
-    the job is orphaned."""
+    ActionRefused if the run has not ended or is a success, if a later attempt of it has not ended
+    or is a success, or if the job is orphaned."""
+    queued, refused = _retry([run_id], by, reason)
+    for error in refused.values():
+        raise error
+    return queued[0]
+
+
+def retry_many(run_ids: Collection[int], *, by: Actor, reason: str = "") -> Changes:
+    """Run these again in one transaction; BATCH of them at most. Of several attempts of one
+    occurrence only the last is. Refused are those that retry() refuses. Raises Busy."""
+    queued, refused = _retry(run_ids, by, reason)
+    changed = [str(run.rerun_of_id) for run in queued]
+    return Changes(changed, refused={str(pk): error for pk, error in refused.items()})
+
+
+def _retry(
+    run_ids: Collection[int], by: Actor, reason: str
+) -> tuple[list[JobRun], dict[int, SchedulerError]]:
     reason = kept(reason)
-    found = JobRun.objects.filter(pk=run_id) if 0 < run_id <= LARGEST_ID else JobRun.objects.none()
+    possible = [run_id for run_id in run_ids if 0 < run_id <= LARGEST_ID]
 
-    def retry_one() -> JobRun:
-        ended = found.defer("traceback", "log", "metadata").first()
-        if ended is None:
-            raise RunNotFound(run_id)
-        jobs = schedules.lock([ended.job_name])  # one request at a time
-        if why_not := _refusal(ended, bool(jobs) and not jobs[0].is_orphaned):
-            raise ActionRefused(why_not)
-        run = transitions.request_again(ended, database.now(), by.name)
-        audit(Action.RETRY, by, [(ended.job_name, f"Run {run_id}. {reason}".strip(), True)])
-        return run
+    def retry_all() -> tuple[list[JobRun], dict[int, SchedulerError]]:
+        rows = JobRun.objects.filter(pk__in=possible).defer("traceback", "log", "metadata")
+        found = {run.pk: run for run in rows}
+        refused: dict[int, SchedulerError] = {
+            pk: RunNotFound(pk) for pk in run_ids if pk not in found
+        }
+        if not found:
+            return [], refused
+        jobs = schedules.lock(sorted({run.job_name for run in found.values()}))  # one at a time
+        declared = {job.name for job in jobs if not job.is_orphaned}
+        later = later_attempts(found.values())
+        for pk, run in found.items():
+            if why_not := _refusal(run, run.job_name in declared, later[pk], found):
+                refused[pk] = ActionRefused(why_not)
+        ended = [run for pk, run in sorted(found.items()) if pk not in refused]
+        queued = transitions.request_again(ended, database.now(), by.name)
+        if ended:
+            told = [(run.job_name, f"Run {run.pk}. {reason}".strip(), True) for run in ended]
+            audit(Action.RETRY, by, told)
+        return queued, refused
 
-    return carry_out(retry_one, [f"run {run_id}"])
+    return carry_out(retry_all, [f"run {pk}" for pk in possible])
 
 
-def _refusal(ended: JobRun, is_declared: bool) -> str:
+def _refusal(
+    ended: JobRun, is_declared: bool, later: Collection[JobRun], selected: Collection[int]
+) -> str:
+    """Return why this run cannot be run again beside the selected ones; empty if it can."""
     run, job = f"Run {ended.pk}", ended.job_name
     if ended.state in ACTIVE:
         return f"{run} cannot be run again: it has not ended."
@@ -84,5 +115,14 @@ def _refusal(ended: JobRun, is_declared: bool) -> str:
         return f"{run} cannot be run again: it is a success. Run the job {job} instead."
     if not is_declared:
         return f"{run} cannot be run again: no scheduler's code declares the job {job} any more."
-    again = JobRun.objects.active().filter(rerun_of=ended.pk).values_list("pk", flat=True).first()
-    return f"{run} is being run again already, as run {again}." if again else ""
+    for attempt in later:
+        if attempt.state in ACTIVE:
+            return f"{run} is being run again already, as run {attempt.pk}."
+        if attempt.state == RunState.SUCCESS:
+            return (
+                f"{run} cannot be run again: a later attempt, run {attempt.pk}, is a success. "
+                f"Run the job {job} instead."
+            )
+        if attempt.pk in selected:
+            return f"{run} is not run again: run {attempt.pk} is a later attempt of the same."
+    return ""

@@ -14,6 +14,7 @@ from scheduler_app.backends.process import Isolation
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.engine.capacity import Capacity, Pace
 from scheduler_app.engine.recorder import Recorder
+from scheduler_app.engine.telling import Speaking
 from scheduler_app.engine.vitals import Vitals
 from scheduler_app.execution.bounded_log import RunLog
 from scheduler_app.execution.capture import capture
@@ -75,6 +76,8 @@ class Dispatcher:
         self._lock = threading.Lock()
         self._pending: deque[JobRun] = deque()
         self._running: dict[int, JobContext] = {}
+        self._speaking: dict[int, Speaking] = {}
+        """What those say whose functions are called now."""
         self._unaccounted: dict[int, JobRun] = {}
         """The first attempts among them that account_for_runs() has not recorded yet."""
         self._isolated = set[int]()
@@ -119,6 +122,11 @@ class Dispatcher:
     def held(self) -> frozenset[int]:
         """The ids of the runs that this process carries out, or whose outcome it still records."""
         return self.active | self._recorder.unrecorded
+
+    @property
+    def speaking(self) -> list[Speaking]:
+        """What the runs say whose functions are called now."""
+        return list(self._speaking.copy().values())
 
     def has_failed(self) -> bool:
         """Return whether, since the last call, a run has failed of a job that is paused after
@@ -328,11 +336,17 @@ class Dispatcher:
     def _call(self, run: JobRun, definition: JobDefinition, context: JobContext) -> None:
         log = RunLog(self._settings.log_limit)
         policies = self._policies(run)
-        if policies.needs_process:
-            timeout = policies.timeout
-            carry_out(run, context, lambda: self._call_isolated(definition, context, log, timeout))
-        else:
-            self._call_here(run, definition, context, log)
+        self._speaking[run.pk] = Speaking(run, context, log, time.monotonic())
+        try:
+            if policies.needs_process:
+                limit = policies.timeout
+                carry_out(
+                    run, context, lambda: self._call_isolated(definition, context, log, limit)
+                )
+            else:
+                self._call_here(run, definition, context, log)
+        finally:
+            self._speaking.pop(run.pk, None)
         run.log = storable(log.close(), self._settings.log_limit)
 
     def _call_here(

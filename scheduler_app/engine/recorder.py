@@ -27,7 +27,13 @@ PAUSE = 0.25
 FOLD_EVERY, FOLD_NEXT = 5.0, 0.1
 """Seconds between two folds of the counters: as a rule, and when the last one left something."""
 UNRECORDABLE = "The details of this outcome could not be stored; the scheduler's log has them."
-DETAILS: dict[str, Any] = {"message": UNRECORDABLE, "traceback": "", "metadata": {}, "log": ""}
+DETAILS: dict[str, Any] = {
+    "message": UNRECORDABLE,
+    "traceback": "",
+    "log": "",
+    "metadata": {},
+    "progress": None,
+}
 """What is recorded of an outcome in place of what cannot be."""
 
 Item: TypeAlias = tuple[JobRun, bool]

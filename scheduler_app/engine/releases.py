@@ -10,7 +10,8 @@ from typing import Any
 
 from django.db.models.functions import Now
 
-from scheduler_app import zones
+from scheduler_app import __version__, zones
+from scheduler_app.conf import scheduler_settings
 from scheduler_app.models import Node, Release, ZoneRules, change, database
 from scheduler_app.policies import Policies
 from scheduler_app.registry import JobDefinition, Registry
@@ -53,7 +54,13 @@ def register(name: str, registry: Registry) -> Node:
         if not Node.objects.alive().exclude(release=digest).exists():
             Release.objects.filter(digest=digest).update(since=Now())
         change.note_node(name)
-        return Node.objects.create(name=name, declares=sorted(declared), release=digest)
+        return Node.objects.create(
+            name=name,
+            declares=sorted(declared),
+            release=digest,
+            version=__version__,
+            slots=scheduler_settings().max_concurrent_runs,
+        )
 
 
 def remember(digest: str, declared: Declarations) -> None:

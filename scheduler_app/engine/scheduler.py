@@ -24,6 +24,8 @@ from scheduler_app.engine.connections import WatchedConnection
 from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.engine.liveness import Liveness
 from scheduler_app.engine.reconcile import Reconciler
+from scheduler_app.engine.rollups import RollupKeeper
+from scheduler_app.engine.telling import Teller
 from scheduler_app.engine.unheld import OWNERLESS, UnheldRuns, ownerless, running_on
 from scheduler_app.engine.vitals import Problem, Vitals
 from scheduler_app.engine.vouching import Voucher
@@ -90,12 +92,14 @@ class Scheduler(BackgroundScheduler):
         self._dispatcher = Dispatcher(
             registry, self._executor, self._isolation, self.vitals, self._on_progress
         )
+        self._teller = Teller(lambda: self.node, lambda: self._dispatcher.speaking)
         self.vitals.probe = self._dispatcher.report_progress
         self._guard = guard or Guard(self._settings.shutdown_timeout)
         self._owns_guard = guard is None
         self._voucher = Voucher(self._guard, self._dispatcher.in_threads, self._observe)
         self.liveness = Liveness(self.vitals, self._voucher, self.hurry, monotonic)
         self._connection = WatchedConnection(self._settings.stuck_after / 2)
+        self._rollups = RollupKeeper(self._settings.stuck_after / 2)
         self._failures = 0
         self._next_chores = 0.0
         self._next_check = 0.0
@@ -145,10 +149,13 @@ class Scheduler(BackgroundScheduler):
         undo.callback(capture.uninstall)
         self._dispatcher.start()
         undo.callback(self._dispatcher.stop, STOP_MARGIN)
+        self._teller.start()
+        undo.callback(self._teller.stop, STOP_MARGIN)
         wakeup.register(self)
         undo.callback(wakeup.unregister, self)
         undo.callback(BlockingScheduler.shutdown, self, wait=False)
         super().start()
+        undo.callback(self._rollups.stop, STOP_MARGIN)
         self.vitals.restart()
         self.vitals.claims.thread = self._thread
         self.vitals.threads += [self._thread, self.liveness.thread, self._voucher.thread]
@@ -167,15 +174,18 @@ class Scheduler(BackgroundScheduler):
         self._isolation.spare()
         self._dispatcher.stop_all()
         has_ended = self._end_tick()
+        self._rollups.stop(0.0)
         has_ended &= self._dispatcher.drain(max(0.0, deadline - time.monotonic()))
         self._isolation.close()
         self._dispatcher.drain(STOP_MARGIN if not has_ended else 0.0)
         has_ended &= self._dispatcher.stop(STOP_MARGIN)
+        self._teller.stop(STOP_MARGIN)
         capture.uninstall()
         self._executor.close()
         has_ended &= self.liveness.stop(STOP_MARGIN)
         self._voucher.stop()
         has_ended &= self._close_node()
+        self._rollups.stop(STOP_MARGIN)
         self._close_guard()
         writer.stop(LOG_MARGIN)
         return has_ended
@@ -269,7 +279,8 @@ class Scheduler(BackgroundScheduler):
 
     def _observe(self, seconds: float) -> None:
         """Have no thread of the engine wait for ever for an answer of the database."""
-        for used in (self.liveness.connection, self._connection, self._dispatcher.connection):
+        engine = (self._connection, self._dispatcher.connection, self._teller.connection)
+        for used in (self.liveness.connection, self._rollups.connection, *engine):
             used.observe(seconds)
 
     def _until_due(self) -> float:
@@ -295,6 +306,7 @@ class Scheduler(BackgroundScheduler):
             self._take_from_stopped_nodes,
             self._prune_feed,
             self._look_for_leases,
+            self._rollups.ensure_running,
             failing.pause_failing,
         ):
             try:

@@ -11,10 +11,10 @@ from pathlib import Path
 from scheduler_app.conf import scheduler_settings
 from scheduler_app.execution.describe import describe
 from scheduler_app.logs import writer
+from scheduler_app.models.heartbeat import STOPPING
 from scheduler_app.text import first_line
 
 ROOT = str(Path(__file__).resolve().parent.parent)
-STOPPING = "it is stopping"
 LOG_PATIENCE = 60.0
 """Seconds that a log handler of the project's may take for one record: a mail server may be slow,
 and no run waits for it."""

@@ -1,11 +1,22 @@
 """The text that a run has logged and printed, bounded."""
 
+import re
 import threading
 from collections import deque
 
 NOTE = "\n[... {:,} characters left out ...]\n"
 NOTE_ROOM = 60
 PIECES = 1_000
+_NOTES = re.compile(r"\n\[\.\.\. ([\d,]{1,25}) characters left out \.\.\.\]\n")
+
+
+def parts(text: str) -> tuple[str, int, str]:
+    """Return the head of a log, how many characters are left out after it, and its tail. A note
+    that the job itself has written is not at the place of ours."""
+    for note in _NOTES.finditer(text):
+        if note.start() == (len(text) - len(note[0])) // 2:
+            return text[: note.start()], int(note[1].replace(",", "")), text[note.end() :]
+    return text, 0, ""
 
 
 class RunLog:
@@ -20,12 +31,15 @@ class RunLog:
         self._tail_length = 0
         self._left_out = 0
         self._is_closed = False
+        self.size = 0
+        """How many characters were written."""
         self._lock = threading.RLock()  # a signal handler may log in the midst of a write
 
     def write(self, text: str) -> None:
         with self._lock:
             if self._is_closed:
                 return
+            self.size += len(text)
             if self._head_room:
                 self._head.append(text[: self._head_room])
                 text = text[self._head_room :]

@@ -19,7 +19,7 @@ from django.db import connections
 from scheduler_app import added
 from scheduler_app.execution import capture
 from scheduler_app.execution.runner import Outcome, execute
-from scheduler_app.metadata import storable_metadata
+from scheduler_app.metadata import Progress, storable_metadata
 from scheduler_app.models import RunState
 from scheduler_app.processes.protocol import Channel, Message
 from scheduler_app.registry import JobContext, registry
@@ -58,7 +58,10 @@ def serve(channel: Channel, output: int) -> None:
     ).start()
     _redirect(output)
     capture.install(everything=_Log(output))
-    channel.send({"outcome": asdict(_execute(context))})
+    ended = asdict(_execute(context))
+    if context.last_progress:
+        channel.send({"progress": context.last_progress})
+    channel.send({"outcome": ended})
     connections.close_all()
 
 
@@ -107,6 +110,7 @@ class _Reports:
         self._channel = channel
         self._lock = threading.Lock()
         self._gathered: dict[str, Any] = {}
+        self._progress: Progress | None = None
         self._is_gathering = False
         self._credit = float(BURST)
         self._credited_at = time.monotonic()
@@ -114,13 +118,26 @@ class _Reports:
     def add(self, values: dict[str, Any]) -> None:
         with self._lock:
             self._gathered.update(values)
-            if self._is_gathering:
-                return
-            if self._has_credit():
-                self._send()
-            else:
-                self._is_gathering = True
+            self._send_or_gather()
+
+    def set_progress(self, progress: Progress | None) -> None:
+        with self._lock:
+            self._progress = progress
+            self._send_or_gather()
+
+    def _send_or_gather(self) -> None:
+        """Send now, or a little later with what comes meanwhile; the lock is held."""
+        if self._is_gathering:
+            return
+        if self._has_credit():
+            self._send()
+        else:
+            self._is_gathering = True
+            try:
                 threading.Thread(target=self._send_later, daemon=True).start()
+            except RuntimeError:  # the system has no room for another thread
+                self._is_gathering = False
+                self._send()
 
     def _has_credit(self) -> bool:
         now = time.monotonic()
@@ -139,7 +156,11 @@ class _Reports:
 
     def _send(self) -> None:
         gathered, self._gathered = self._gathered, {}
-        self._channel.send({"reported": gathered})
+        progress, self._progress = self._progress, None
+        if gathered:
+            self._channel.send({"reported": gathered})
+        if progress:
+            self._channel.send({"progress": progress})
 
 
 @dataclass(kw_only=True, eq=False)
@@ -161,6 +182,10 @@ class _Context(JobContext):
         copied = storable_metadata(values)
         self.reported.update(copied)
         self.reports.add(copied)
+
+    def progress(self, done: float, total: float | None = None, text: str = "") -> None:
+        super().progress(done, total, text)
+        self.reports.set_progress(self.last_progress)
 
 
 def _context(message: Message, channel: Channel) -> _Context:

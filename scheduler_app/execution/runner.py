@@ -19,7 +19,7 @@ from scheduler_app.execution.describe import (
     format_traceback,
     is_clean_exit,
 )
-from scheduler_app.metadata import mapping, storable_metadata
+from scheduler_app.metadata import mapping, storable_metadata, stored_progress
 from scheduler_app.models import JobRun, RunState, clock
 from scheduler_app.registry import JobContext, JobDefinition
 from scheduler_app.text import storable
@@ -46,6 +46,7 @@ def carry_out(run: JobRun, context: JobContext, perform: Callable[[], Outcome]) 
     run.finished_at = run.started_at + timedelta(seconds=time.monotonic() - began)
     run.state, run.message = outcome.state, outcome.message
     run.traceback, run.metadata = outcome.traceback, outcome.metadata
+    run.progress = stored_progress(context.last_progress)
     if context.cancel_reason and (context.cancel_seen or run.state == RunState.CANCELLED):
         run.state = RunState.CANCELLED
         why = "\n".join([context.cancel_reason, outcome.message]).strip()

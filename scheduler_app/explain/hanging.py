@@ -17,8 +17,14 @@ def hanging(run: JobRun, now: datetime) -> str:
     does not end although it was asked to; empty for any other."""
     if run.state != RunState.RUNNING or run.started_at is None:
         return ""
+    return hanging_beside(usual_duration(run.job_name), run, now)
+
+
+def hanging_beside(usual: timedelta | None, run: JobRun, now: datetime) -> str:
+    """Return the same, where it is known how long its job takes usually."""
+    if run.state != RunState.RUNNING or run.started_at is None:
+        return ""
     lasts = now - run.started_at
-    usual = usual_duration(run.job_name)
     asked = now - run.cancel_requested_at if run.cancel_requested_at else timedelta()
     takes_long = usual is not None and lasts > max(AT_LEAST, usual * LONG)
     if not (takes_long or asked > AT_LEAST):
@@ -37,10 +43,16 @@ def usual_duration(job_name: str) -> timedelta | None:
 
 def _advice(run: JobRun) -> str:
     job = Job.objects.filter(name=run.job_name).first()
-    if job and (job.isolated or job.timeout):
+    has_process = bool(job and (job.isolated or job.timeout))
+    return advice(run.node.name if run.node else "", has_process=has_process)
+
+
+def advice(node: str, *, has_process: bool) -> str:
+    """Return what can be done about a run that hangs on this node (empty: it is not known)."""
+    if has_process:
         return "It has a process of its own: cancel the run, and that is killed if need be."
-    node = f"scheduler {printable(run.node.name)}" if run.node else "its scheduler"
+    scheduler = f"scheduler {printable(node)}" if node else "its scheduler"
     return (
         "A thread cannot be killed: if the run hangs, cancel it and restart "
-        f"{node}, and declare the job isolated=True, so that its runs can be killed."
+        f"{scheduler}, and declare the job isolated=True, so that its runs can be killed."
     )

@@ -1,9 +1,15 @@
-"""Which failed runs are tried again, and when."""
+"""Which failed runs are tried again, when, and what came of it."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from scheduler_app.models import Job, JobRun
+from django.db.models import Q
+
+from scheduler_app.models import Job, JobRun, bulk
+
+LONGEST_CHAIN = 20
+"""How many times the same thing is followed from one request to run it again to the next."""
 
 
 def retries_of(failed: Sequence[JobRun], now: datetime) -> list[JobRun]:
@@ -40,3 +46,47 @@ def _retry(run: JobRun, now: datetime, due_at: datetime) -> JobRun:
 def first_attempt(run: JobRun) -> int:
     """Return the id of the first attempt at this run's occurrence or request."""
     return run.first_attempt_id or run.pk
+
+
+def later_attempts(runs: Iterable[JobRun]) -> dict[int, list[JobRun]]:
+    """Return, for each of these runs, all that tried the same again later: retries, what people
+    asked for again, and the retries of that; in their order."""
+    runs = list(runs)
+    rows = {run.pk: run for run in runs}
+    after = defaultdict[int, set[int]](set)
+    heads = {head for run in runs for head in _heads(run)}
+    seen = set[int]()
+    for _ in range(LONGEST_CHAIN):
+        seen |= heads
+        found = _tried_again(heads)
+        for run in found:
+            rows.setdefault(run.pk, run)
+            for head in _heads(run) - {run.pk}:
+                after[head].add(run.pk)
+        heads = {run.pk for run in found} - seen
+        if not heads:
+            break
+    return {
+        run.pk: [rows[pk] for pk in sorted(_reached(_heads(run), after)) if pk > run.pk]
+        for run in runs
+    }
+
+
+def _heads(run: JobRun) -> set[int]:
+    """Return the ids to which later attempts of the same refer."""
+    return {run.pk, first_attempt(run), run.rerun_of_id or run.pk}
+
+
+def _tried_again(heads: Iterable[int]) -> list[JobRun]:
+    tries = Q(rerun_of__isnull=False) & Q(bulk.AnyOf("rerun_of", heads))
+    retries = Q(first_attempt__isnull=False) & Q(bulk.AnyOf("first_attempt", heads))
+    rows = JobRun.objects.filter(tries | retries)
+    return list(rows.only("job_name", "state", "attempt", "rerun_of", "first_attempt"))
+
+
+def _reached(heads: set[int], after: dict[int, set[int]]) -> set[int]:
+    reached, new = set[int](), heads
+    while new:
+        reached |= new
+        new = {pk for each in new for pk in after.get(each, ())} - reached
+    return reached

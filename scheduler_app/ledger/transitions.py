@@ -16,6 +16,7 @@ from scheduler_app.models import (
     JobRun,
     JobRunQuerySet,
     Node,
+    RunProgress,
     RunState,
     Trigger,
     bulk,
@@ -168,19 +169,22 @@ def request_occurrences(
     return runs
 
 
-def request_again(ended: JobRun, now: datetime, requested_by: str) -> JobRun:
-    """Queue a run of the same occurrence, or with the same arguments, as this one, which a person
-    asks for. Call it in a transaction."""
-    run = _requested(
-        ended.job_name,
-        ended.scheduled_for,
-        now,
-        requested_by,
-        arguments=ended.arguments,
-        rerun_of=ended,
-    )
-    insert([run])
-    return run
+def request_again(ended: Iterable[JobRun], now: datetime, requested_by: str) -> list[JobRun]:
+    """Queue, for each of these, a run of the same occurrence, or with the same arguments, which a
+    person asks for. Call it in a transaction."""
+    runs = [
+        _requested(
+            run.job_name,
+            run.scheduled_for,
+            now,
+            requested_by,
+            arguments=run.arguments,
+            rerun_of=run,
+        )
+        for run in ended
+    ]
+    insert(runs)
+    return runs
 
 
 def _requested(
@@ -241,13 +245,15 @@ def _request_cancel(running: JobRunQuerySet, now: datetime, reason: str) -> int:
 
 
 def lose(running: Iterable[JobRun], now: datetime, message: str) -> list[JobRun]:
-    """Record these (locked) runs as lost; return them. Call it in a transaction."""
+    """Record these (locked) runs as lost, with what they have said so far; return them. Call it in
+    a transaction."""
     lost = list(running)
     JobRun.objects.filter(pk__in=[run.pk for run in lost]).update(
         state=RunState.LOST,
         finished_at=Greatest("started_at", now),  # the clock may have been put back
         message=message,
     )
+    RunProgress.objects.keep([run.pk for run in lost])
     for run in lost:
         run.state = RunState.LOST
     change.note_runs(lost)

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import CommandError, OutputWrapper
 from django.utils import timezone
 
+from scheduler_app.cli.typos import suggest
 from scheduler_app.importers import SOURCES, Entry, crontab
 from scheduler_app.importers.code import Code
 
@@ -34,6 +35,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--write", type=Path, metavar="PATH", help="Write the code into this new file."
     )
+    suggest(parser)
     parser.set_defaults(local=_import)
 
 

@@ -11,11 +11,13 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from scheduler_app.cli import times
+from scheduler_app.cli.output import Output
 from scheduler_app.cli.parser import text
+from scheduler_app.cli.typos import suggest
 from scheduler_app.consistency.check import audit_ledger
-from scheduler_app.consistency.report import Tally
+from scheduler_app.consistency.report import Discrepancy, Tally
 from scheduler_app.models.faults import fault_of
-from scheduler_app.rpc.wire import FIRST_YEAR, LAST_YEAR
+from scheduler_app.rpc.wire import FIRST_YEAR, LAST_YEAR, Values
 from scheduler_app.status import scheduler_health
 from scheduler_app.text import Clock, printable
 
@@ -34,6 +36,13 @@ def add_command(commands: Any) -> None:
     audit.add_argument(
         "--job", dest="jobs", nargs="+", metavar="JOB", type=text, help="These jobs only."
     )
+    audit.add_argument(
+        "--json",
+        dest="as_json",
+        action="store_true",
+        help="Each discrepancy as JSON, an object a line; the sum goes to standard error.",
+    )
+    suggest(audit)
     audit.set_defaults(local=_audit)
 
 
@@ -44,16 +53,30 @@ def _audit(
     since: datetime | None,
     until: datetime | None,
     jobs: list[str] | None,
+    as_json: bool,
     **_: Any,
 ) -> None:
-    tally = Tally()
+    out, tally = Output(stdout, stderr), Tally()
     for discrepancy in audit_ledger(since, until, jobs, tally):
-        stdout.write(printable(str(discrepancy)))
-    stdout.write(str(tally))
+        if as_json:
+            out.json(_values(discrepancy))
+        else:
+            out.line(printable(str(discrepancy)))
+    (out.note if as_json else out.line)(str(tally))
     if problem := _scheduler_problem():
         stderr.write(f"Scheduler: {printable(problem)}")
     if tally.discrepancies:
         raise SystemExit(1)
+
+
+def _values(found: Discrepancy) -> Values:
+    return {
+        "job_name": found.job_name,
+        "kind": found.kind,
+        "text": found.text,
+        "time": found.moment,
+        "occurrences": found.occurrences,
+    }
 
 
 def _scheduler_problem() -> str:

@@ -10,9 +10,11 @@ from django.core.management.base import CommandError, OutputWrapper
 from scheduler_app.cli import times
 from scheduler_app.cli.output import Output, at
 from scheduler_app.cli.parser import text
+from scheduler_app.cli.typos import suggest
 from scheduler_app.control import Actor, tokens
 from scheduler_app.models import Scope, Surface, Token, database
 from scheduler_app.rpc.endpoint import user as owner
+from scheduler_app.rpc.wire import Values
 
 
 def add_command(commands: Any) -> None:
@@ -20,6 +22,7 @@ def add_command(commands: Any) -> None:
     parser: ArgumentParser = commands.add_parser(
         "token", help="Make, list and revoke tokens of the API."
     )
+    suggest(parser)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     create = actions.add_parser("create", help="Make a token for a user; its text is shown once.")
     create.add_argument("user", metavar="USER", type=text, help="Whose permissions it has.")
@@ -34,8 +37,13 @@ def add_command(commands: Any) -> None:
     create.add_argument(
         "--expires", type=times.span, metavar="TIME", help="After this time, such as 90d."
     )
+    suggest(create)
     create.set_defaults(local=_create)
-    actions.add_parser("list", help="List the tokens.").set_defaults(local=_list)
+    listed = actions.add_parser("list", help="List the tokens.")
+    listed.add_argument(
+        "--json", dest="as_json", action="store_true", help="As JSON, an object a line."
+    )
+    listed.set_defaults(local=_list)
     revoke = actions.add_parser("revoke", help="End a token, within a second.")
     revoke.add_argument("public_id", metavar="ID", type=text, help="As in the list.")
     revoke.set_defaults(local=_revoke)
@@ -69,7 +77,11 @@ def _create(
     stderr.write(f"Token {token} of {user} is for: {', '.join(token.scopes)}. It is shown once.")
 
 
-def _list(stdout: OutputWrapper, stderr: OutputWrapper, **_: Any) -> None:
+def _list(stdout: OutputWrapper, stderr: OutputWrapper, *, as_json: bool, **_: Any) -> None:
+    out, found = Output(stdout, stderr), Token.objects.all()
+    if as_json:
+        out.objects(map(_values, found))
+        return
     rows = [
         (
             token.public_id,
@@ -81,10 +93,24 @@ def _list(stdout: OutputWrapper, stderr: OutputWrapper, **_: Any) -> None:
             at(token.used_at, "never"),
             _state(token),
         )
-        for token in Token.objects.all()
+        for token in found
     ]
     header = ("ID", "NAME", "USER", "SCOPES", "CREATED", "EXPIRES", "LAST USED", "STATE")
-    Output(stdout, stderr).table(header, rows)
+    out.table(header, rows)
+
+
+def _values(token: Token) -> Values:
+    return {
+        "id": token.public_id,
+        "name": token.name,
+        "user": _name(token),
+        "scopes": token.scopes,
+        "create_time": token.created_at,
+        "expire_time": token.expires_at,
+        "use_time": token.used_at,
+        "revoke_time": token.revoked_at,
+        "valid": _state(token) == "valid",
+    }
 
 
 def _name(token: Token) -> str:

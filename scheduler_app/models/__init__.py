@@ -8,9 +8,12 @@ from scheduler_app.models.heartbeat import Heartbeat, Report
 from scheduler_app.models.installation import Installation
 from scheduler_app.models.job import Job, JobQuerySet
 from scheduler_app.models.node import LivenessSnapshot, Node
+from scheduler_app.models.overview import Overview
 from scheduler_app.models.period import SchedulePeriod
+from scheduler_app.models.progress import RunProgress
 from scheduler_app.models.release import Release, ZoneRules
 from scheduler_app.models.request import Request
+from scheduler_app.models.rollup import Rollup, RollupState
 from scheduler_app.models.run import Held, JobRun, JobRunQuerySet, RunState, Trigger
 from scheduler_app.models.timetable import name_of, row_id, row_ids, timetable_rows
 from scheduler_app.models.token import Scope, Token
@@ -30,9 +33,13 @@ __all__ = [
     "JobRunQuerySet",
     "LivenessSnapshot",
     "Node",
+    "Overview",
     "Release",
     "Report",
     "Request",
+    "Rollup",
+    "RollupState",
+    "RunProgress",
     "RunState",
     "SchedulePeriod",
     "Scope",

@@ -137,7 +137,7 @@ def insert(rows: Sequence[models.Model], connection: BaseDatabaseWrapper) -> Non
     with connection.cursor() as cursor:
         for row, pk in zip(rows, _reserve(table, len(rows), cursor), strict=True):
             row.pk = pk
-        values, parameters = _table(rows, fields, connection)
+        values, parameters = rows_as_table(rows, fields, connection)
         cursor.execute(f"INSERT INTO {table} ({columns}) {values}", parameters)
     for row in rows:
         row._state.adding, row._state.db = False, connection.alias
@@ -148,7 +148,7 @@ def append(rows: Sequence[models.Model], connection: BaseDatabaseWrapper) -> Non
     options = rows[0]._meta
     fields = [field for field in options.concrete_fields if not field.primary_key]
     columns = ", ".join(str(field.column) for field in fields)
-    values, parameters = _table(rows, fields, connection)
+    values, parameters = rows_as_table(rows, fields, connection)
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {options.db_table} ({columns}) {values}", parameters)
 
@@ -163,7 +163,7 @@ def update(
     table, key = options.db_table, options.pk.column
     fields: list[Any] = [options.get_field(name) for name in names]
     assignments = ", ".join(f"{field.column} = new.{field.column}" for field in fields)
-    values, parameters = _table(rows, [options.pk, *fields], connection)
+    values, parameters = rows_as_table(rows, [options.pk, *fields], connection)
     statement = (
         f"UPDATE {table} SET {assignments} FROM ({values}) AS new WHERE {table}.{key} = new.{key}"  # noqa: S608
     )
@@ -188,7 +188,7 @@ def _reserve(table: str, count: int, cursor: Any) -> Iterable[int]:
     return [pk for (pk,) in cursor.fetchall()]
 
 
-def _table(
+def rows_as_table(
     rows: Sequence[models.Model], fields: Sequence[Any], connection: BaseDatabaseWrapper
 ) -> tuple[str, list[Any]]:
     """Return a query for these values, and its parameters. A value that all rows share is sent

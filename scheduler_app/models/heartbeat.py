@@ -8,12 +8,14 @@ from typing import Any
 
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from scheduler_app.models.primary import PrimaryQuerySet
 from scheduler_app.text import storable
 
 PROBLEM_LIMIT = 2_000
+STOPPING = "it is stopping"
+"""What a scheduler says that stops as it should: no fault."""
 NOW = {"postgresql": "clock_timestamp()", "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"}
 """The moment at which the row is written, not that at which its transaction began to wait."""
 
@@ -43,10 +45,17 @@ class HeartbeatQuerySet(PrimaryQuerySet["Heartbeat"]):
             cursor.execute(*insertion(node_id, report, connection))
             return bool(cursor.rowcount == 1)
 
+    def with_problem(self) -> HeartbeatQuerySet:
+        """Return heartbeats that say that their scheduler does not work."""
+        return self.exclude(problem__in=("", STOPPING))
+
     def superseded(self) -> HeartbeatQuerySet:
-        """Return the heartbeats that later ones of their node have replaced."""
-        later = Heartbeat.objects.filter(node=models.OuterRef("node")).newest().values("pk")
-        return self.filter(pk__lt=models.Subquery(later[KEPT - 1 : KEPT]))
+        """Return the heartbeats that later ones of their node have replaced; not the last one that
+        tells a problem."""
+        of_node = Heartbeat.objects.filter(node=models.OuterRef("node")).newest()
+        last_problem = models.Subquery(of_node.with_problem().values("pk")[:1])
+        replaced = self.filter(pk__lt=models.Subquery(of_node.values("pk")[KEPT - 1 : KEPT]))
+        return replaced.exclude(pk=Coalesce(last_problem, 0))
 
     def prune(self, limit: int = 1_000) -> int:
         """Delete superseded heartbeats that no other transaction has locked."""

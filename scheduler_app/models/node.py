@@ -42,6 +42,19 @@ class NodeQuerySet(PrimaryQuerySet["Node"]):
         last = Heartbeat.objects.filter(node=models.OuterRef("pk")).newest().values("at")
         return self.annotate(heartbeat_at=Coalesce(models.Subquery(last[:1]), "started_at"))
 
+    def with_last_problem(self) -> NodeQuerySet:
+        """Annotate each with `last_problem`, why it did not work, and `last_problem_at`; None if it
+        always has."""
+        said = Heartbeat.objects.filter(node=models.OuterRef("pk")).newest().with_problem()
+        return self.annotate(
+            last_problem=models.Subquery(said.values("problem")[:1]),
+            last_problem_at=models.Subquery(said.values("at")[:1]),
+        )
+
+    def with_number_declared(self) -> NodeQuerySet:
+        """Annotate each with `declared`, the number of jobs in its code."""
+        return self.annotate(declared=_Length("declares"))
+
     def lives(self, now: datetime) -> models.QuerySet[Any]:
         """Annotate each with `alive_to`, the moment up to which it was alive. One that died was
         alive when it was last heard of; others marked it as stopped later."""
@@ -85,6 +98,10 @@ class Node(models.Model):
     release = models.CharField(
         max_length=32, blank=True, help_text="The digest of all that its code declares."
     )
+    version = models.CharField(max_length=32, blank=True, help_text="Of this package.")
+    slots = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How many runs it carries out at a time."
+    )
     started_at = models.DateTimeField(db_default=Now())
     stopped_at = models.DateTimeField(null=True, blank=True)
 
@@ -96,6 +113,20 @@ class Node(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class _Length(models.Func):
+    """The length of a list in JSON; 0 of anything else."""
+
+    function = "json_array_length"
+    output_field = models.IntegerField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        template = (
+            "CASE jsonb_typeof(%(expressions)s) WHEN 'array' "
+            "THEN jsonb_array_length(%(expressions)s) ELSE 0 END"
+        )
+        return self.as_sql(compiler, connection, template=template, **context)
 
 
 def is_fresh() -> models.Q:

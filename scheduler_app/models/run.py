@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connections, models, router
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -30,6 +30,8 @@ class RunState(models.TextChoices):
 
 
 ACTIVE = (RunState.QUEUED, RunState.RUNNING)
+DID_NOT_SUCCEED = (RunState.FAILED, RunState.LOST, RunState.MISSED)
+ENDED_BADLY = (*DID_NOT_SUCCEED, RunState.CANCELLED)
 _IS_ACTIVE = models.Q(state__in=ACTIVE)
 _HAS_NOT_ENDED = models.Q(finished_at__isnull=True)
 _HAS_ENDED = models.Q(finished_at__isnull=False)
@@ -51,7 +53,30 @@ class Trigger(models.TextChoices):
     MANUAL = "manual", "on request"
 
 
-PROGRESS = ("state", "started_at", "finished_at", "message", "traceback", "metadata", "log")
+PROGRESS = (
+    *("state", "started_at", "finished_at"),
+    *("message", "traceback", "metadata", "progress", "log"),
+)
+
+
+class StartedLate(models.Func):
+    """Whether a run started so many minutes after it was due, or later. Not as Django's own sum,
+    which on SQLite is a Python function, called for each row: most rows are done with once the
+    minutes of both moments are compared as text."""
+
+    output_field = models.BooleanField()
+
+    def __init__(self, minutes: int) -> None:
+        super().__init__(models.F("started_at"), models.F("due_at"))
+        self.minutes = minutes
+
+    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper, **_: Any) -> Any:  # type: ignore[override]
+        started, due = (compiler.compile(each)[0] for each in self.source_expressions)
+        if connection.vendor == "sqlite":
+            later = f"strftime('%%Y-%%m-%%d %%H:%%M:%%f', {due}, %s)"
+            same = f"substr({started}, 1, 16) <= substr({due}, 1, 16)"
+            return f"(NOT {same} AND {started} >= {later})", [f"+{self.minutes} minutes"]
+        return f"({started} >= {due} + %s)", [timedelta(minutes=self.minutes)]
 
 
 class Held(NamedTuple):
@@ -63,6 +88,16 @@ class Held(NamedTuple):
     """Those that other transactions hold."""
     created_at: dict[int, datetime]
     """When each of those that are now locked was created: ids begin anew in emptied tables."""
+
+
+class EndedBadly(models.Func):
+    """The condition of the index run_ended_badly, as its definition has it: without parameters."""
+
+    template = "%(expressions)s IN ('{}')".format("', '".join(ENDED_BADLY))
+    output_field = models.BooleanField()
+
+    def __init__(self) -> None:
+        super().__init__(models.F("state"))
 
 
 class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
@@ -185,6 +220,10 @@ class JobRunQuerySet(PrimaryQuerySet["JobRun"]):
         later = models.Exists(retries.exclude(finished_at__lt=moment))
         return self.filter(~later, first_attempt=None, finished_at__lt=moment)
 
+    def ended_badly(self) -> JobRunQuerySet:
+        """Return runs that failed, were lost, missed or cancelled."""
+        return self.finished().filter(EndedBadly())
+
     def executed(self) -> JobRunQuerySet:
         """Return finished runs whose function was called (not skipped, not missed)."""
         return self.finished().filter(started_at__isnull=False)
@@ -261,6 +300,9 @@ class JobRun(models.Model):
     traceback = models.TextField(blank=True)
     log = models.TextField(blank=True, help_text="What the job logged and printed.")
     metadata = models.JSONField(default=dict, blank=True)
+    progress = models.JSONField(
+        null=True, blank=True, help_text="How far it came, as it last said: done, total, text."
+    )
 
     policies: Policies | None = None
     """No column: the policies in force when a node took the run; None before, and if its job has no
@@ -316,6 +358,11 @@ class JobRun(models.Model):
             ),
             models.Index(fields=("due_at",), condition=_HAS_NOT_BEGUN, name="run_not_begun"),
             models.Index(fields=("finished_at",), name="run_by_age"),
+            models.Index(
+                fields=("finished_at",),
+                condition=models.Q(state__in=ENDED_BADLY),
+                name="run_ended_badly",
+            ),
             models.Index(
                 fields=("scheduled_for",),
                 condition=models.Q(first_scheduled_for__isnull=False),

@@ -359,11 +359,11 @@ def retry_run(by: Actor, run_id: int, reason: str = "") -> Values:
 
 @_read
 def get_run(_: Actor, run_id: int) -> Values:
-    rows = JobRun.objects.select_related("node").filter(pk=run_id)
+    rows = JobRun.objects.select_related("node", "live").filter(pk=run_id)
     run = rows.first() if -(2**63) <= run_id < 2**63 else None
     if run is None:
         raise RunNotFound(run_id)
-    details = {"traceback": run.traceback, "log": run.log}
+    details = {"traceback": run.traceback, "log": status.said(run).log}
     attempts = [values.run_values(attempt) for attempt in lists.attempts(run)]
     return values.run_values(run) | details | {"attempts": attempts}
 

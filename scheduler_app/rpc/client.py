@@ -11,6 +11,7 @@ from scheduler_app.rpc.endpoint import (
     DEFAULT_ENDPOINT,
     NO_PROOF,
     SURFACE_KEY,
+    BadConnection,
     CallError,
     NoAnswer,
     Proof,
@@ -39,12 +40,18 @@ WATCH = next(method for method in METHODS if method.is_stream)
 
 class Client:
     """Calls the server at an endpoint: `http://HOST:PORT`, `HOST:PORT`, `https://HOST:PORT` or
-    `unix:/PATH`. Raises CallError."""
+    `unix:/PATH`. A call may take `deadline` seconds, DEADLINE by default. Raises CallError."""
 
     note = ""
 
-    def __init__(self, endpoint: str = DEFAULT_ENDPOINT, proof: Proof = NO_PROOF) -> None:
+    def __init__(
+        self,
+        endpoint: str = DEFAULT_ENDPOINT,
+        proof: Proof = NO_PROOF,
+        deadline: float | None = None,
+    ) -> None:
         self.endpoint = endpoint
+        self._deadline = deadline
         self._metadata = [(SURFACE_KEY, "cli")]
         if proof.token:
             self._metadata.append(("authorization", f"Bearer {proof.token}"))
@@ -67,8 +74,9 @@ class Client:
         """Return the fields of the answer to the call of this name, given those of its request."""
         method = next(method for method in METHODS if method.name == name)
         request = fill(method.request(), fields)
-        with _told_plainly(self.endpoint):
-            answer = getattr(self._stub, name)(request, timeout=DEADLINE, metadata=self._metadata)
+        deadline = self._deadline or DEADLINE
+        with _told_plainly(self.endpoint, deadline):
+            answer = getattr(self._stub, name)(request, timeout=deadline, metadata=self._metadata)
         return as_dict(answer)
 
     def watch(self, **fields: Any) -> Iterator[Values]:
@@ -86,12 +94,12 @@ def _credentials(proof: Proof) -> grpc.ChannelCredentials:
             for path in (proof.ca, proof.key, proof.certificate)
         )
     except OSError as error:
-        raise CallError(f"Cannot read a certificate: {error}") from error
+        raise BadConnection(f"Cannot read a certificate: {error}") from error
     return grpc.ssl_channel_credentials(ca, key, certificate)
 
 
 @contextmanager
-def _told_plainly(endpoint: str) -> Iterator[None]:
+def _told_plainly(endpoint: str, deadline: float = DEADLINE) -> Iterator[None]:
     try:
         yield
     except grpc.RpcError as error:
@@ -100,7 +108,7 @@ def _told_plainly(endpoint: str) -> Iterator[None]:
             text = f"No server answers at {endpoint}. Start one with: manage.py runscheduler."
             raise NoAnswer(text) from error
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:
-            text = f"The server at {endpoint} did not answer within {DEADLINE:.0f} s."
+            text = f"The server at {endpoint} did not answer within {deadline:.0f} s."
             raise NoAnswer(text, code.name) from error
         is_refusal = code.name in OWN_WORDS or _has_details(error)
         text = details if is_refusal else f"The server at {endpoint} answers {code.name}: {details}"

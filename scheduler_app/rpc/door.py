@@ -65,11 +65,13 @@ class Door:
     that at the Unix socket of this database or, if none is there, at DEFAULT_ENDPOINT. A server on
     another machine may have another database, so its silence is an error: CallError."""
 
-    def __init__(self, endpoint: str | None = None, proof: Proof = NO_PROOF) -> None:
+    def __init__(
+        self, endpoint: str | None = None, proof: Proof = NO_PROOF, deadline: float | None = None
+    ) -> None:
         endpoints = [endpoint] if endpoint else [*_sockets(), DEFAULT_ENDPOINT]
         for each in endpoints:
             target_of(each)  # raises CallError, gRPC or not
-        self._clients: list[Way] = [_client(each, proof) for each in endpoints]
+        self._clients: list[Way] = [_client(each, proof, deadline) for each in endpoints]
         self._direct = Direct()
         self._is_near = _is_on_this_machine(endpoints[-1])
         self.note = ""
@@ -112,12 +114,12 @@ def _sockets() -> list[str]:
     return [f"{UNIX}{path}"] if path and sockets.is_ours(path) else []
 
 
-def _client(endpoint: str, proof: Proof) -> Way:
+def _client(endpoint: str, proof: Proof, deadline: float | None) -> Way:
     if not has_grpc():
         return NoClient()
     from scheduler_app.rpc.client import Client
 
-    return Client(endpoint, proof)
+    return Client(endpoint, proof, deadline)
 
 
 def _is_on_this_machine(endpoint: str) -> bool:

@@ -39,6 +39,10 @@ class CallError(SchedulerError):
         """The name of the status code, such as NOT_FOUND; empty if the server did not answer."""
 
 
+class BadConnection(CallError):
+    """The endpoint, or a certificate, is none."""
+
+
 class NoAnswer(CallError):
     """The server is not there, or does not answer in time."""
 
@@ -71,8 +75,8 @@ def is_encrypted(endpoint: str) -> bool:
 
 
 def target_of(endpoint: str) -> str:
-    """Return the endpoint as gRPC's HOST:PORT, or unix:/PATH. Raises CallError."""
-    bad = CallError(
+    """Return the endpoint as gRPC's HOST:PORT, or unix:/PATH. Raises BadConnection."""
+    bad = BadConnection(
         f"Bad endpoint {shown(endpoint)}: write {DEFAULT_ENDPOINT}, 127.0.0.1:50051, "
         "https://HOST:PORT or unix:/PATH."
     )

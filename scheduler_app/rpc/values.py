@@ -6,9 +6,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from scheduler_app.explain.preview import PreviewedFire
+from scheduler_app.metadata import read_progress
 from scheduler_app.models import AuditEntry, JobRun, RunState
 from scheduler_app.rpc.wire import RESULT, RUN_STATE, Values
-from scheduler_app.status import JobStatus, NodeHealth, SchedulerHealth, SchedulerStatus
+from scheduler_app.status import (
+    JobStatus,
+    NodeHealth,
+    SchedulerHealth,
+    SchedulerStatus,
+    said,
+)
 from scheduler_app.status.lists import ListedNode
 from scheduler_app.text import Clock
 
@@ -100,6 +107,8 @@ def job_values(job: JobStatus) -> Values:
 
 def run_values(run: JobRun) -> Values:
     """The fields of a Run; those that only GetRun answers are empty."""
+    told = said(run)
+    progress = read_progress(told.progress)
     return {
         "run_id": run.pk,
         "job_name": run.job_name,
@@ -119,7 +128,7 @@ def run_values(run: JobRun) -> Values:
         "arguments": run.arguments,
         "node": run.node.name if run.node else "",
         "message": run.message,
-        "metadata": _metadata(run.metadata),
+        "metadata": _metadata(told.metadata),
         "occurrences": run.occurrences,
         "first_schedule_time": run.first_scheduled_for,
         "cancel_request_time": run.cancel_requested_at,
@@ -127,6 +136,9 @@ def run_values(run: JobRun) -> Values:
         "traceback": "",
         "log": "",
         "attempts": [],
+        "progress_done": progress.done,
+        "progress_total": progress.total,
+        "progress_text": progress.text,
     }
 
 

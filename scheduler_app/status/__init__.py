@@ -23,11 +23,13 @@ from scheduler_app.status.health import (
     node_health,
     scheduler_health,
 )
+from scheduler_app.status.progress import LiveRun, live_run, said
 
 __all__ = [
     "InterruptedRun",
     "JobState",
     "JobStatus",
+    "LiveRun",
     "NodeHealth",
     "RunSummary",
     "SchedulerHealth",
@@ -36,10 +38,12 @@ __all__ = [
     "interrupted_runs",
     "job_status",
     "job_statuses",
+    "live_run",
     "living_nodes",
     "node_health",
     "overdue_before",
     "run_summary",
+    "said",
     "scheduler_health",
     "scheduler_running",
     "scheduler_status",

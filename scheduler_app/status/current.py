@@ -1,13 +1,22 @@
 """How the scheduler and its jobs are now. All surfaces show these values; none computes its own."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import (
+    BooleanField,
+    Exists,
+    ExpressionWrapper,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
 from django.db.models.functions import Concat
 
 from scheduler_app.conf import scheduler_settings
@@ -208,59 +217,67 @@ def run_summary(run_id: int) -> RunSummary:
 def job_statuses(jobs: JobQuerySet, names: Collection[str] | None = None) -> list[JobStatus]:
     """Return the statuses of these jobs, in their order, in a constant number of queries. `names`:
     theirs, if they are few."""
+    return statuses_of(list(annotated(jobs)), names)
+
+
+def annotated(jobs: JobQuerySet) -> QuerySet[Any]:
+    """Return these jobs with what statuses_of() needs of each."""
     due_at = timetable_rows().filter(id=Concat(Value(PREFIX), OuterRef("name")))
-    rows: list[Any] = list(
-        jobs.counted().annotate(
-            last_outcome_id=_latest(JobRun.objects.finished()),
-            last_run_id=_latest(JobRun.objects.executed()),
-            next_run=Subquery(due_at.values("next_run_time")),
-        )
+    return jobs.counted().annotate(
+        last_outcome_id=_latest(JobRun.objects.finished()),
+        last_run_id=_latest(JobRun.objects.executed()),
+        next_run=Subquery(due_at.values("next_run_time")),
     )
+
+
+def statuses_of(
+    rows: Sequence[Any], names: Collection[str] | None = None, now: datetime | None = None
+) -> list[JobStatus]:
+    """Return the statuses of these rows of annotated(), in their order. `now`: what the database's
+    clock says, if that is known."""
     if not rows:
         return []
-    overdue = overdue_before()
+    overdue = overdue_before(now)
     which = {} if names is None else {"job_name__in": names}
-    running, interrupted = _begun_runs(**which)
+    running, interrupted = _going(**which)
     wanted = {pk for row in rows for pk in (row.last_outcome_id, row.last_run_id) if pk}
     runs = _summaries(wanted)
     return [_status(row, running[row.name], interrupted[row.name], runs, overdue) for row in rows]
 
 
-def overdue_before() -> datetime:
+def overdue_before(now: datetime | None = None) -> datetime:
     """Return the moment before which nothing that was due then should still be unclaimed."""
     heartbeats = OVERDUE_AFTER * scheduler_settings().heartbeat
-    return database.now() - timedelta(seconds=heartbeats)
-
-
-def _begun_runs(
-    **which: Any,
-) -> tuple[defaultdict[str, list[int]], defaultdict[str, list[InterruptedRun]]]:
-    """Return each job's runs that are running, and those that were when their scheduler died, the
-    oldest first. Mostly none has begun, which is soon asked."""
-    running: defaultdict[str, list[int]] = defaultdict(list)
-    begun = JobRun.objects.running().filter(**which).order_by("id").values_list("job_name", "id")
-    rows = list(begun)
-    interrupted = interrupted_runs(**which) if rows else defaultdict(list)
-    dead = {run.id for runs in interrupted.values() for run in runs}
-    for name, run_id in rows:
-        if run_id not in dead:
-            running[name].append(run_id)
-    return running, interrupted
+    return (now or database.now()) - timedelta(seconds=heartbeats)
 
 
 def interrupted_runs(**which: Any) -> defaultdict[str, list[InterruptedRun]]:
     """Return each job's runs that were running when their scheduler died, the oldest first; only
     those to which these lookups apply."""
-    found: defaultdict[str, list[InterruptedRun]] = defaultdict(list)
-    runs = JobRun.objects.running().filter(_on_dead_node(), **which).order_by("id")
+    return _going(**which)[1]
+
+
+def _going(
+    **which: Any,
+) -> tuple[defaultdict[str, list[int]], defaultdict[str, list[InterruptedRun]]]:
+    """Return each job's runs that are running, and those of which the scheduler died."""
+    running = defaultdict[str, list[int]](list)
+    interrupted = defaultdict[str, list[InterruptedRun]](list)
     nodes: QuerySet[Any] = Node.objects.with_heartbeat().filter(pk=OuterRef("node"))
-    rows = runs.values_list("job_name", "id", "node__name", Subquery(nodes.values("heartbeat_at")))
-    for job_name, run_id, node, heartbeat_at in rows:
-        found[job_name].append(InterruptedRun(run_id, node, heartbeat_at))
-    return found
+    is_dead = ExpressionWrapper(on_dead_node(), output_field=BooleanField())
+    runs = JobRun.objects.running().filter(**which).order_by("id")
+    rows = runs.values_list(
+        "job_name", "id", "node__name", is_dead, Subquery(nodes.values("heartbeat_at"))
+    )
+    for job_name, run_id, node, dead, heartbeat_at in rows:
+        if dead:
+            interrupted[job_name].append(InterruptedRun(run_id, node, heartbeat_at))
+        else:
+            running[job_name].append(run_id)
+    return running, interrupted
 
 
-def _on_dead_node() -> Q:
+def on_dead_node() -> Q:
     """Return the condition of runs whose scheduler is not alive. Of a run without one, nothing is
     known."""
     alive = Exists(Node.objects.alive().filter(pk=OuterRef("node")))

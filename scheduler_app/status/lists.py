@@ -8,12 +8,18 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from scheduler_app.models import AuditEntry, Job, JobRun, Node, RunState
+from django.db.models import BigIntegerField, Q, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from scheduler_app.models import AuditEntry, Job, JobRun, JobRunQuerySet, Node, RunState
 from scheduler_app.status.current import JobState, JobStatus, job_statuses
 from scheduler_app.status.health import NodeHealth, scheduler_health
 
 BATCH = 500
 """How many jobs are looked at together, if only some of them are wanted."""
+MOST_TRIES = 100
+LARGE = ("traceback", "log", "live__log", "node__declares")
+"""Columns that no list has."""
 MOST_HELD = 500
 """How many runs of a node are listed, the oldest."""
 
@@ -94,7 +100,7 @@ def runs(
             message__icontains=message_contains,
         )
     )
-    return list(found.select_related("node").defer("traceback", "log", "node__declares")[:limit])
+    return list(found.select_related("node", "live").defer(*LARGE)[:limit])
 
 
 def last_durations(job_name: str, number: int = 10) -> list[timedelta]:
@@ -111,8 +117,45 @@ def attempts(run: JobRun) -> list[JobRun]:
     """Return all attempts at the same occurrence or request, the first one first."""
     first = run.first_attempt_id or run.pk
     found = JobRun.objects.filter(pk=first) | JobRun.objects.filter(first_attempt=first)
-    rows = found.order_by("attempt", "pk").select_related("node")
-    return list(rows.defer("traceback", "log", "node__declares"))
+    rows = found.order_by("attempt", "pk").select_related("node", "live")
+    return list(rows.defer(*LARGE))
+
+
+def tries(run: JobRun) -> list[JobRun]:
+    """Return all that tried the same as this run: its attempts, what it runs again, and what people
+    asked for again; in their order, at most MOST_TRIES."""
+    heads = {run.pk, run.first_attempt_id or run.pk, run.rerun_of_id or run.pk}
+    retries = Q(first_attempt__isnull=False, first_attempt__in=heads)
+    again = Q(rerun_of__isnull=False, rerun_of__in=heads)
+    rows = JobRun.objects.filter(Q(pk__in=heads) | retries | again).order_by("pk")
+    deferred = ("traceback", "log", "metadata", "node__declares")
+    return list(rows.select_related("node").defer(*deferred)[:MOST_TRIES])
+
+
+def neighbours(run: JobRun) -> tuple[int | None, int | None]:
+    """Return the run of the same job that ended before this one, and the one that ended after it.
+    Those that have not ended follow those that have, in the order of their ids."""
+    before: tuple[JobRunQuerySet, ...]
+    after: tuple[JobRunQuerySet, ...]
+    of_job = JobRun.objects.filter(job_name=run.job_name)
+    ended, active = of_job.finished(), of_job.active()
+    if run.finished_at is None:
+        before = active.filter(pk__lt=run.pk).order_by("-pk"), ended.order_by("-finished_at", "-pk")
+        after = (active.filter(pk__gt=run.pk).order_by("pk"),)
+    else:
+        at, same = run.finished_at, Q(finished_at=run.finished_at)
+        earlier = ended.filter(finished_at__lte=at).exclude(same, pk__gte=run.pk)
+        later = ended.filter(finished_at__gte=at).exclude(same, pk__lte=run.pk)
+        before = (earlier.order_by("-finished_at", "-pk"),)
+        after = later.order_by("finished_at", "pk"), active.order_by("pk")
+    this = JobRun.objects.filter(pk=run.pk).order_by()
+    rows = this.values_list(_first_of(*before), _first_of(*after))
+    return rows.first() or (None, None)
+
+
+def _first_of(*found: JobRunQuerySet) -> Coalesce:
+    nothing = Value(None, output_field=BigIntegerField())
+    return Coalesce(*(Subquery(rows.values("pk")[:1]) for rows in found), nothing)
 
 
 def nodes(*, limit: int, before: int | None = None, with_stopped: bool = False) -> list[ListedNode]:
@@ -122,11 +165,26 @@ def nodes(*, limit: int, before: int | None = None, with_stopped: bool = False) 
         found = found.unstopped()
     rows = list(found[:limit])
     healths = {node.id: node for node in scheduler_health().nodes}
-    held = defaultdict[int, list[int]](list)
-    runs = JobRun.objects.active().filter(node__in=[node.pk for node in rows]).order_by("pk")
-    for node_id, run_id in runs.values_list("node", "pk"):
-        held[node_id].append(run_id)
-    return [_listed(node, healths.get(node.pk), held[node.pk]) for node in rows]
+    held = held_runs([node.pk for node in rows])
+    return [_listed(node, healths.get(node.pk), [run.id for run in held[node.pk]]) for node in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRun:
+    """A run that a node holds and that has not ended."""
+
+    id: int
+    job_name: str
+    state: RunState
+
+
+def held_runs(node_ids: Collection[int]) -> defaultdict[int, list[HeldRun]]:
+    """Return what each of these nodes holds, the oldest first."""
+    held = defaultdict[int, list[HeldRun]](list)
+    runs = JobRun.objects.active().filter(node__in=node_ids).order_by("pk")
+    for node_id, run_id, job_name, state in runs.values_list("node", "pk", "job_name", "state"):
+        held[node_id].append(HeldRun(run_id, job_name, RunState(state)))
+    return held
 
 
 def _listed(node: Node, health: NodeHealth | None, held: Sequence[int]) -> ListedNode:

@@ -6,12 +6,21 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from scheduler_app.models import JobRun, RunState
 
 NOW = timezone.now().replace(microsecond=0)
 NEVER_STARTED = (RunState.QUEUED, RunState.SKIPPED, RunState.MISSED)
+
+
+def questions(captured: CaptureQueriesContext) -> list[str]:
+    """What was asked of the database: its tables were read or written. What Django asks once in the
+    life of a process is not counted, nor are settings and savepoints."""
+    once = 'FROM "django_content_type" WHERE'
+    asked = (query["sql"] for query in captured)
+    return [sql for sql in asked if "FROM " in sql and once not in sql]
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from scheduler_app.cron import Schedule
 from scheduler_app.execution import process_main
 from scheduler_app.execution.bounded_log import RunLog
 from scheduler_app.execution.runner import Outcome
+from scheduler_app.metadata import Progress
 from scheduler_app.models import RunState
 from scheduler_app.processes import pool
 from scheduler_app.processes.protocol import Message
@@ -119,6 +120,19 @@ def test_context_goes_there_and_metadata_comes_back(isolation: Isolation) -> Non
         "arguments": sys.argv,
         "connected": False,
     }
+
+
+def test_progress_and_last_words_survive_a_killed_process(isolation: Isolation) -> None:
+    run = Going(isolation, "says-much-and-is-killed")
+    assert "SIGKILL" in run.outcome().message
+    assert run.log.text() == "last words"
+    assert run.context.last_progress == Progress(20_000, 20_000, "done")
+
+
+def test_last_progress_comes_back_with_the_outcome(isolation: Isolation) -> None:
+    run = Going(isolation, "counts")
+    assert run.outcome().state == RunState.SUCCESS
+    assert run.context.last_progress == Progress(None, 1_000, "a\N{SYMBOL FOR NULL}?")
 
 
 def test_arguments_of_the_run_go_there(isolation: Isolation) -> None:

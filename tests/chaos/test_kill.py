@@ -33,6 +33,23 @@ def test_node_is_killed_in_a_run(nodes: Nodes) -> None:
     audit(nodes)
 
 
+def test_lost_run_keeps_what_it_said(nodes: Nodes) -> None:
+    """Its node is killed while it stores more."""
+    nodes.node()
+    nodes.node()
+    run, victim = nodes.run_of("talkative")
+    said = f"SELECT log FROM scheduler_app_runprogress WHERE run_id = {run}"
+    ((before,),) = eventually(lambda: nodes.rows(said))
+    victim.order(signal.SIGKILL, "telling")
+    assert victim.process.wait(timeout=20) == -signal.SIGKILL
+    _is_closed(nodes, victim)
+    ((state, log),) = nodes.rows(f"SELECT state, log FROM scheduler_app_jobrun WHERE id = {run}")
+    assert state == "lost"
+    assert log.startswith(before)
+    assert log.startswith("line 1\n")
+    audit(nodes)
+
+
 def _is_closed(nodes: Nodes, victim: Node) -> None:
     """Another node closes it in time, its runs too."""
     died = time.monotonic()

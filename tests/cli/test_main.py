@@ -1,5 +1,6 @@
 """schedulerctl: a client alone, on a machine without Django."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from scheduler_app.cli.main import main
 from scheduler_app.control import Actor, tokens
 from scheduler_app.models import AuditEntry, Job, Scope, Surface
 from scheduler_app.rpc.server import Server
+from tests.harness import ROOT
 from tests.rpc.conftest import serve
 
 __all__ = ["serve"]
@@ -86,5 +88,20 @@ def test_file_that_cannot_be_used_is_named(
 
 
 def test_bad_endpoint_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--endpoint", "host", "list"]) == 1
+    assert main(["--endpoint", "host", "list"]) == 2
     assert "Bad endpoint 'host'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("into", "code"), [(">&-", 0), ("> /dev/full", 1)])
+def test_output_that_cannot_be_written_is_no_traceback(
+    configured: Path, make_job: MakeJob, into: str, code: int
+) -> None:
+    make_job("nightly")
+    command = f"{sys.executable} -m scheduler_app.cli.main list {into}"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["sh", "-c", command], env=env, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr

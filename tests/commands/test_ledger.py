@@ -1,5 +1,6 @@
 """manage.py scheduler audit-ledger and explain, without any server."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -50,6 +51,20 @@ def test_clean_ledger_ends_with_its_sum(call: Call) -> None:
         "1 job, 3 occurrences = 1 runs + 2 skipped + 0 missed + 0 paused + 0 orphaned + "
         "0 unaccounted; no discrepancy\n"
     )
+
+
+def test_discrepancy_as_json_is_an_object_a_line(
+    call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lose_one()
+    with pytest.raises(SystemExit):
+        call("audit-ledger", "--since", "2026-03-02", "--json")
+    out, err = capsys.readouterr()
+    found = [json.loads(line) for line in out.splitlines()]
+    assert found
+    assert all(set(each) == {"job_name", "kind", "text", "time", "occurrences"} for each in found)
+    assert "incomplete" in {each["kind"] for each in found}
+    assert "1 job, " in err
 
 
 def test_discrepancy_is_a_line_and_an_exit_code(

@@ -1,5 +1,6 @@
 """manage.py scheduler token, and what the command line shows to a server."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -49,6 +50,20 @@ def test_token_is_made_listed_and_revoked(call: Any, ada: User) -> None:
     assert "revoked" in call("token", "list")
     actions = AuditEntry.objects.order_by("pk").values_list("action", "actor")
     assert [action for action, _ in actions] == ["new token", "no token"]
+
+
+def test_json_has_a_token_a_line_and_no_secret(call: Any, ada: User) -> None:
+    secret = call("token", "create", "ada", "--name", "ci")
+    printed = call("token", "list", "--json")
+    found = json.loads(printed)
+    assert (found["name"], found["user"], found["scopes"], found["valid"]) == (
+        "ci",
+        "ada",
+        ["view"],
+        True,
+    )
+    assert (found["expire_time"], found["revoke_time"]) == (None, None)
+    assert secret.rpartition("_")[2] not in printed
 
 
 def test_what_is_not_there_is_named(call: Any, ada: User) -> None:

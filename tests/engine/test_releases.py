@@ -2,7 +2,9 @@
 
 import pytest
 from django.db.models.functions import Now
+from pytest_django import Settings
 
+from scheduler_app import __version__
 from scheduler_app.engine import releases
 from scheduler_app.engine.reconcile import Reconciler
 from scheduler_app.models import Job, Node, Release
@@ -137,3 +139,10 @@ def test_release_that_was_deleted_is_kept_again() -> None:
     Release.objects.all().delete()
     process.beat()
     assert Release.objects.get().digest == process.node.release
+
+
+def test_node_says_its_version_and_how_many_runs_it_carries_out(settings: Settings) -> None:
+    settings.SCHEDULER = {"max_concurrent_runs": 7}
+    node = Process(code(OLD)).node
+    node.refresh_from_db()
+    assert (node.version, node.slots) == (__version__, 7)

@@ -1,6 +1,9 @@
 """A real server on a port of its own, and channels to it."""
 
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -10,6 +13,10 @@ from scheduler_app.rpc import live as rpc_live
 from scheduler_app.rpc.server import Server
 from scheduler_app.rpc.stubs import memory_pb2_grpc
 from scheduler_app.status import live
+from tests.harness import ROOT
+from tests.harness.needs import missing
+
+NODE = ROOT / "tests" / "node"
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +51,18 @@ def channel(serve: Callable[..., Server]) -> Iterator[grpc.Channel]:
 @pytest.fixture
 def stub(channel: grpc.Channel) -> memory_pb2_grpc.MemoryServiceStub:
     return memory_pb2_grpc.MemoryServiceStub(channel)
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the programs for Node, with the packages that they need."""
+    if not shutil.which("npm"):
+        missing("npm is not installed")
+    folder = tmp_path_factory.mktemp("node")
+    for path in NODE.iterdir():
+        shutil.copy(path, folder)
+    command = ["npm", "install", "--no-audit", "--no-fund", "--silent"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        missing(f"npm cannot install the packages: {done.stderr[-500:]}")
+    return folder

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from scheduler_app import control
 from scheduler_app.control import Actor
-from scheduler_app.models import Heartbeat, Job, JobRun, Node, RunState, Surface
+from scheduler_app.models import Heartbeat, Job, JobRun, Node, RunProgress, RunState, Surface
 from scheduler_app.rpc.stubs import memory_pb2 as pb
 from scheduler_app.status import lists
 
@@ -119,6 +119,28 @@ def test_run_has_all_that_is_known(stub: Any) -> None:
     assert [attempt.run_id for attempt in found.attempts] == [run.pk]
     (listed,) = stub.ListRuns(pb.ListRunsRequest()).runs
     assert (listed.log, list(listed.attempts)) == ("", [])
+
+
+def test_running_run_has_what_it_said_so_far(stub: Any) -> None:
+    node = Node.objects.create(name="here:7")
+    run = add_run(node=node, state=RunState.RUNNING, finished_at=None)
+    progress = {"done": 0, "total": 8, "text": "pages"}
+    row = RunProgress(run=run, log="so far\n", metadata={"rows": 3}, progress=progress)
+    RunProgress.objects.write([row], node.pk, with_logs=True)
+    found = stub.GetRun(pb.GetRunRequest(run_id=run.pk))
+    (listed,) = stub.ListRuns(pb.ListRunsRequest()).runs
+    for each in (found, listed, found.attempts[0]):
+        assert dict(each.metadata) == {"rows": "3"}
+        assert (each.progress_done, each.progress_total, each.progress_text) == (0, 8, "pages")
+        assert each.HasField("progress_done")
+    assert (found.log, listed.log) == ("so far\n", "")
+
+
+def test_run_without_progress_has_none(stub: Any) -> None:
+    found = stub.GetRun(pb.GetRunRequest(run_id=add_run().pk))
+    assert not found.HasField("progress_done")
+    assert not found.HasField("progress_total")
+    assert found.progress_text == ""
 
 
 def test_run_has_its_attempts(stub: Any) -> None:

@@ -1,7 +1,6 @@
 """The API from a client that we did not write: Node's gRPC, which knows memory.proto alone."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,36 +11,19 @@ import pytest
 from scheduler_app.models import AuditEntry, Job
 from scheduler_app.rpc.server import Server
 from tests.harness import ROOT
-from tests.harness.needs import missing
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
-NODE = ROOT / "tests" / "node"
 MakeJob = Callable[..., Job]
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The client, with the packages that it needs."""
-    if not shutil.which("npm"):
-        missing("npm is not installed")
-    folder = tmp_path_factory.mktemp("node")
-    for name in ("package.json", "client.js"):
-        shutil.copy(NODE / name, folder)
-    command = ["npm", "install", "--no-audit", "--no-fund", "--silent"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        missing(f"npm cannot install the packages: {done.stderr[-500:]}")
-    return folder / "client.js"
-
-
 def test_node_calls_and_watches(
-    client: Path, serve: Callable[..., Server], make_job: MakeJob
+    node: Path, serve: Callable[..., Server], make_job: MakeJob
 ) -> None:
     make_job("nightly")
     proto = str(ROOT / "protos" / "memory.proto")
-    command = ["node", str(client), proto, serve().address]
+    command = ["node", "client.js", proto, serve().address]
     done = subprocess.run(
-        command, cwd=client.parent, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=node, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)

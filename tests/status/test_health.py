@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from scheduler_app import status
 from scheduler_app.models import Heartbeat, Node, Report
+from scheduler_app.models.heartbeat import STOPPING
 from scheduler_app.text import Clock
 from tests.harness.heartbeats import heard_at, silent_for
 
@@ -115,3 +116,12 @@ def test_pruning_keeps_the_last_few_of_each_node() -> None:
     assert set(Heartbeat.objects.values_list("at", flat=True)) == {
         NOON + timedelta(seconds=number) for number in (4, 5, 6)
     }
+
+
+def test_pruning_keeps_the_last_heartbeat_that_tells_a_problem() -> None:
+    here = node()
+    for number, problem in enumerate(["first", "second", "", "", "", "", STOPPING]):
+        Heartbeat.objects.create(node=here, at=NOON + timedelta(seconds=number), problem=problem)
+    Heartbeat.objects.prune()
+    assert list(Heartbeat.objects.with_problem().values_list("problem", flat=True)) == ["second"]
+    assert Heartbeat.objects.count() == 4

@@ -124,7 +124,7 @@ def test_job_that_becomes_overdue_is_seen(
     assert not any(job.is_overdue for job in kept._live.jobs.values())
     limit = T0 + 5 * MINUTE
     for module in ("scheduler_app.status.live", "scheduler_app.status.current"):
-        monkeypatch.setattr(f"{module}.overdue_before", lambda: limit)
+        monkeypatch.setattr(f"{module}.overdue_before", lambda *_: limit)
     assert kept.read_again() == ["a", "b"]
     assert all(job.is_overdue for job in kept._live.jobs.values())
     assert kept.read_again() == []

@@ -78,7 +78,7 @@ def databases(tmp_path: Path) -> Iterator[list[Database]]:
 def test_first_job_in_a_new_project(
     make_project: MakeProject, databases: list[Database], version: str
 ) -> None:
-    project = make_project(version, "grpc,postgres")
+    project = make_project(version, "grpc,postgres,cli")
     assert project.version("django").startswith(DJANGO[version])
     for database in databases:
         project.configure(database)
@@ -93,6 +93,7 @@ def test_first_job_in_a_new_project(
             assert "paused" in project.manage("scheduler", "pause", "tick")
             project.sees(endpoint, r"^tick +PAUSED ")
             assert "PAUSED" in project.client("--endpoint", endpoint, "show", "tick")
+            assert "_scheduler_schedulerctl" in project.client("completion", "bash")
             assert "resumed" in project.manage("scheduler", "resume", "tick")
         pages = project.manage("shell", "-v", "0", "-c", ADMIN)
         assert "job 200 True" in pages

@@ -407,7 +407,7 @@ class RetryRunRequest(_message.Message):
     def __init__(self, run_id: _Optional[int] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class Run(_message.Message):
-    __slots__ = ("run_id", "job_name", "state", "schedule_time", "due_time", "create_time", "start_time", "end_time", "lateness", "duration", "trigger", "requested_by", "attempt", "first_attempt_run_id", "rerun_of_run_id", "arguments", "node", "message", "metadata", "occurrences", "first_schedule_time", "cancel_request_time", "cancel_reason", "traceback", "log", "attempts")
+    __slots__ = ("run_id", "job_name", "state", "schedule_time", "due_time", "create_time", "start_time", "end_time", "lateness", "duration", "trigger", "requested_by", "attempt", "first_attempt_run_id", "rerun_of_run_id", "arguments", "node", "message", "metadata", "occurrences", "first_schedule_time", "cancel_request_time", "cancel_reason", "traceback", "log", "attempts", "progress_done", "progress_total", "progress_text")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -441,6 +441,9 @@ class Run(_message.Message):
     TRACEBACK_FIELD_NUMBER: _ClassVar[int]
     LOG_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_DONE_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_TEXT_FIELD_NUMBER: _ClassVar[int]
     run_id: int
     job_name: str
     state: RunState
@@ -467,7 +470,10 @@ class Run(_message.Message):
     traceback: str
     log: str
     attempts: _containers.RepeatedCompositeFieldContainer[Run]
-    def __init__(self, run_id: _Optional[int] = ..., job_name: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., schedule_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lateness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., trigger: _Optional[str] = ..., requested_by: _Optional[str] = ..., attempt: _Optional[int] = ..., first_attempt_run_id: _Optional[int] = ..., rerun_of_run_id: _Optional[int] = ..., arguments: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., node: _Optional[str] = ..., message: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., occurrences: _Optional[int] = ..., first_schedule_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_request_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_reason: _Optional[str] = ..., traceback: _Optional[str] = ..., log: _Optional[str] = ..., attempts: _Optional[_Iterable[_Union[Run, _Mapping]]] = ...) -> None: ...
+    progress_done: float
+    progress_total: float
+    progress_text: str
+    def __init__(self, run_id: _Optional[int] = ..., job_name: _Optional[str] = ..., state: _Optional[_Union[RunState, str]] = ..., schedule_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lateness: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., trigger: _Optional[str] = ..., requested_by: _Optional[str] = ..., attempt: _Optional[int] = ..., first_attempt_run_id: _Optional[int] = ..., rerun_of_run_id: _Optional[int] = ..., arguments: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., node: _Optional[str] = ..., message: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., occurrences: _Optional[int] = ..., first_schedule_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_request_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_reason: _Optional[str] = ..., traceback: _Optional[str] = ..., log: _Optional[str] = ..., attempts: _Optional[_Iterable[_Union[Run, _Mapping]]] = ..., progress_done: _Optional[float] = ..., progress_total: _Optional[float] = ..., progress_text: _Optional[str] = ...) -> None: ...
 
 class GetRunRequest(_message.Message):
     __slots__ = ("run_id",)

@@ -212,6 +212,22 @@ def crashes(context: JobContext) -> None:
     faulthandler._sigsegv()  # type: ignore[attr-defined]
 
 
+def says_much_and_is_killed(context: JobContext) -> None:
+    for number in range(20_000):
+        context.progress(number, 20_000, "counting")
+    time.sleep(0.3)  # what follows each other quickly is gathered for 0.1 s
+    context.progress(20_000, 20_000, "done")
+    print("last words", end="", flush=True)
+    time.sleep(0.3)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def counts(context: JobContext) -> None:
+    for number in range(1_000):
+        context.progress(number, 1_000)
+    context.progress(float("nan"), 1_000, "a\0\ud800")
+
+
 JOBS: list[Callable[..., Any]] = [
     value
     for value in list(globals().values())

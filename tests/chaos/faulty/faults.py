@@ -15,6 +15,7 @@ from scheduler_app.engine.claim import Claimer
 from scheduler_app.engine.dispatcher import Dispatcher
 from scheduler_app.models.count import JobCountQuerySet
 from scheduler_app.models.node import NodeQuerySet
+from scheduler_app.models.progress import RunProgressQuerySet
 
 
 class Point(NamedTuple):
@@ -45,6 +46,8 @@ POINTS = {
     "closing": Point(NodeQuerySet, "close", True, _in_judgement),
     # Outcomes are written and counted, neither is committed.
     "recording": Point(JobCountQuerySet, "append", True, _counts_a_job_that_others_count),
+    # What running runs say is written, not committed.
+    "telling": Point(RunProgressQuerySet, "write", True, lambda args, _: True),
 }
 
 

@@ -45,11 +45,23 @@ def attentive(context: JobContext) -> dict[str, str]:
     return {"record": os.urandom(20_000).hex()}
 
 
+def talkative(context: JobContext) -> None:
+    """Say more and more, until it is told to end."""
+    note(context, "begun")
+    number = 0
+    while not context.cancelled:
+        number += 1
+        print(f"line {number}")
+        context.progress(number)
+        threading.Event().wait(0.1)
+
+
 for number in range(int(os.environ["CHAOS_LOAD"])):
     job(cron=SECONDLY, name=f"load-{number}", overlap="allow")(load)
 for number in range(3):
     job(cron=SECONDLY, name=f"two-seconds-{number}")(two_seconds)
 job(cron=NEVER_IN_A_TEST)(attentive)
+job(cron=NEVER_IN_A_TEST)(talkative)
 if "elsewhere" in DECLARED:
     job(cron=SECONDLY, name="elsewhere", overlap="allow")(load)
 if "isolated" in DECLARED:
