@@ -14,8 +14,9 @@ REASON = re.compile("^Reason")
 def control(page: Page, name: str) -> Locator:
     """Return the button, or the link to a page that asks, of an action on a job or a run."""
     content = page.locator("#content")
-    button = content.get_by_role("button", name=name, exact=True)
-    return button.or_(content.get_by_role("link", name=name, exact=True)).first
+    said = re.compile(rf"^{re.escape(name)}(\.\.\.)?$")
+    button = content.get_by_role("button", name=said)
+    return button.or_(content.get_by_role("link", name=said)).first
 
 
 def act(page: Page, name: str, reason: str = "") -> None:
