@@ -8,10 +8,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from scheduler_app.admin import job_page
+from scheduler_app.admin.job_add import JobAdding
 from scheduler_app.admin.job_columns import JobColumns
 from scheduler_app.admin.job_filters import AppFilter, SinceFilter, StateFilter
 from scheduler_app.admin.job_list import JobList, offer_orders
-from scheduler_app.admin.job_pages import JobPages
 from scheduler_app.models import Job
 from scheduler_app.status.current import annotated
 
@@ -19,7 +19,7 @@ offer_orders(JobColumns)
 
 
 @admin.register(Job)
-class JobAdmin(JobColumns, JobPages):
+class JobAdmin(JobColumns, JobAdding):
     list_display = (
         "name",
         "job_state",

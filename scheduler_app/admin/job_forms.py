@@ -1,20 +1,25 @@
 """What a person fills in to act on a job. Moments are read in the time zone of the job."""
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from inspect import Parameter
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from scheduler_app import added
 from scheduler_app.admin.job_words import label, value_words
 from scheduler_app.control import REASON_LIMIT
+from scheduler_app.inspection import JobFunction, fillable, takes_context
 from scheduler_app.models import Job
 from scheduler_app.models.override import OVERRIDABLE
-from scheduler_app.policies import CatchUp, Overlap
+from scheduler_app.policies import DEFAULTS, MAX_DESCRIPTION, MAX_NAME, CatchUp, Overlap
 from scheduler_app.registry import registry
 from scheduler_app.status import JobStatus
 
@@ -68,32 +73,19 @@ class ResumeForm(ActForm):
         return CatchUp(self.cleaned_data["catch_up"] or CatchUp.SKIP)
 
 
-class RunForm(ActForm):
-    """A field for each argument that the job's function takes besides its context."""
+class ArgumentsForm(ActForm):
+    """A field for each argument that a function takes besides its context."""
 
-    overlap = forms.ChoiceField(
-        label=gettext_lazy("If the job has not ended"),
-        required=False,
-        choices=[
-            ("", gettext_lazy("wait, unless the job allows overlap")),
-            (Overlap.SKIP, gettext_lazy("do not run")),
-            (Overlap.ALLOW, gettext_lazy("run beside it")),
-            (Overlap.QUEUE, gettext_lazy("wait for its end")),
-            (Overlap.CANCEL_PREVIOUS, gettext_lazy("cancel it first")),
-        ],
-    )
-
-    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, parameters: Sequence[Parameter], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.parameters = parameters(name)
-        for parameter in self.parameters:
+        self.parameters = parameters
+        for parameter in parameters:
             self.fields[_field(parameter)] = forms.CharField(
                 label=format_html("<code>{}</code>", _named(parameter)),
                 required=False,
                 max_length=LONGEST_ARGUMENT,
                 widget=forms.TextInput({"size": 40, "placeholder": _default(parameter)}),
             )
-        self.order_fields([*map(_field, self.parameters), "overlap", "reason"])
 
     def clean(self) -> dict[str, Any] | None:
         """Gather the arguments that were filled in: as JSON where they are that, else as text."""
@@ -120,6 +112,24 @@ class RunForm(ActForm):
         return {}
 
 
+class RunForm(ArgumentsForm):
+    overlap = forms.ChoiceField(
+        label=gettext_lazy("If the job has not ended"),
+        required=False,
+        choices=[
+            ("", gettext_lazy("wait, unless the job allows overlap")),
+            (Overlap.SKIP, gettext_lazy("do not run")),
+            (Overlap.ALLOW, gettext_lazy("run beside it")),
+            (Overlap.QUEUE, gettext_lazy("wait for its end")),
+            (Overlap.CANCEL_PREVIOUS, gettext_lazy("cancel it first")),
+        ],
+    )
+
+    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
+        super().__init__(*args, parameters=parameters(name), **kwargs)
+        self.order_fields([*map(_field, self.parameters), "overlap", "reason"])
+
+
 class BackfillForm(ActForm):
     since = MomentField(label=gettext_lazy("From"))
     until = MomentField(label=gettext_lazy("Up to, not included"))
@@ -127,6 +137,59 @@ class BackfillForm(ActForm):
         label=gettext_lazy("Run again what succeeded, too"), required=False
     )
     field_order = ("since", "until", "include_succeeded", "reason")
+
+
+class AddForm(ArgumentsForm):
+    """What a new job is called, what it calls and with which arguments, when, and its policies."""
+
+    name = forms.CharField(
+        max_length=MAX_NAME,
+        help_text=gettext_lazy("Lower-case letters, digits, '-', '_' and '.'."),
+        widget=forms.TextInput({"size": 40, "class": "vTextField"}),
+    )
+    description = forms.CharField(
+        required=False,
+        max_length=MAX_DESCRIPTION,
+        widget=forms.Textarea({"rows": 2, "cols": 60}),
+    )
+    words = forms.CharField(
+        label=gettext_lazy("Arguments"),
+        required=False,
+        max_length=LONGEST_ARGUMENT,
+        help_text=gettext_lazy("As on the command line, such as --days 3."),
+        widget=forms.TextInput({"size": 60}),
+    )
+
+    def __init__(self, *args: Any, calls: str, **kwargs: Any) -> None:
+        self.function = registry.functions.get(calls)
+        self.calls = calls
+        found = [] if self.function is None else parameters_of(self.function)
+        defaults = asdict(DEFAULTS) | {"cron": "", "timezone": settings.TIME_ZONE, "jitter": 0}
+        super().__init__(*args, parameters=found, initial=defaults, **kwargs)
+        if self.function is not None:
+            del self.fields["words"]
+        for name in OVERRIDABLE:
+            self.fields[name] = _setting(name)
+        first = ("name", "words", *map(_field, found), *OVERRIDABLE)
+        self.order_fields([*first, "description", "reason"])
+
+    def clean_words(self) -> list[str]:
+        try:
+            return shlex.split(self.cleaned_data["words"])
+        except ValueError as error:
+            raise forms.ValidationError(_("These are no words: %s.") % error) from error
+
+    def declaration(self) -> dict[str, Any]:
+        """Return what control.add() takes of the form."""
+        chosen = self.cleaned_data
+        is_function = self.function is not None
+        return {
+            "function": self.calls if is_function else "",
+            "command": "" if is_function else self.calls,
+            "arguments": chosen["arguments"] if is_function else chosen["words"],
+            "description": chosen["description"],
+            "values": {name: _kept(name, chosen[name]) for name in OVERRIDABLE},
+        }
 
 
 class EditForm(ActForm):
@@ -152,10 +215,11 @@ class EditForm(ActForm):
         return self.in_force | self.changes()
 
     def _value(self, name: str) -> Any:
-        value = self.cleaned_data[name]
-        if isinstance(value, str) and name == "cron":
-            return " ".join(value.split())
-        return value
+        return _kept(name, self.cleaned_data[name])
+
+
+def _kept(name: str, value: Any) -> Any:
+    return " ".join(value.split()) if name == "cron" and isinstance(value, str) else value
 
 
 def in_force(status: JobStatus) -> dict[str, Any]:
@@ -166,14 +230,14 @@ def in_force(status: JobStatus) -> dict[str, Any]:
     }
 
 
-def _setting(name: str, status: JobStatus) -> forms.Field:
+def _setting(name: str, status: JobStatus | None = None) -> forms.Field:
     model_field: Any = Job._meta.get_field(name)
     if model_field.choices:
         choices = [(value, f"{value}: {words}") for value, words in model_field.choices]
         field: forms.Field = forms.ChoiceField(choices=choices)
     else:
         field = model_field.formfield()
-    if name in status.overrides and name in status.declared:
+    if status and name in status.overrides and name in status.declared:
         declared = value_words(status.declared[name])
         field.help_text = _("Overridden; the code declares %s.") % declared
     elif field.help_text:
@@ -189,8 +253,13 @@ def _setting(name: str, status: JobStatus) -> forms.Field:
 def parameters(name: str) -> list[Parameter]:
     """Return the parameters of a job's function that a person can fill, as far as the code of this
     process knows the job."""
-    definition = registry.get(name)
+    definition = added.find(name, registry)
     return definition.parameters() if definition else []
+
+
+def parameters_of(function: JobFunction) -> list[Parameter]:
+    """Return the parameters of a function that a person can fill."""
+    return fillable(function, with_context=takes_context(function))
 
 
 def _field(parameter: Parameter) -> str:

@@ -14,7 +14,7 @@ from django.db import DatabaseError, InterfaceError
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -78,6 +78,8 @@ class Act:
     button: Any = ""
     has_moments: bool = False
     """Its form asks for moments."""
+    ends_the_job: bool = False
+    """Afterwards there is no page of the job."""
 
     @property
     def crumb(self) -> str:
@@ -134,10 +136,11 @@ class JobPages(JobActions):
             by = Actor(request.user.get_username(), Surface.ADMIN)
             level, text = act.perform(job, form, by)
         except (SchedulerError, DatabaseError, InterfaceError) as error:
-            form.add_error(_field_of(error, form), refusal(error))
+            form.add_error(field_of(error, form), refusal(error))
             return self._show(act, request, job, form)
         self.message_user(request, text, level)
-        return HttpResponseRedirect(asked_page(request) or self._row_page(job.name))
+        page = self._list_page() if act.ends_the_job else self._row_page(job.name)
+        return HttpResponseRedirect(asked_page(request) or page)
 
     def _show(
         self,
@@ -165,13 +168,16 @@ class JobPages(JobActions):
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "scheduler_app/admin/job_act.html", context).render()
 
+    def _list_page(self) -> str:
+        return reverse("admin:scheduler_app_job_changelist", current_app=self.admin_site.name)
+
     def buttons(self, request: HttpRequest, job: Job) -> list[Act]:
         """Return what this user may do to this job as it is now."""
         status = status_of(job)
         return [act for act in ACTS if act.allowed(request) and act.useful(status)]
 
 
-def _field_of(error: Exception, form: Form) -> str | None:
+def field_of(error: Exception, form: Form) -> str | None:
     """Return the field of the form that the error is about, as far as it says so."""
     if isinstance(error, RequestError) and error.field in form.fields:
         return error.field
@@ -181,7 +187,7 @@ def _field_of(error: Exception, form: Form) -> str | None:
     return words[1] if len(words) == 2 and words[0] == "Bad" and words[1] in form.fields else None
 
 
-def _needs_scheduler(text: str) -> tuple[int, str]:
+def needs_scheduler(text: str) -> tuple[int, str]:
     """Return the message of what happens only once a scheduler works."""
     waits = obstacle()
     return (messages.WARNING, f"{text}, but {waits}.") if waits else (messages.SUCCESS, f"{text}.")
@@ -206,7 +212,7 @@ def _resume(job: Job, form: Form, by: Actor) -> tuple[int, str]:
     is_new = control.resume(job.name, by=by, reason=chosen["reason"], catch_up=chosen["catch_up"])
     if not is_new:
         return messages.WARNING, f"{_('Not paused')}: {job.name}."
-    level, text = _needs_scheduler(_("Resumed"))
+    level, text = needs_scheduler(_("Resumed"))
     return level, _about(text, job)
 
 
@@ -259,7 +265,7 @@ def _run(job: Job, form: Form, by: Actor) -> tuple[int, str]:
         arguments=chosen["arguments"],
         overlap=chosen["overlap"] or None,
     )
-    level, text = _needs_scheduler(_("Queued, to run as soon as possible"))
+    level, text = needs_scheduler(_("Queued, to run as soon as possible"))
     return level, _about(text, job)
 
 
@@ -311,7 +317,7 @@ def _backfill(job: Job, form: Form, by: Actor) -> tuple[int, str]:
     if not runs:
         return messages.WARNING, _("Nothing to run in this period.")
     text = ngettext("%d run is queued", "%d runs are queued", len(runs)) % len(runs)
-    level, told = _needs_scheduler(text)
+    level, told = needs_scheduler(text)
     return level, _about(told, job)
 
 
@@ -347,7 +353,7 @@ def _sides(job: Job, new: Setting, title: str) -> dict[str, Any]:
     now = shown_of(job).now
     old_words, new_words = policy_rows(job.policies), policy_rows(new.policies)
     is_other = job.schedule != new.schedule
-    sides = [_side(_("In force"), job.schedule, now), _side(title, new.schedule, now)]
+    sides = [side(_("In force"), job.schedule, now), side(title, new.schedule, now)]
     return {
         "sides": sides if is_other else [],
         "policies": [
@@ -358,7 +364,7 @@ def _sides(job: Job, new: Setting, title: str) -> dict[str, Any]:
     }
 
 
-def _side(title: str, schedule: Schedule, now: datetime) -> Side:
+def side(title: str, schedule: Schedule, now: datetime) -> Side:
     fires = schedule.compute()
     code = formats.schedule(schedule.expression, schedule.timezone)
     if isinstance(fires, Uncomputable):
@@ -396,6 +402,14 @@ def _revert_intro(job: Job) -> dict[str, Any]:
 def _revert(job: Job, form: Form, by: Actor) -> tuple[int, str]:
     control.revert(job.name, by=by, reason=form.cleaned_data["reason"])
     return messages.SUCCESS, _("As the code declares again: %s.") % job.name
+
+
+# Delete
+
+
+def _delete(job: Job, form: Form, by: Actor) -> tuple[int, str]:
+    control.delete(job.name, by=by, reason=form.cleaned_data["reason"])
+    return messages.SUCCESS, _("Deleted: %s. Its history stays.") % job.name
 
 
 ACTS = (
@@ -465,6 +479,18 @@ ACTS = (
         useful=lambda status: bool(status.overrides),
         submit=gettext_lazy("Revert"),
         button=gettext_lazy("Revert..."),
+    ),
+    Act(
+        "remove",
+        "delete_job",
+        lambda job: _("Delete %s") % job.name,
+        lambda job, data, initial: ActForm(data),
+        _delete,
+        intro=lambda job: {"lines": [_("Its schedule and counters are deleted; its runs stay.")]},
+        useful=lambda status: status.is_orphaned or status.is_added,
+        submit=gettext_lazy("Delete"),
+        button=gettext_lazy("Delete..."),
+        ends_the_job=True,
     ),
 )
 """The button of each is on the page of the job."""

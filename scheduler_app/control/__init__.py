@@ -6,7 +6,7 @@ and conflicts with other transactions are tried again; if that does not help, th
 and has changed nothing."""
 
 from scheduler_app.control.actor import REASON_LIMIT, Actor
-from scheduler_app.control.added import add, delete
+from scheduler_app.control.added import add, delete, plan_add
 from scheduler_app.control.jobs import trigger, trigger_many
 from scheduler_app.control.overrides import override, revert
 from scheduler_app.control.pauses import (
@@ -40,6 +40,7 @@ __all__ = [
     "override",
     "pause",
     "pause_many",
+    "plan_add",
     "plan_backfill",
     "plan_override",
     "plan_resume",

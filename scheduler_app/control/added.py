@@ -39,30 +39,14 @@ def add(
     schedule and zone at least. It fires as soon as a scheduler has seen it, within a heartbeat.
     Raises CronError and DeclarationError for what no code could declare, RequestError for a field
     that is not there, ActionRefused if there is a job of this name, and Busy."""
-    for field in values:
-        if field not in OVERRIDABLE:
-            raise RequestError(field, f"Bad field {shown(field)}: use {', '.join(OVERRIDABLE)}.")
-    if bool(function) == bool(command):
-        raise RequestError("function", "Give a function or a command, and not both.")
-    row = AddedJob(
-        name=name,
-        function=function,
-        command=command,
-        arguments=_json(arguments),
-        description=description,
-        declaration=pack(values),
-        added_by=by.name,
-    )
-    if unpack(row.declaration) != dict(values):
-        wrong = sorted(set(values).difference(unpack(row.declaration)))
-        raise DeclarationError(f"Bad {', '.join(wrong)}: no job can be declared so.")
-    definition = added.definition(row, registry)
+    asked = {"function": function, "command": command, "description": description}
+    row = _checked(name, values, arguments, **asked)
+    row.added_by = by.name
     reason = kept(reason)
 
     def add_one() -> None:
         now = row.added_at = database.now()
-        if registry.declares(name) or Job.objects.filter(name=name).exists():
-            raise ActionRefused(f"There is a job {name} already: choose another name.")
+        _check_name(name)
         row.save(force_insert=True)
         ends = history.ends([name])
         moments = {name: max(now, ends.get(name, now))}
@@ -73,10 +57,47 @@ def add(
         schedules.begin([job], moments, sentence("Added", by, reason))
         timetable.advance({name: schedules.next_due(job, moments[name])})
         change.note_jobs([name])
-        what = f"{function or command}, {definition.schedule.expression}"
+        what = f"{function or command}, {job.cron}"
         audit(Action.ADD, by, [(name, f"{what}. {reason}".strip(), True)])
 
     carry_out(add_one, [name])
+
+
+def plan_add(
+    name: str,
+    *,
+    values: Mapping[str, Any],
+    arguments: Mapping[str, Any] | Sequence[str] | None = None,
+    **asked: str,
+) -> None:
+    """Raise what add() would raise, and add nothing."""
+    _checked(name, values, arguments, **asked)
+    _check_name(name)
+
+
+def _checked(
+    name: str,
+    values: Mapping[str, Any],
+    arguments: Mapping[str, Any] | Sequence[str] | None,
+    **asked: str,
+) -> AddedJob:
+    """Return the unsaved row, of which this process's code could declare a job."""
+    for field in values:
+        if field not in OVERRIDABLE:
+            raise RequestError(field, f"Bad field {shown(field)}: use {', '.join(OVERRIDABLE)}.")
+    if bool(asked["function"]) == bool(asked["command"]):
+        raise RequestError("function", "Give a function or a command, and not both.")
+    row = AddedJob(name=name, arguments=_json(arguments), declaration=pack(values), **asked)
+    if unpack(row.declaration) != dict(values):
+        wrong = sorted(set(values).difference(unpack(row.declaration)))
+        raise DeclarationError(f"Bad {', '.join(wrong)}: no job can be declared so.")
+    added.definition(row, registry)
+    return row
+
+
+def _check_name(name: str) -> None:
+    if registry.declares(name) or Job.objects.filter(name=name).exists():
+        raise ActionRefused(f"There is a job {name} already: choose another name.")
 
 
 def delete(name: str, *, by: Actor, reason: str = "", etag: str = "") -> None:

@@ -102,6 +102,7 @@ def job_values(job: JobStatus) -> Values:
         "overrides": _metadata(job.overrides),
         "declared": _metadata(job.declared),
         "app": job.app,
+        "is_added": job.is_added,
     }
 
 

@@ -23,6 +23,7 @@ from scheduler_app.conf import scheduler_settings
 from scheduler_app.cron import Uncomputable
 from scheduler_app.exceptions import JobNotFound, RunNotFound
 from scheduler_app.models import (
+    AddedJob,
     Job,
     JobQuerySet,
     JobRun,
@@ -134,6 +135,8 @@ class JobStatus:
     paused_until: datetime | None
     """When the pause ends by itself; None: when a person resumes the job."""
     is_orphaned: bool
+    is_added: bool
+    """People have added it: no code declares it."""
     next_run: datetime | None
     """When it is due next, jitter included; None while it is paused or orphaned."""
     is_overdue: bool
@@ -227,6 +230,7 @@ def annotated(jobs: JobQuerySet) -> QuerySet[Any]:
         last_outcome_id=_latest(JobRun.objects.finished()),
         last_run_id=_latest(JobRun.objects.executed()),
         next_run=Subquery(due_at.values("next_run_time")),
+        is_added=Exists(AddedJob.objects.filter(name=OuterRef("name"))),
     )
 
 
@@ -345,6 +349,7 @@ def _status(
         pause_reason=job.pause_reason,
         paused_until=job.paused_until,
         is_orphaned=job.is_orphaned,
+        is_added=job.is_added,
         next_run=job.next_run,
         is_overdue=is_overdue,
         last_run=runs.get(job.last_run_id),

@@ -227,9 +227,8 @@ def test_number_of_queries_does_not_depend_on_the_rows(
     assert (queries(), queries(state="failing")) == few
 
 
-def test_job_cannot_be_added_or_deleted(admin_client: Client, make_job: MakeJob) -> None:
+def test_row_cannot_be_changed_or_deleted(admin_client: Client, make_job: MakeJob) -> None:
     make_job("nightly", orphaned_at=NOW)
-    assert admin_client.get("/admin/scheduler_app/job/add/").status_code == 403
     for action in ("change", "delete"):
         url = f"/admin/scheduler_app/job/nightly/{action}/"
         assert admin_client.post(url, {"post": "yes", "cron": "@daily"}).status_code == 403

@@ -309,7 +309,7 @@ def test_buttons_fit_the_state(admin_client: Client, nightly: Job) -> None:
     Job.objects.update(paused_at=NOW, overrides='{"retries": 1}')
     assert buttons() == ["trigger", "resume", "backfill", "edit", "revert"]
     Job.objects.update(orphaned_at=NOW)
-    assert buttons() == ["resume", "edit", "revert"]
+    assert buttons() == ["resume", "edit", "revert", "remove"]
 
 
 def test_who_may_only_look_at_jobs_sees_no_buttons_runs_and_history(

@@ -56,7 +56,7 @@ EVENT_KIND_JOB: EventKind
 EVENT_KIND_NODE: EventKind
 
 class JobStatusProto(_message.Message):
-    __slots__ = ("job_name", "cron_expr", "last_run_ms", "last_duration_ms", "last_result", "last_error", "next_run_ms", "run_count", "error_count", "is_running", "is_paused", "last_run_metadata", "timezone", "description", "skip_count", "schedule", "miss_count", "is_orphaned", "last_lateness_ms", "overlap", "catch_up", "catch_up_limit", "retries", "retry_delay_ms", "retry_max_delay_ms", "timeout_ms", "isolated", "jitter_ms", "running_run_ids", "last_outcome", "state", "problem", "interrupted_runs", "paused_since_ms", "paused_until_ms", "paused_by", "pause_reason", "etag", "pause_on_failure", "overrides", "declared", "app")
+    __slots__ = ("job_name", "cron_expr", "last_run_ms", "last_duration_ms", "last_result", "last_error", "next_run_ms", "run_count", "error_count", "is_running", "is_paused", "last_run_metadata", "timezone", "description", "skip_count", "schedule", "miss_count", "is_orphaned", "last_lateness_ms", "overlap", "catch_up", "catch_up_limit", "retries", "retry_delay_ms", "retry_max_delay_ms", "timeout_ms", "isolated", "jitter_ms", "running_run_ids", "last_outcome", "state", "problem", "interrupted_runs", "paused_since_ms", "paused_until_ms", "paused_by", "pause_reason", "etag", "pause_on_failure", "overrides", "declared", "app", "is_added")
     class LastRunMetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -120,6 +120,7 @@ class JobStatusProto(_message.Message):
     OVERRIDES_FIELD_NUMBER: _ClassVar[int]
     DECLARED_FIELD_NUMBER: _ClassVar[int]
     APP_FIELD_NUMBER: _ClassVar[int]
+    IS_ADDED_FIELD_NUMBER: _ClassVar[int]
     job_name: str
     cron_expr: str
     last_run_ms: int
@@ -162,7 +163,8 @@ class JobStatusProto(_message.Message):
     overrides: _containers.ScalarMap[str, str]
     declared: _containers.ScalarMap[str, str]
     app: str
-    def __init__(self, job_name: _Optional[str] = ..., cron_expr: _Optional[str] = ..., last_run_ms: _Optional[int] = ..., last_duration_ms: _Optional[int] = ..., last_result: _Optional[_Union[JobResultStatus, str]] = ..., last_error: _Optional[str] = ..., next_run_ms: _Optional[int] = ..., run_count: _Optional[int] = ..., error_count: _Optional[int] = ..., is_running: _Optional[bool] = ..., is_paused: _Optional[bool] = ..., last_run_metadata: _Optional[_Mapping[str, str]] = ..., timezone: _Optional[str] = ..., description: _Optional[str] = ..., skip_count: _Optional[int] = ..., schedule: _Optional[str] = ..., miss_count: _Optional[int] = ..., is_orphaned: _Optional[bool] = ..., last_lateness_ms: _Optional[int] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[str] = ..., catch_up_limit: _Optional[int] = ..., retries: _Optional[int] = ..., retry_delay_ms: _Optional[int] = ..., retry_max_delay_ms: _Optional[int] = ..., timeout_ms: _Optional[int] = ..., isolated: _Optional[bool] = ..., jitter_ms: _Optional[int] = ..., running_run_ids: _Optional[_Iterable[int]] = ..., last_outcome: _Optional[str] = ..., state: _Optional[str] = ..., problem: _Optional[str] = ..., interrupted_runs: _Optional[_Iterable[_Union[InterruptedRunProto, _Mapping]]] = ..., paused_since_ms: _Optional[int] = ..., paused_until_ms: _Optional[int] = ..., paused_by: _Optional[str] = ..., pause_reason: _Optional[str] = ..., etag: _Optional[str] = ..., pause_on_failure: _Optional[int] = ..., overrides: _Optional[_Mapping[str, str]] = ..., declared: _Optional[_Mapping[str, str]] = ..., app: _Optional[str] = ...) -> None: ...
+    is_added: bool
+    def __init__(self, job_name: _Optional[str] = ..., cron_expr: _Optional[str] = ..., last_run_ms: _Optional[int] = ..., last_duration_ms: _Optional[int] = ..., last_result: _Optional[_Union[JobResultStatus, str]] = ..., last_error: _Optional[str] = ..., next_run_ms: _Optional[int] = ..., run_count: _Optional[int] = ..., error_count: _Optional[int] = ..., is_running: _Optional[bool] = ..., is_paused: _Optional[bool] = ..., last_run_metadata: _Optional[_Mapping[str, str]] = ..., timezone: _Optional[str] = ..., description: _Optional[str] = ..., skip_count: _Optional[int] = ..., schedule: _Optional[str] = ..., miss_count: _Optional[int] = ..., is_orphaned: _Optional[bool] = ..., last_lateness_ms: _Optional[int] = ..., overlap: _Optional[str] = ..., catch_up: _Optional[str] = ..., catch_up_limit: _Optional[int] = ..., retries: _Optional[int] = ..., retry_delay_ms: _Optional[int] = ..., retry_max_delay_ms: _Optional[int] = ..., timeout_ms: _Optional[int] = ..., isolated: _Optional[bool] = ..., jitter_ms: _Optional[int] = ..., running_run_ids: _Optional[_Iterable[int]] = ..., last_outcome: _Optional[str] = ..., state: _Optional[str] = ..., problem: _Optional[str] = ..., interrupted_runs: _Optional[_Iterable[_Union[InterruptedRunProto, _Mapping]]] = ..., paused_since_ms: _Optional[int] = ..., paused_until_ms: _Optional[int] = ..., paused_by: _Optional[str] = ..., pause_reason: _Optional[str] = ..., etag: _Optional[str] = ..., pause_on_failure: _Optional[int] = ..., overrides: _Optional[_Mapping[str, str]] = ..., declared: _Optional[_Mapping[str, str]] = ..., app: _Optional[str] = ..., is_added: _Optional[bool] = ...) -> None: ...
 
 class InterruptedRunProto(_message.Message):
     __slots__ = ("run_id", "node", "last_heartbeat_ms")
