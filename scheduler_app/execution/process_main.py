@@ -14,10 +14,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connections
+from django.db import DatabaseError, InterfaceError, connections
 
 from scheduler_app import added
 from scheduler_app.execution import capture
+from scheduler_app.execution.describe import describe
 from scheduler_app.execution.runner import Outcome, execute
 from scheduler_app.metadata import Progress, storable_metadata
 from scheduler_app.models import RunState
@@ -206,8 +207,12 @@ def _heed(messages: list[Message], context: JobContext) -> None:
 
 
 def _execute(context: JobContext) -> Outcome:
-    definition = added.find(context.job_name, registry)
+    text = f"The worker process's code declares no job {context.job_name!r}."
+    try:
+        definition = added.find(context.job_name, registry)
+    except (DatabaseError, InterfaceError) as error:
+        text = f"{text} Whether people have added one is not known: {describe(error)}"
+        return Outcome(RunState.FAILED, text)
     if definition is None:
-        text = f"The worker process's code declares no job {context.job_name!r}."
         return Outcome(RunState.FAILED, text)
     return execute(definition, context)

@@ -10,7 +10,6 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from scheduler_app.admin import formats
 from scheduler_app.text import first_line as line_of
 
 register = template.Library()
@@ -40,7 +39,10 @@ def near(at: datetime, now: datetime) -> str:
 @register.filter
 def length_of(of: timedelta) -> str:
     """Return a length of time without parts that are zero; the spaces do not break."""
-    return formats.round_length(of)
+    # Django imports this module to check templates, even where there can be no models of ours.
+    from scheduler_app.admin.formats import round_length
+
+    return round_length(of)
 
 
 @register.filter
