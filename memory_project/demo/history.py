@@ -175,7 +175,7 @@ class _Writer:
         self, job: Job, task: Task, fire: Fire, moment: datetime | None, attempt: int
     ) -> JobRun:
         due_at = fire.due_at
-        begun = (moment or due_at) + SECOND * self.chance.uniform(0.01, 0.09)
+        begun = min((moment or due_at) + SECOND * self.chance.uniform(0.01, 0.09), self.now)
         slowness = self.incidents.slowness(job.name, due_at)
         ended = begun + SECOND * (task.draw_seconds(self.chance) * slowness)
         run: JobRun = bulk.like(
@@ -205,7 +205,7 @@ class _Writer:
             run.node_id = self.machines.newest.pk
         elif error:
             run.state, run.message, run.traceback = RunState.FAILED, error.message, error.traceback
-            run.finished_at = begun + (ended - begun) * 0.4
+            run.finished_at = min(begun + (ended - begun) * 0.4, max(self.now, begun))
             run.log = _log(task, amount, begun, run.finished_at, is_whole=False)
             run.metadata = {task.noun: amount // 3}
         else:

@@ -51,7 +51,7 @@ class Incidents:
         self.outage = Span(midnight - 9 * DAY + timedelta(hours=2, minutes=5),
                            midnight - 9 * DAY + timedelta(hours=3, minutes=20))  # fmt: skip
         """No scheduler ran: the machines were moved."""
-        self.death = midnight - 12 * DAY + timedelta(hours=14, minutes=7, seconds=20)
+        self.death = midnight - 12 * DAY + timedelta(hours=14, minutes=2, seconds=20)
         """A scheduler was killed for want of memory."""
         self.congestion = Span(hour - 29 * HOUR, hour - 28 * HOUR)
         """All runs began late."""

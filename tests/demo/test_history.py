@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from memory_project.demo import history
+from memory_project.demo import clock, history
 from memory_project.demo.declare import declare
 from scheduler_app.consistency import check
 from scheduler_app.models import AuditEntry, Job, JobRun, Node, RunState
@@ -44,13 +44,26 @@ def test_ledger_of_the_history_has_no_discrepancy(db: None, shop: Registry, is_a
     assert Node.objects.alive().exists() is is_alive
 
 
-def test_outage_and_death_leave_no_discrepancy(db: None) -> None:
+@pytest.mark.parametrize(
+    "now",
+    [
+        NOW,
+        datetime(2026, 3, 29, 1, 15, 30, tzinfo=UTC),  # the night in which the clock is put forward
+        datetime(2026, 11, 2, 0, 0, tzinfo=UTC),
+        datetime(2026, 4, 2, 2, 16, tzinfo=UTC),  # the export is running
+    ],
+    ids=str,
+)
+def test_outage_and_death_leave_no_discrepancy_whenever_now_is(db: None, now: datetime) -> None:
     shop = Registry()
-    declare(shop, ["sync-crm", "backup-database", "refresh-recommendations", "reindex-search"])
-    history.write(shop)
-    assert [str(found) for found in check.audit_ledger()] == []
+    names = ("sync-crm", "backup-database", "refresh-recommendations", "export-accounting")
+    declare(shop, [*names, "reindex-search"])
+    history.write(shop, now=now)
+    with clock.at(now):
+        assert [str(found) for found in check.audit_ledger()] == []
     states = set(JobRun.objects.values_list("state", flat=True))
     assert {RunState.MISSED, RunState.LOST, RunState.SKIPPED, RunState.FAILED} <= states
+    assert not JobRun.objects.filter(finished_at__gt=now).exists()
 
 
 def test_same_seed_and_moment_give_the_same_history(db: None, shop: Registry) -> None:
@@ -71,7 +84,7 @@ def test_quarter_hourly_job_failed_for_three_hours_and_recovered(db: None, shop:
 
 
 def test_export_failed_three_nights_running(db: None, shop: Registry) -> None:
-    history.write(shop, days=DAYS)
+    history.write(shop, days=DAYS, now=NOW)
     runs = JobRun.objects.scheduled().filter(job_name="export-accounting").order_by("-due_at")
     assert [run.state for run in runs] == [RunState.FAILED] * 3
 
