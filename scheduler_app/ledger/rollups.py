@@ -118,11 +118,12 @@ def work() -> bool:
     more of these is left to be done now."""
     _ensure_state()
     try:
+        ahead = _read_ahead()
         with _one_moment():
             state = _locked()
             if state is None:
                 return False
-            _fold(state)
+            _fold(state, ahead)
             if state.recount_from is not None:
                 _recount(state, state.recount_from)
             state.save()
@@ -227,22 +228,51 @@ def _locked() -> RollupState | None:
     ).first()
 
 
-def _fold(state: RollupState) -> None:
-    """Add what the feed names since the position, and move the position."""
+class Ahead(NamedTuple):
+    """What the feed names after a position, counted."""
+
+    since: str
+    tallies: Tallies
+    position: str
+    last_change: int
+
+
+def _read_ahead() -> Ahead | None:
+    """Count what the feed names before the database is locked for writing, as all of SQLite is: to
+    count takes much longer than to add. What is final does not change any more. None where a lock
+    on one row holds up nobody, and while runs are counted again: they and the feed must be of one
+    moment."""
+    if database.connection().vendor != "sqlite":
+        return None
+    state = RollupState.objects.get()
+    return _ahead(state) if state.recount_from is None else None
+
+
+def _ahead(state: RollupState) -> Ahead | None:
+    """Count what the feed names since the position; None if it has a gap there."""
     feed = None if _has_gap(state) else Change.objects.after(state.position, LONGEST_READ)
+    if feed is None or _has_gap(state):  # rows may have been pruned just before they were read
+        return None
+    final = {
+        pk: (name, kind, commit.at)
+        for commit in feed.changes
+        for pk, name, kind in commit.runs
+        if kind in _FINAL
+    }
+    last = max([state.last_change, *(commit.id for commit in feed.changes)])
+    return Ahead(state.position, _tallies_of(final), feed.position, last)
+
+
+def _fold(state: RollupState, ahead: Ahead | None) -> None:
+    """Add what the feed names since the position, and move the position."""
     now = clock.now()
-    if feed is None:
+    if ahead is None or ahead.since != state.position or state.recount_from is not None:
+        ahead = _ahead(state)  # another has folded meanwhile, say
+    if ahead is None:
         _begin_anew(state, now)
     else:
-        final = {
-            pk: (name, kind, commit.at)
-            for commit in feed.changes
-            for pk, name, kind in commit.runs
-            if kind in _FINAL
-        }
-        _add(_tallies_of(final))
-        state.position = feed.position
-        state.last_change = max([state.last_change, *(commit.id for commit in feed.changes)])
+        _add(ahead.tallies)
+        state.position, state.last_change = ahead.position, ahead.last_change
     state.folded_at = now
 
 
@@ -284,7 +314,10 @@ def _tallies_of(final: dict[int, tuple[str, str, datetime]]) -> Tallies:
     gone = set(pks)
     for begin in range(0, len(pks), READ_AT_ONCE):
         some = bulk.AnyOf("id", pks[begin : begin + READ_AT_ONCE])
-        for key, tally in _count(_read(JobRun.objects.finished().filter(some), gone)).items():
+        ended = JobRun.objects.finished().filter(some).order_by().values_list(*_COLUMNS)
+        runs = [Ended(*row) for row in bulk.fetch(ended)]
+        gone.difference_update(run.pk for run in runs)
+        for key, tally in _count([runs]).items():
             found.setdefault(key, Tally()).add(tally)
     present = JobRun.objects.filter(bulk.AnyOf("id", list(gone))) if gone else JobRun.objects.none()
     for pk in gone.difference(present.values_list("pk", flat=True)):
@@ -293,16 +326,14 @@ def _tallies_of(final: dict[int, tuple[str, str, datetime]]) -> Tallies:
     return found
 
 
-def _read(runs: Any, unread: set[int] | None = None) -> Iterator[Sequence[Ended]]:
-    """Yield these runs, some at a time; take their ids out of `unread`."""
+def _read(runs: Any) -> Iterator[Sequence[Ended]]:
+    """Yield these runs, some at a time."""
     batch: list[Ended] = []
     for row in runs.order_by().values_list(*_COLUMNS).iterator(READ_AT_ONCE):
         batch.append(Ended(*row))
         if len(batch) == READ_AT_ONCE:
             yield batch
             batch = []
-        if unread is not None:
-            unread.discard(row[0])
     yield batch
 
 

@@ -262,7 +262,7 @@ def _kill() -> None:
     with suppress(Killed), database.atomic():
         state = rollups._locked()
         assert state is not None
-        rollups._fold(state)
+        rollups._fold(state, rollups._read_ahead())
         if state.recount_from:
             rollups._recount(state, state.recount_from)
         state.save()
