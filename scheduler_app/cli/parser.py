@@ -268,7 +268,7 @@ def _add_acting(subparsers: Any) -> None:
 
 def _add_settable(parser: ArgumentParser) -> None:
     for option, dest, kind, help_text in (
-        ("schedule", "schedule", text, 'Such as "0 2 * * 1-5" or "every 5m".'),
+        ("schedule", "schedule", text, 'Such as "0 2 * * 1-5" or "@every 5m".'),
         ("tz", "timezone", text, "Such as Europe/Berlin."),
         ("jitter", "jitter_seconds", _number, "Seconds."),
         ("catch-up", "catch_up", text, "skip, once or all."),

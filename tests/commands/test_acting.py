@@ -21,6 +21,7 @@ from scheduler_app.models import (
     Node,
     RunState,
     Surface,
+    database,
     timetable_rows,
 )
 from scheduler_app.registry import job, registry
@@ -270,10 +271,14 @@ def test_pause_for_a_time_says_until_when(call: Call, make_job: MakeJob) -> None
         call("pause", "a", "--until", "yesterday")
 
 
-def test_resume_tells_what_it_catches_up_with(call: Call, make_job: MakeJob) -> None:
+def test_resume_tells_what_it_catches_up_with(
+    call: Call, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now().replace(second=30)  # no minute begins during the test
+    monkeypatch.setattr(database, "now", lambda: now)
     make_job("a")
     control.pause("a", by=ADA)
-    Job.objects.update(paused_at=timezone.now() - timedelta(minutes=3))
+    Job.objects.update(paused_at=now - timedelta(minutes=3))
     told = call("resume", "a", "--catch-up", "all", "--dry-run").splitlines()
     assert told[0] == "  3 runs would be queued."
     assert told[1].startswith("  due next: ")
