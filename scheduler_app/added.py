@@ -18,6 +18,7 @@ from scheduler_app.exceptions import CronError, DeclarationError
 from scheduler_app.inspection import JobFunction, with_arguments
 from scheduler_app.logs import SafeLogger
 from scheduler_app.models import AddedJob
+from scheduler_app.models.job import can_be_name
 from scheduler_app.models.override import SCHEDULE, unpack
 from scheduler_app.policies import DEFAULTS, MAX_APP, Policies
 from scheduler_app.registry import JobDefinition, Registry
@@ -67,7 +68,7 @@ def find(name: str, registry: Registry) -> JobDefinition | None:
     is none, or if this process's code cannot run it."""
     if known := registry.get(name):
         return known
-    row = AddedJob.objects.filter(name=name).first()
+    row = AddedJob.objects.filter(name=name).first() if can_be_name(name) else None
     try:
         return definition(row, registry) if row else None
     except (CronError, DeclarationError):

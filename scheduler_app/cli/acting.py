@@ -23,7 +23,7 @@ def pause(api: Api, options: Namespace, out: Output) -> int:
     until = options.until or (datetime.now(UTC) + options.duration if options.duration else None)
     fields = {"until": until} if until else {}
     done = f"paused{f' until {at(until)}' if until else ''}"
-    if options.job:
+    if options.job is not None:
         answer = api.call("PauseJob", job_name=options.job, reason=options.reason, **fields)
         _check("pause", options.job, answer, api, out)
         out.line(printable(f"Job '{options.job}' {done}."))
@@ -41,7 +41,7 @@ def resume(api: Api, options: Namespace, out: Output) -> int:
         "catch_up": options.catch_up,
         "dry_run": options.dry_run,
     }
-    if options.job:
+    if options.job is not None:
         answer = api.call("ResumeJob", job_name=options.job, **fields)
         _check("resume", options.job, answer, api, out)
         _resumed(options.job, answer, options, out)
@@ -76,7 +76,7 @@ def _selection(options: Namespace) -> Values:
     """Return the JobSelection that was asked for."""
     if options.all:
         return {"all": True}
-    return {"app": options.app} if options.app else {"name_prefix": options.prefix}
+    return {"app": options.app or "", "name_prefix": options.prefix or ""}
 
 
 def _refused(verb: str, answer: Values, out: Output) -> int:

@@ -247,6 +247,15 @@ def test_jobs_of_an_app_are_paused_and_resumed(call: Call, make_job: MakeJob) ->
     assert "Job 'bill' resumed." in call("resume", "--prefix", "b")
 
 
+@pytest.mark.parametrize("command", ["pause", "resume"])
+def test_empty_name_is_no_job_and_an_empty_selection_is_none(call: Call, command: str) -> None:
+    with pytest.raises(CommandError, match="Job not found"):
+        call(command, "")
+    for option in ("--app", "--prefix"):
+        with pytest.raises(CommandError, match="Give all, or which jobs"):
+            call(command, option, "")
+
+
 def test_job_that_others_hold_is_told_and_the_exit_code_is_1(
     call: Call, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

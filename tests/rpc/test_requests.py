@@ -107,6 +107,14 @@ def test_number_that_json_lacks_is_refused(stub: Any, report: str, number: float
     assert details[1]["fieldViolations"][0]["field"] == "arguments"
 
 
+@pytest.mark.parametrize("name", ["a\0", "", "x" * 200])
+def test_arguments_of_what_can_be_no_job_are_refused(stub: Any, name: str) -> None:
+    request = pb.RunJobRequest(job_name=name)
+    request.arguments.update({"limit": 1})
+    code, _, _ = refusal(stub.RunJob, request)
+    assert code in ("INVALID_ARGUMENT", "NOT_FOUND")
+
+
 def test_second_request_with_the_same_arguments_is_refused(stub: Any, report: str) -> None:
     request = pb.RunJobRequest(job_name=report)
     first = stub.RunJob(request)
