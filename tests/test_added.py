@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import JSONField, Value
 from pytest_django import Settings
 
 from scheduler_app import added, control
@@ -269,6 +270,20 @@ def test_spoilt_row_stops_no_other_job(
     here.reconcile(1)
     assert job_status("acme").name == "acme"
     assert "good" in {run.job_name for run in here.claim(1)}
+
+
+@pytest.mark.parametrize("offers", [7, "acme", None, {"a": 1}, [7, None, ["acme"]]])
+def test_spoilt_offers_of_a_node_stop_no_job(
+    here: Node1, registry: Registry, offers: object
+) -> None:
+    add()
+    here.reconcile()
+    other = Node1(registry, "there:1")
+    other.reconcile()
+    Node.objects.update(offers=Value(offers, JSONField()))
+    assert here.reconcile(1).orphaned == []
+    assert Node.objects.get(pk=here.node.pk).offers == ["acme"]
+    assert [run.job_name for run in here.claim(1)] == ["acme"]
 
 
 class TestDelete:

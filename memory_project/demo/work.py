@@ -48,7 +48,7 @@ def sync_marketplace_prices(context: JobContext, marketplace: str = "all") -> di
 
 
 def export_accounting(context: JobContext) -> None:
-    """Send yesterday's bookings to the accountants: in vain these days."""
+    """Send yesterday's bookings to the accountants. They refuse it these days."""
     _work(context, TASKS[context.job_name])
     upload("bookings.csv")
 

@@ -15,7 +15,7 @@ from scheduler_app.exceptions import SchedulerError
 from scheduler_app.rpc.wire import RUN_STATE
 
 DEADLINE = 1.0
-"""Seconds that a server has to answer: somebody has pressed Tab, and waits."""
+"""Seconds that a server has to answer: a person has pressed Tab and waits."""
 MOST_JOBS, MOST_RUNS = 1_000, 50
 PLAIN = re.compile(r"[A-Za-z0-9._/+-]+")
 """What no shell takes for anything else. Names of jobs are of this kind."""

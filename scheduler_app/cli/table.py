@@ -49,7 +49,7 @@ def marked_lines(status: Values) -> Iterator[Line]:
 
 
 def _notes(job: Values) -> Iterator[Line]:
-    """Yield what is told below a job."""
+    """Yield the lines below a job's row."""
     if job["problem"]:
         yield _note(f"problem: {printable(job['problem'])}", "broken")
     if job["overrides"]:

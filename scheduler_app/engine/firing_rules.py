@@ -1,4 +1,4 @@
-"""The rules by which a job fires: those in its row, whoever wrote them last.
+"""The rules by which a job fires: those in its row, from code or from people.
 
 So nodes of different releases treat a job alike, and what people have set is in force."""
 
@@ -41,8 +41,8 @@ def _rules(cron: str, timezone: str, jitter: int, seed: str, *values: Any) -> Fi
 
 @lru_cache(maxsize=4096)
 def policies(*values: Any) -> Policies:
-    """Return the policies that these values of POLICIES are, as the database has them. In place of
-    those that nobody can declare, which are put right at the next heartbeat, the defaults."""
+    """Return the policies that these values of POLICIES are, as the database has them; the defaults
+    if a value is not valid: the next heartbeat corrects the row."""
     found = Policies(**dict(zip(POLICIES, values, strict=True)))
     found = replace(found, isolated=bool(found.isolated))  # SQLite has 0 and 1
     try:

@@ -23,7 +23,7 @@ from scheduler_app.engine.stored import Stored, StoredJob
 from scheduler_app.engine.sync import Changes, Outdated
 from scheduler_app.ledger import schedules
 from scheduler_app.logs import SafeLogger
-from scheduler_app.models import AddedJob, LivenessSnapshot, Node, bulk, locks
+from scheduler_app.models import AddedJob, LivenessSnapshot, Node, bulk, database, locks
 from scheduler_app.registry import Registry
 from scheduler_app.text import listed
 
@@ -74,7 +74,7 @@ class Reconciler:
         alive = snapshot.alive | {node.pk}
         self._load_added(node)
         digests = self._living(node, alive)
-        added = self._living_added(alive, digests)
+        added = self._living_added(node, alive, digests)
         declared = self._declared(digests, added)
         state = (digests, tuple(added), orphans, self._added.signature, *stored.signatures())
         if state == self._state and self._is_proven:
@@ -113,17 +113,33 @@ class Reconciler:
 
     def _load_added(self, node: Node) -> None:
         """Know the jobs that people have added, and have others know which of them this node can
-        run."""
-        self._added.load()
-        if node.offers != self._added.offered:
-            node.offers = self._added.offered
-            Node.objects.filter(pk=node.pk).update(offers=node.offers)
+        run. While others hold a lock on these rows, what was known before is still in force."""
+        try:
+            with database.lock_timeout(locks.IMPATIENT):
+                self._added.load()
+                self._offer(node)
+        except DatabaseError as error:
+            if not (database.is_lock_timeout(error) and self._added.signature):
+                raise
+            logger.warning("another transaction holds the jobs that people have added: %s", error)
 
-    def _living_added(self, alive: Collection[int], digests: tuple[str, ...]) -> Declarations:
+    def _offer(self, node: Node) -> None:
+        """Have the node's row say which added jobs it can run, whatever others have made of it."""
+        rows, told = Node.objects.filter(pk=node.pk), node.offers
+        if self._added.declarations:
+            told = rows.values_list("offers", flat=True).first()
+        if told != self._added.offered:
+            rows.update(offers=self._added.offered)
+            node.offers = self._added.offered
+
+    def _living_added(
+        self, node: Node, alive: frozenset[int], digests: tuple[str, ...]
+    ) -> Declarations:
         """Return the added jobs that a living node can run, and that no code declares."""
         if not self._added.declarations:
             return {}
-        names = releases.offers(alive).difference(releases.deciding(digests))
+        offered = releases.offers(alive - {node.pk}).union(self._added.offered)
+        names = offered.difference(releases.deciding(digests))
         known = self._added.declarations
         return {name: known[name] for name in sorted(names) if name in known}
 

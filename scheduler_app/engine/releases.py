@@ -100,9 +100,11 @@ def values(declared: Declarations) -> dict[str, tuple[Any, ...]]:
 
 
 def offers(alive: Collection[int]) -> set[str]:
-    """Return the added jobs that some of these nodes can run."""
-    found = Node.objects.filter(pk__in=alive).values_list("offers", flat=True)
-    return set(chain.from_iterable(found))
+    """Return the added jobs that some of these nodes say they can run. A row that was changed by
+    hand says nothing."""
+    rows = Node.objects.filter(pk__in=alive).values_list("offers", flat=True)
+    found = chain.from_iterable(names for names in rows if isinstance(names, list))
+    return {name for name in found if isinstance(name, str)}
 
 
 def in_other_zones(declared: Declarations) -> frozenset[str]:

@@ -4,8 +4,8 @@ A thread and a connection of its own: no claim and no outcome waits for it. What
 is stored a second later; the outcome has all of it in any case.
 
 It leaves no row in the change feed. The feed is for what none may miss; of this only the latest
-counts, and whoever shows a run reads its row. A row a second would push out changes that matter,
-and have statuses read again that stay as they are."""
+counts, and a page that shows a run reads its row. A row a second would push out changes that
+matter, and have statuses read again that stay as they are."""
 
 import json
 import threading
@@ -183,7 +183,7 @@ class Teller:
         )
 
     def _prune(self, gone: Iterable[int], now: float) -> None:
-        """Delete the rows of runs that have ended, whoever wrote them."""
+        """Delete the rows of runs that have ended, written by any scheduler."""
         if RunProgress.objects.exists():
             with database.atomic():
                 RunProgress.objects.prune()

@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db import OperationalError, connections
+from django.db import DataError, OperationalError, connections
 from django.db.models import Count, Max, Min
 
 from scheduler_app.conf import scheduler_settings
@@ -214,8 +214,15 @@ def _is_overtaken(error: OperationalError) -> bool:
 
 
 def _ensure_state() -> None:
-    """Insert the state, unless it is there: with nothing folded, so that all is counted."""
-    if not RollupState.objects.exists():
+    """Insert the state, unless it is there: with nothing folded, so that all is counted. One that
+    cannot be read, because it was changed by hand, makes room for it."""
+    try:
+        state = RollupState.objects.first()
+    except (DataError, ValueError) as error:
+        logger.warning("rollups: their state cannot be read; counting all again: %s", error)
+        RollupState.objects.all().delete()
+        state = None
+    if state is None:
         with database.atomic():
             RollupState.objects.bulk_create([RollupState(pk=1)], ignore_conflicts=True)
 

@@ -45,8 +45,8 @@ class RunProgressQuerySet(PrimaryQuerySet["RunProgress"]):
             )
 
     def keep(self, runs: Collection[int]) -> None:
-        """Keep, in the rows of these (locked) runs that nobody tells more of, what they have said
-        so far. Call it in a transaction."""
+        """Keep, in the rows of these (locked) runs that end here, what they have said so
+        far. Call it in a transaction."""
         if not runs:
             return
         connection = connections[self.db]

@@ -1,4 +1,4 @@
-"""Runs that somebody looks for, in bounded time however long the history is.
+"""Search of runs, in bounded time however long the history is.
 
 Those that have not ended come first, then those that ended last. Each part of a search reads an
 index in this order; what no index knows is looked for among the newest LOOKED_THROUGH rows only."""

@@ -17,7 +17,7 @@ from scheduler_app.models.timetable import PREFIX
 MOST_JOBS = 500
 """How many planned, and how many paused jobs are read: those due soonest, and paused last."""
 SINGLY = 3
-"""A job that is due more often within the time looked at is told in one line."""
+"""A job that is due more often within the time looked at has one line."""
 MOST_FIRES = 200
 """So far a job's occurrences are counted."""
 BUDGET = 3_000

@@ -82,6 +82,8 @@ def node(db: None) -> Node:
 def set_clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
     """Have the engine, and people's actions, happen at this moment. Only heartbeats, which the
     database writes and compares itself, go by the real time."""
+    known = clock._started_at  # a scheduler that starts looks at the clock anew
+    monkeypatch.setattr(clock, "_started_at", known)
 
     def _set_clock(moment: datetime) -> None:
         monkeypatch.setattr(clock, "now", lambda: moment)

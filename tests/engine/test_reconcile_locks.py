@@ -1,5 +1,6 @@
 """Reconciling beside a person who holds rows."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -12,7 +13,16 @@ from scheduler_app.engine import releases
 from scheduler_app.engine.reconcile import Reconciler
 from scheduler_app.engine.scheduler import Scheduler
 from scheduler_app.engine.sync import Changes
-from scheduler_app.models import Job, JobRun, Node, RunState, SchedulePeriod, row_id, timetable_rows
+from scheduler_app.models import (
+    AddedJob,
+    Job,
+    JobRun,
+    Node,
+    RunState,
+    SchedulePeriod,
+    row_id,
+    timetable_rows,
+)
 from scheduler_app.registry import Registry, job
 from tests.engine.conftest import T0, eventually, nothing
 
@@ -138,3 +148,37 @@ def test_scheduler_starts_although_a_job_is_held() -> None:
         eventually(lambda: Job.objects.get(name="a").cron == "0 0 2 1 *")
     finally:
         scheduler.stop()
+
+
+@pytest.mark.parametrize("table", ["addedjob", "node"])
+def test_locked_row_or_table_of_added_jobs_keeps_what_is_known(table: str) -> None:
+    registry = code()
+    registry.offer(offered)
+    first, later = start(registry), start(registry, T0 + MINUTE)
+    values = {"cron": "@daily", "timezone": "UTC"}
+    known = f"{offered.__module__}.{offered.__qualname__}"
+    add = [("new", known, json.dumps(values))]
+    if table == "addedjob":
+        add_rows(add)
+        assert first().added == ["a", "b", "new"]
+        with held("LOCK TABLE scheduler_app_addedjob IN ACCESS EXCLUSIVE MODE"):
+            assert first() == Changes()
+        return
+    assert first().added == ["a", "b"]
+    with held("SELECT 1 FROM scheduler_app_node FOR UPDATE"):
+        add_rows(add)
+        assert later().added == ["new"]
+    assert Node.objects.filter(offers=["new"]).count() == 0
+    assert later() == Changes()
+    assert Node.objects.filter(offers=["new"]).count() == 1
+
+
+def offered() -> None:
+    """Do nothing."""
+
+
+def add_rows(rows: list[tuple[str, str, str]]) -> None:
+    AddedJob.objects.bulk_create(
+        AddedJob(name=name, function=function, declaration=declaration, added_by="ada")
+        for name, function, declaration in rows
+    )

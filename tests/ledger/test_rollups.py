@@ -126,6 +126,15 @@ def test_gap_in_the_feed_is_counted_again() -> None:
     assert_exact()
 
 
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no infinite moment")
+def test_state_that_cannot_be_read_is_begun_anew() -> None:
+    settle()
+    end(ended("a"))
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE scheduler_app_rollupstate SET folded_at = 'infinity'")
+    assert_exact()
+
+
 def test_spoilt_feed_is_counted_again() -> None:
     settle()
     end(ended("a"))
