@@ -5,7 +5,7 @@ from threading import Lock
 from typing import Any
 
 from scheduler_app.exceptions import Busy
-from scheduler_app.rpc import calls
+from scheduler_app.rpc import looking
 from scheduler_app.rpc.messages import fill
 from scheduler_app.rpc.stubs import memory_pb2 as pb
 from scheduler_app.rpc.values import header_values, job_values
@@ -44,7 +44,7 @@ class StatusAnswer:
         now = time.monotonic()
         if self._is_fresh(now):
             return self._bytes
-        if not self._lock.acquire(timeout=calls.READ_TIME + MARGIN):
+        if not self._lock.acquire(timeout=looking.READ_TIME + MARGIN):
             raise Busy("The status is being read for others, and that takes long. Try again.")
         try:
             if self._tried_at < now:
@@ -68,7 +68,7 @@ class StatusAnswer:
     def _try(self) -> None:
         began = time.monotonic()
         try:
-            calls.reading(self._refresh)
+            looking.reading(self._refresh)
             self._error, self._read_at = None, began
         except BaseException as error:
             self._error = error

@@ -13,7 +13,7 @@ from scheduler_app.exceptions import CursorError, TooSlow
 from scheduler_app.logs import SafeLogger
 from scheduler_app.models import Change, Job, RunState, bulk, database
 from scheduler_app.models.change import Changes
-from scheduler_app.rpc import calls
+from scheduler_app.rpc import looking
 from scheduler_app.rpc.cursor import Cursor, cursor_at, read_cursor
 from scheduler_app.rpc.live import StatusAnswer
 from scheduler_app.rpc.messages import fill
@@ -189,10 +189,10 @@ class Hub:
 
     def _look(self) -> None:
         looked_at = time.monotonic()
-        feed = calls.reading(lambda: Change.objects.after(self._position, MOST_MISSED))
+        feed = looking.reading(lambda: Change.objects.after(self._position, MOST_MISSED))
         if feed is None:
             raise CursorError("More happened at once than a watcher can follow: begin anew.")
-        rows = calls.reading(lambda: told_of(feed.changes)) if feed.changes else []
+        rows = looking.reading(lambda: told_of(feed.changes)) if feed.changes else []
         cursor = cursor_at(feed.position, feed.changes[-1] if feed.changes else None)
         with self._lock:
             self._position = feed.position
@@ -212,7 +212,7 @@ def watch(
     """Yield the answers of one watcher. `on_end` has a function called when its call ends; `check`
     raises if the caller may not watch any more. Raises CursorError and TooSlow."""
     try:
-        cursor = calls.reading(lambda: read_cursor(text)) if text else None
+        cursor = looking.reading(lambda: read_cursor(text)) if text else None
         subscription = hub.subscribe()
         with closing(subscription):
             if on_end(subscription.close):
@@ -237,14 +237,14 @@ def _answers(
     else:
         position = cursor.position
     # The hub tells again what it has not told before, though the snapshot or the cursor has it.
-    again = calls.reading(lambda: Change.objects.after(subscription.position, MOST_MISSED))
+    again = looking.reading(lambda: Change.objects.after(subscription.position, MOST_MISSED))
     # What the snapshot or the cursor does not have: read last, so that nothing is in neither.
-    feed = calls.reading(lambda: Change.objects.after(position, MOST_MISSED))
+    feed = looking.reading(lambda: Change.objects.after(position, MOST_MISSED))
     if feed is None or again is None:
         raise CursorError("The cursor is too old: begin anew, without a cursor.")
     caught_up_at = time.monotonic()
-    rows = calls.reading(lambda: told_of(feed.changes))
-    cursor = calls.reading(
+    rows = looking.reading(lambda: told_of(feed.changes))
+    cursor = looking.reading(
         lambda: cursor_at(feed.position, feed.changes[-1] if feed.changes else None)
     )
     known = {changes.id for changes in (*again.changes, *feed.changes)}

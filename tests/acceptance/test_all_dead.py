@@ -23,7 +23,7 @@ def test_killed_scheduler_is_the_same_story_on_all_surfaces(site: Site) -> None:
     assert (status["source"], status["state"]) == ("database", "STOPPED")
     assert status["since_ms"] > 0
     moment = str(due_at).split("+")[0].replace(" ", "T") + "Z"
-    told = site.manage("scheduler", "explain", "endless", moment).stdout
+    told = site.cli(scheduler, "explain", "endless", moment).stdout
     assert "was running when " in told
     assert "is running" not in told
     paused = site.cli(scheduler, "pause", "tick")

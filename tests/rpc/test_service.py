@@ -18,7 +18,7 @@ from django.utils import timezone
 from scheduler_app import control
 from scheduler_app.exceptions import ActionRefused, Busy, JobNotFound, RunNotFound, SchedulerError
 from scheduler_app.models import AuditEntry, Heartbeat, Job, JobRun, Node, RunState
-from scheduler_app.rpc import calls
+from scheduler_app.rpc import looking
 from scheduler_app.rpc.client import LARGEST_ANSWER
 from scheduler_app.rpc.stubs import memory_pb2 as pb
 from scheduler_app.rpc.values import RESULTS
@@ -241,7 +241,7 @@ def test_exception_becomes_a_status_code_without_its_secrets(
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="readers of SQLite wait for nothing")
 def test_locked_table_does_not_hold_the_workers(stub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "READ_TIME", 0.5)
+    monkeypatch.setattr(looking, "READ_TIME", 0.5)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE scheduler_app_job IN ACCESS EXCLUSIVE MODE")
         ask = stub.GetSchedulerStatus.future
